@@ -1,0 +1,196 @@
+"""Owns verdicts and their reasons, and the statuses that every front end shows; words for people stand beside them."""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import assert_never
+
+from pivot_core.model.ids import ArtifactPath, ContentHash, Json, StageName
+from pivot_core.model.stage import SourceLocation
+
+
+class Status(Enum):
+    """Where a stage stands; one vocabulary for engine, journal, console and dashboard."""
+
+    WAIT = "wait"
+    """Part of the run; its upstreams have not ended."""
+    QUEUED = "queued"
+    """Must run; no worker is free, or a mutex is taken."""
+    RUNNING = "running"
+    RAN = "ran"
+    SAME = "same"
+    """Up to date, nothing done."""
+    RESTORED = "restored"
+    """Outs came from the cache."""
+    FAILED = "failed"
+    BLOCKED = "blocked"
+    """An upstream failed or was cancelled."""
+    CANCELLED = "cancelled"
+    STALE = "stale"
+    """Would run or be restored now; not part of a run."""
+    UNKNOWN = "unknown"
+    """Depends on a stage that would run first."""
+
+
+# --- reasons: why a stage is not simply up to date -------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Forced:
+    """The request said so."""
+
+
+@dataclass(frozen=True, slots=True)
+class NeverRan:
+    """There is no usable lock file."""
+
+    why: str
+
+
+class Edit(Enum):
+    """What became of one symbol of the code."""
+
+    CHANGED = "changed"
+    ADDED = "added"
+    REMOVED = "removed"
+
+
+@dataclass(frozen=True, slots=True)
+class CodeChanged:
+    """A symbol that the stage's function reaches differs."""
+
+    symbol: str
+    edit: Edit
+    where: SourceLocation | None
+    """Where the symbol is defined now; ``None`` when it was removed."""
+    old: ContentHash | None
+    new: ContentHash | None
+
+
+@dataclass(frozen=True, slots=True)
+class ParamChanged:
+    """An effective value differs; ``Absent`` params read as ``None`` with the flag unset."""
+
+    name: str
+    old: Json
+    new: Json
+    had: bool
+    has: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DepChanged:
+    """An input's content differs, or the set of inputs does (``old`` or ``new`` is then ``None``)."""
+
+    path: ArtifactPath
+    old: ContentHash | None
+    new: ContentHash | None
+    producer: StageName | None
+    """The stage that writes it; ``None`` for a file that no stage makes."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutsChanged:
+    """The set of outs that the definition declares differs from the recorded one."""
+
+    added: tuple[ArtifactPath, ...]
+    removed: tuple[ArtifactPath, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OutMissing:
+    """A recorded out is not in the workspace."""
+
+    path: ArtifactPath
+
+
+@dataclass(frozen=True, slots=True)
+class OutAltered:
+    """A recorded out holds something else."""
+
+    path: ArtifactPath
+    old: ContentHash
+    new: ContentHash
+
+
+@dataclass(frozen=True, slots=True)
+class NotInCache:
+    """The recorded out cannot be restored: the cache does not hold it, or does not keep it."""
+
+    path: ArtifactPath
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamRuns:
+    """Cannot be known before an upstream has ended."""
+
+    stages: tuple[StageName, ...]
+
+
+type Reason = (
+    Forced | NeverRan | CodeChanged | ParamChanged | DepChanged | OutsChanged | OutMissing | OutAltered | NotInCache
+    | UpstreamRuns
+)  # fmt: skip
+
+
+# --- verdicts --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """Nothing to do; ``tier`` is the skip tier (1 to 3, SPEC section 4) that was certain."""
+
+    tier: int
+
+
+@dataclass(frozen=True, slots=True)
+class Restore:
+    """The outs that these inputs give are known and cached: put them in place instead of running."""
+
+    tier: int
+    outs: tuple[tuple[ArtifactPath, ContentHash], ...]
+    reasons: tuple[Reason, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Execute:
+    """The stage must run."""
+
+    reasons: tuple[Reason, ...]
+
+
+type Decision = Skip | Restore | Execute
+
+
+def headline(reason: Reason) -> str:
+    """Says one reason in a few words, for a row or a list."""
+    match reason:
+        case Forced():
+            return "forced"
+        case NeverRan(why):
+            return why
+        case CodeChanged(symbol=symbol, edit=edit):
+            return f"code {edit.value}: {symbol.replace(':', '.')}"
+        case ParamChanged(name=name, old=old, new=new, had=had, has=has):
+            if not had:
+                return f"param added: {name} = {new!r}"
+            return f"param {name}: {old!r} → {new!r}" if has else f"param removed: {name}"
+        case DepChanged(path=path, old=None):
+            return f"input added: {path}"
+        case DepChanged(path=path, new=None):
+            return f"input removed: {path}"
+        case DepChanged(path=path):
+            return f"input changed: {path}"
+        case OutsChanged(added, removed):
+            return "outputs changed: " + ", ".join(
+                [*(f"+{path}" for path in added), *(f"-{path}" for path in removed)]
+            )
+        case OutMissing(path):
+            return f"output missing: {path}"
+        case OutAltered(path=path):
+            return f"output altered: {path}"
+        case NotInCache(path):
+            return f"not in the cache: {path}"
+        case UpstreamRuns(stages):
+            return "waits for " + ", ".join(stages)
+        case _:
+            assert_never(reason)

@@ -1,0 +1,110 @@
+"""Owns what a stage is: its function, deps, outs and params, as the registry defines them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from pivot_core.model.ids import ArtifactPath, Json, StageName
+
+
+class OutKind(Enum):
+    """What becomes of an out: where it is kept, and how it is written."""
+
+    OUT = "out"
+    METRIC = "metric"
+    """Tracked by git; the cache keeps a copy."""
+    PLOT = "plot"
+    DIRECTORY = "directory"
+    """Holds exactly the files that the stage returned."""
+    INCREMENTAL = "incremental"
+    """Restored before the stage runs and passed in; never restored from the run cache."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceLocation:
+    """A line of a source file; ``file`` is project-relative where the file lies in the project."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionRef:
+    """Names a module-level function without importing it."""
+
+    base: str
+    """Project-relative directory of the definition file, ``""`` for the root; it is first on ``sys.path``."""
+    module: str
+    """Dotted name as imported with ``base`` on ``sys.path``; ``pipeline`` for ``pipeline.py``."""
+    qualname: str
+    where: SourceLocation
+
+
+@dataclass(frozen=True, slots=True)
+class Dep:
+    """One parameter that is read from one or several artifacts."""
+
+    param: str
+    paths: tuple[ArtifactPath, ...]
+    is_list: bool
+    """Whether the parameter gets a list of values (the path was declared as a list or tuple)."""
+    loader: str
+    """The reader's class name, for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Out:
+    """One artifact that the stage writes."""
+
+    field: str
+    """``return`` for a single out, else the TypedDict field."""
+    path: ArtifactPath
+    kind: OutKind
+    is_cached: bool
+    loader: str
+    """The writer's class name, for people."""
+    param: str | None = None
+    """The parameter that gets the previous value; ``None`` unless ``kind`` is INCREMENTAL."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One node of the graph."""
+
+    name: StageName
+    func: FunctionRef
+    deps: tuple[Dep, ...]
+    outs: tuple[Out, ...]
+    params: Mapping[str, Json]
+    """Effective values in JSON form; empty when the function takes no params."""
+    params_param: str | None
+    """The function's parameter that takes the params model; ``None`` when it takes none."""
+    variant: str
+    """The part of the name after ``@``; empty without one."""
+    variant_param: str | None
+    """The parameter that gets ``variant``; ``None`` when the function has none."""
+    mutex: tuple[str, ...]
+    timeout_s: float | None
+    """Wall seconds for one attempt; ``None`` for no limit."""
+    retries: int
+    """How often a failed attempt is repeated."""
+    defined: SourceLocation
+    """The ``register`` call or the entry of ``pivot.yaml``."""
+
+    @property
+    def dep_paths(self) -> tuple[ArtifactPath, ...]:
+        """Every path that the stage reads, in order, each once; an incremental out is none of them."""
+        return tuple(dict.fromkeys(path for dep in self.deps for path in dep.paths))
+
+    @property
+    def out_paths(self) -> tuple[ArtifactPath, ...]:
+        """Every path that the stage writes, in order."""
+        return tuple(out.path for out in self.outs)
+
+    @property
+    def is_incremental(self) -> bool:
+        """Whether an earlier result is an input; the run cache then does not apply."""
+        return any(out.kind is OutKind.INCREMENTAL for out in self.outs)
