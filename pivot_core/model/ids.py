@@ -20,7 +20,7 @@ RequestId = NewType("RequestId", str)
 
 HASH_ALGORITHM = "xxh3-128"
 
-type Json = None | bool | int | float | str | list[Json] | dict[str, Json]
+type Json = bool | int | float | str | list[Json] | dict[str, Json] | None
 
 _HASH = re.compile(r"[0-9a-f]{32}")
 _RESERVED = (".git", ".pivot")

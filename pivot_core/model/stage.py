@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from typing import override
 
 from pivot_core.model.ids import ArtifactPath, Json, StageName
 
@@ -27,6 +28,7 @@ class SourceLocation:
     file: str
     line: int
 
+    @override
     def __str__(self) -> str:
         return f"{self.file}:{self.line}"
 
