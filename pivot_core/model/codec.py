@@ -1,0 +1,207 @@
+"""Owns the JSON form of frozen values, so that each value that crosses a process or a socket is defined once.
+
+A dataclass becomes an object of its fields; where a field may hold one of several dataclasses the object also says
+which (``"type": "DepChanged"``). Enums become their value, tuples become lists. Converters are built once a type
+from its annotations and then only call one another.
+"""
+
+import dataclasses
+import functools
+import types
+import typing
+from collections.abc import Callable, Mapping
+from enum import Enum
+from typing import cast
+
+from pivot_core.model.ids import Json
+
+_TAG = "type"
+_ALIAS_UNION = typing.Union  # pyright: ignore[reportDeprecated] what `Alias | None` gives before Python 3.14
+
+type _Decode = Callable[[object], object]
+type _Encode = Callable[[object], Json]
+
+
+def to_json(form: object, value: object) -> Json:
+    """Returns the JSON form of ``value``, which must be an instance of ``form`` (a class, union or alias)."""
+    return _encoder(form)(value)
+
+
+def from_json[T](form: type[T], data: object) -> T:
+    """Returns the value whose JSON form is ``data``.
+
+    Unknown keys are ignored. Raises ``ValueError`` naming the field when ``data`` has another shape.
+    """
+    try:
+        return cast("T", _decoder(form)(data))
+    except (TypeError, KeyError, AttributeError) as error:
+        raise ValueError(f"not a {getattr(form, '__name__', form)}: {error!r:.200}") from error
+
+
+@functools.cache
+def _encoder(form: object) -> _Encode:
+    form = _resolve(form)
+    members = _union(form)
+    if members:
+        return _union_encoder(members)
+    origin = typing.get_origin(form)
+    if isinstance(form, type) and issubclass(form, Enum):
+        return lambda value: cast("Enum", value).value
+    if _is_dataclass(cast("object", form)):
+        fields = [(name, _encoder(hint)) for name, hint in _hints(cast("type", form)).items()]
+        return lambda value: {name: encode(getattr(value, name)) for name, encode in fields}
+    if origin in (tuple, list):
+        return _sequence_encoder(typing.get_args(form))
+    if origin in (dict, Mapping, types.MappingProxyType) or form is Mapping:
+        item = _encoder(typing.get_args(form)[1])
+        return lambda value: {
+            str(key): item(member) for key, member in cast("Mapping[str, object]", value).items()
+        }
+    return lambda value: cast("Json", value)
+
+
+@functools.cache
+def _decoder(form: object) -> _Decode:
+    form = _resolve(form)
+    members = _union(form)
+    if members:
+        return _union_decoder(members)
+    origin = typing.get_origin(form)
+    if isinstance(form, type) and issubclass(form, Enum):
+        return form
+    if _is_dataclass(cast("object", form)):
+        return _dataclass_decoder(cast("type", form))
+    if origin is tuple:
+        args = typing.get_args(form)
+        if len(args) == 2 and args[1] is Ellipsis:
+            item = _decoder(args[0])
+            return lambda data: tuple([item(member) for member in _listed(data)])
+        items = [_decoder(arg) for arg in args]
+        return lambda data: tuple(
+            [decode(member) for decode, member in zip(items, _listed(data), strict=True)]
+        )
+    if origin in (dict, Mapping):
+        member = _decoder(typing.get_args(form)[1])
+        return lambda data: {
+            key: member(value) for key, value in cast("dict[str, object]", data).items()
+        }
+    if form is float:
+        return lambda data: float(_scalar(data, (int, float)))  # pyright: ignore[reportArgumentType] checked
+    if form in (int, str, bool):
+        kind = cast("type", cast("object", form))
+        return lambda data: _scalar(data, (kind,))
+    return lambda data: data
+
+
+def _scalar(data: object, kinds: tuple[type, ...]) -> object:
+    if isinstance(data, kinds) and (bool in kinds or not isinstance(data, bool)):
+        return data
+    raise TypeError(f"{data!r:.60} is not {kinds[0].__name__}")
+
+
+def _listed(data: object) -> list[object]:
+    if not isinstance(data, list):
+        raise TypeError(f"{data!r:.60} is not a list")
+    return cast("list[object]", data)
+
+
+def _dataclass_decoder(form: type) -> _Decode:
+    fields = [(name, _decoder(hint)) for name, hint in _hints(form).items()]
+    optional = {
+        field.name
+        for field in dataclasses.fields(form)
+        if field.default is not dataclasses.MISSING
+        or field.default_factory is not dataclasses.MISSING
+    }
+
+    def decode(data: object) -> object:
+        given = cast("dict[str, object]", data)
+        return form(
+            **{
+                name: item(given[name])
+                for name, item in fields
+                if name in given or name not in optional
+            }
+        )
+
+    return decode
+
+
+def _sequence_encoder(args: tuple[object, ...]) -> _Encode:
+    if len(args) == 1 or (len(args) == 2 and args[1] is Ellipsis):
+        item = _encoder(args[0])
+        return lambda value: [item(member) for member in cast("list[object]", value)]
+    items = [_encoder(arg) for arg in args]
+    return lambda value: [
+        encode(member) for encode, member in zip(items, cast("list[object]", value), strict=True)
+    ]
+
+
+def _union_encoder(members: tuple[object, ...]) -> _Encode:
+    tagged = {cast("type", form): _encoder(form) for form in members if _is_dataclass(form)}
+    plain = [form for form in members if form is not type(None) and not _is_dataclass(form)]
+    rest = _encoder(plain[0]) if len(plain) == 1 else None
+
+    def encode(value: object) -> Json:
+        if value is None:
+            return None
+        kind = type(value)
+        if kind in tagged:
+            data = cast("dict[str, Json]", tagged[kind](value))
+            return {_TAG: kind.__name__, **data} if len(tagged) > 1 else data
+        return rest(value) if rest else cast("Json", value)
+
+    return encode
+
+
+def _union_decoder(members: tuple[object, ...]) -> _Decode:
+    tagged = {
+        cast("type", form).__name__: _decoder(form) for form in members if _is_dataclass(form)
+    }
+    plain = [form for form in members if form is not type(None) and not _is_dataclass(form)]
+    rest = _decoder(plain[0]) if len(plain) == 1 else None
+    only = next(iter(tagged.values())) if len(tagged) == 1 else None
+
+    def decode(data: object) -> object:
+        if data is None:
+            return None
+        if only is not None and not plain:
+            return only(data)
+        if tagged and isinstance(data, dict):
+            given = cast("dict[str, object]", data)
+            return tagged[cast("str", given[_TAG])](given)
+        return rest(data) if rest else data
+
+    return decode
+
+
+def _is_dataclass(form: object) -> bool:
+    return isinstance(form, type) and dataclasses.is_dataclass(form)
+
+
+def _resolve(form: object) -> object:
+    """Follows ``type`` aliases and ``NewType`` to what they stand for; ``Json`` stays opaque."""
+    while form is not Json:
+        if isinstance(form, typing.TypeAliasType):
+            form = cast("object", form.__value__)
+        elif isinstance(form, typing.NewType):
+            form = cast("object", form.__supertype__)
+        else:
+            return form
+    return object
+
+
+def _union(form: object) -> tuple[object, ...]:
+    """Returns the members of a union with nested aliases opened, ``()`` for anything else."""
+    if not isinstance(form, types.UnionType) and typing.get_origin(form) is not _ALIAS_UNION:
+        return ()
+    found = list[object]()
+    for member in typing.get_args(form):
+        resolved = _resolve(cast("object", member))
+        found.extend(_union(resolved) or [resolved])
+    return tuple(found)
+
+
+def _hints(form: type) -> dict[str, object]:
+    names = {field.name for field in dataclasses.fields(form)}
+    return {name: hint for name, hint in typing.get_type_hints(form).items() if name in names}
