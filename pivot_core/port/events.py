@@ -1,0 +1,109 @@
+"""Owns what an engine tells its front ends; each event is published after the fact that it reports is written."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from pivot_core.model.ids import RunId, StageName
+from pivot_core.port.values import Problem, RunState, StageRow, StageState
+
+
+@dataclass(frozen=True, slots=True)
+class PlanChanged:
+    """The definition was loaded (again); ``states`` is complete for ``stages``."""
+
+    stages: tuple[StageRow, ...]
+    states: Mapping[StageName, StageState]
+
+
+@dataclass(frozen=True, slots=True)
+class PlanBroken:
+    """The definition cannot be used; the last good one stays on show."""
+
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunQueued:
+    """A request waits behind the active run."""
+
+    run: RunState
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    """``run.stages`` is known; each of them is WAIT until an event says otherwise."""
+
+    run: RunState
+
+
+@dataclass(frozen=True, slots=True)
+class RunFinished:
+    """Everything of the run is written, journal and power-loss barrier included."""
+
+    run: RunState
+
+
+@dataclass(frozen=True, slots=True)
+class StageChanged:
+    """A stage has a new state."""
+
+    stage: StageName
+    state: StageState
+
+
+@dataclass(frozen=True, slots=True)
+class LogGrew:
+    """An attempt's log has at least ``size_bytes``; a later one replaces an earlier one."""
+
+    run_id: RunId
+    stage: StageName
+    attempt: int
+    size_bytes: int
+
+
+class Level(Enum):
+    """How much a notice matters."""
+
+    INFO = "info"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that a person should know and that fails nothing."""
+
+    level: Level
+    message: str
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineEnding:
+    """The engine goes away; a client with unfinished requests connects again and repeats them."""
+
+    why: str
+
+
+type Event = (
+    PlanChanged
+    | PlanBroken
+    | RunQueued
+    | RunStarted
+    | RunFinished
+    | StageChanged
+    | LogGrew
+    | Notice
+    | EngineEnding
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """An event with its place in the engine's sequence; a gap means that a new snapshot is needed.
+
+    ``LogGrew`` is progress and carries the number of the last state change, so that dropping one leaves no gap.
+    """
+
+    seq: int
+    event: Event

@@ -1,0 +1,67 @@
+"""Owns the one door for front ends: what an engine in this process and one behind a socket both offer."""
+
+from collections.abc import AsyncIterator
+from typing import Protocol, overload
+
+from pivot_core.port.commands import Command, Reply
+from pivot_core.port.events import Published
+from pivot_core.port.queries import (
+    Explain,
+    Explanations,
+    FindLog,
+    History,
+    LogAnswer,
+    Query,
+    ShowRun,
+    Summaries,
+)
+from pivot_core.port.values import RunReport, Snapshot
+
+
+class Subscription(Protocol):
+    """One client's view: a snapshot, then every state change after it, in order.
+
+    Iteration ends when the engine ends or the connection is lost. A slow client loses progress ticks, never a state
+    change, and never slows the engine down; one that falls behind too far gets a new ``Snapshot``.
+    """
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The state when the subscription began."""
+        ...
+
+    def __aiter__(self) -> AsyncIterator[Published | Snapshot]:
+        """Yields events; a ``Snapshot`` among them replaces all that went before."""
+        ...
+
+    async def close(self) -> None:
+        """Ends the subscription."""
+        ...
+
+
+class Port(Protocol):
+    """Commands in, events out, queries answered."""
+
+    async def subscribe(self) -> Subscription:
+        """Begins a subscription."""
+        ...
+
+    async def send(self, command: Command) -> Reply:
+        """Hands a command over; raises ``ConnectionError`` when the engine is gone."""
+        ...
+
+    @overload
+    async def ask(self, query: Explain) -> Explanations: ...
+    @overload
+    async def ask(self, query: FindLog) -> LogAnswer: ...
+    @overload
+    async def ask(self, query: History) -> Summaries: ...
+    @overload
+    async def ask(self, query: ShowRun) -> RunReport: ...
+    async def ask(self, query: Query) -> object:
+        """Answers a query; raises ``PivotError`` when it cannot, ``ConnectionError`` when the engine is gone."""
+        ...
+
+    async def close(self) -> None:
+        """Lets go of the engine."""
+        ...

@@ -1,0 +1,236 @@
+"""Owns the values that a front end holds: rows, states, runs and explanations; frozen, with a JSON form by codec."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from pivot_core.model.decision import Reason, Status
+from pivot_core.model.failure import Failure
+from pivot_core.model.ids import ArtifactPath, ContentHash, Json, RequestId, RunId, StageName
+from pivot_core.model.stage import OutKind, SourceLocation
+
+PROTOCOL = 1
+"""Raised when commands, events or queries change so that an older client would misread them."""
+
+
+class Selection(Enum):
+    """Which stages a request means by its targets."""
+
+    UPSTREAM = "upstream"
+    """The targets and everything that they need."""
+    ONLY = "only"
+    """The targets alone, one after the other in the given order."""
+    DOWNSTREAM = "downstream"
+    """The targets and everything that follows from them."""
+    BOTH = "both"
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How a request wants its run."""
+
+    selection: Selection = Selection.UPSTREAM
+    force: bool = False
+    """Runs the targets (all stages when there are none) though nothing changed; not their upstreams."""
+    keep_going: bool = False
+    jobs: int | None = None
+    """``None`` for the project's default."""
+    commit: bool = True
+    """Unset: no lock, no state and no cache object is written."""
+
+
+class RunStatus(Enum):
+    """Where a run stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """An error as a front end shows it; built from a ``PivotError``."""
+
+    what: str
+    where: str
+    hint: str
+    detail: str = ""
+    """The user's traceback, where their code raised."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunState:
+    """One run, queued, active or ended; times are epoch seconds."""
+
+    run_id: RunId
+    request_id: RequestId
+    targets: tuple[str, ...]
+    options: RunOptions
+    status: RunStatus
+    queued_at: float
+    started_at: float | None = None
+    ended_at: float | None = None
+    jobs: int = 0
+    stages: tuple[StageName, ...] = ()
+    """The selected stages in topological order; empty until the run started."""
+    counts: Mapping[str, int] | None = None
+    """Stages by ``Status.value``, once ended."""
+    exit_code: int | None = None
+    """What the command that asked for it exits with, once ended."""
+    problems: tuple[Problem, ...] = ()
+    """Why it could not start or was not completed."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageState:
+    """Where one stage stands."""
+
+    status: Status
+    run_id: RunId | None = None
+    """The run that gave it this status; ``None`` for a status that a look at the files gave."""
+    attempt: int = 0
+    """The attempt that runs or ran, from 1; 0 when none did."""
+    started_at: float | None = None
+    """Epoch seconds when the attempt (or the restoring) began."""
+    duration_s: float | None = None
+    """How long it took, once ended."""
+    expected_s: float | None = None
+    """The median of past durations; ``None`` when it never ran here."""
+    reasons: tuple[Reason, ...] = ()
+    tier: int | None = None
+    """The skip tier that decided, for SAME and RESTORED."""
+    by: tuple[StageName, ...] = ()
+    """What blocks it."""
+    failure: Failure | None = None
+    log_tail: tuple[str, ...] = ()
+    """The last lines of the failed attempt."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutRow:
+    """One output of a stage."""
+
+    path: ArtifactPath
+    kind: OutKind
+    is_cached: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StageRow:
+    """What a front end needs to know of a stage's definition."""
+
+    name: StageName
+    upstream: tuple[StageName, ...]
+    deps: tuple[ArtifactPath, ...]
+    outs: tuple[OutRow, ...]
+    params: Mapping[str, Json]
+    mutex: tuple[str, ...]
+    function: str
+    """``module.qualname``."""
+    where: SourceLocation
+    """The function's definition."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """Who answers."""
+
+    protocol: int
+    version: str
+    pid: int
+    root: str
+    project: str
+    """The pipeline's name, or the root directory's."""
+    command: str
+    """What the engine was started as, for "waiting for …" messages: ``pivot repro``."""
+    environment: Mapping[str, str]
+    """What must be equal for a request to be handed over: interpreter, prefix, packages, variables (hashed)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything that the events so far add up to."""
+
+    seq: int
+    """The number of the last event in it; the next event has ``seq + 1``."""
+    engine: EngineInfo
+    stages: tuple[StageRow, ...]
+    """In topological order."""
+    states: Mapping[StageName, StageState]
+    run: RunState | None
+    """The active run, else the last one of this engine."""
+    queue: tuple[RunState, ...]
+    problems: tuple[Problem, ...]
+    """Why the definition cannot be used; ``stages`` then holds the last good one."""
+
+
+class Verdict(Enum):
+    """What a look at a stage without running it says."""
+
+    WILL_RUN = "will_run"
+    UP_TO_DATE = "up_to_date"
+    RESTORE = "restore"
+    UNKNOWN = "unknown"
+    """An upstream would run first."""
+    BROKEN = "broken"
+    """It could not run: a dep is missing and nothing makes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a stage would run, or would not."""
+
+    stage: StageName
+    verdict: Verdict
+    tier: int | None
+    reasons: tuple[Reason, ...]
+    unchanged: tuple[str, ...]
+    """Inputs and params that are as recorded, folded by default."""
+    caveats: tuple[str, ...]
+    """What made the fingerprint wider, with its location."""
+    code: ContentHash | None
+    """The fingerprint's digest now; ``None`` when it could not be computed."""
+    problem: Problem | None = None
+    """Set when the verdict is BROKEN."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogRef:
+    """Where the log of one attempt lies."""
+
+    run_id: RunId
+    stage: StageName
+    attempt: int
+    path: str
+    """Absolute."""
+    attempts: tuple[tuple[RunId, int], ...]
+    """All attempts of the stage that still have a log, newest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoLog:
+    """There is no log, and why."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """One line of the history."""
+
+    run_id: RunId
+    status: RunStatus
+    command: str
+    started_at: float
+    duration_s: float | None
+    counts: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """A past run in full."""
+
+    summary: RunSummary
+    states: Mapping[StageName, StageState]
