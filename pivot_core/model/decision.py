@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import assert_never
 
+from pivot_core.model.artifact import Content
 from pivot_core.model.ids import ArtifactPath, ContentHash, Json, StageName
 from pivot_core.model.stage import SourceLocation
 
@@ -68,7 +69,7 @@ class CodeChanged:
 
 @dataclass(frozen=True, slots=True)
 class ParamChanged:
-    """An effective value differs; ``Absent`` params read as ``None`` with the flag unset."""
+    """An effective value differs; a value that was or is not there reads as ``None`` with its flag unset."""
 
     name: str
     old: Json
@@ -147,7 +148,8 @@ class Restore:
     """The outs that these inputs give are known and cached: put them in place instead of running."""
 
     tier: int
-    outs: tuple[tuple[ArtifactPath, ContentHash], ...]
+    outs: tuple[tuple[ArtifactPath, Content], ...]
+    """What to put in place; outs that already hold it are left out."""
     reasons: tuple[Reason, ...]
 
 
@@ -158,7 +160,14 @@ class Execute:
     reasons: tuple[Reason, ...]
 
 
-type Decision = Skip | Restore | Execute
+@dataclass(frozen=True, slots=True)
+class NoInput:
+    """The stage cannot run: these deps are not there, and no stage that could still run makes them."""
+
+    paths: tuple[ArtifactPath, ...]
+
+
+type Decision = Skip | Restore | Execute | NoInput
 
 
 def headline(reason: Reason) -> str:

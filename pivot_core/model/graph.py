@@ -4,6 +4,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from enum import Enum
 
 from pivot_core.errors import DefinitionError, UsageError
 from pivot_core.model.ids import ArtifactPath, StageName
@@ -53,6 +54,19 @@ class Graph:
         near = get_close_matches(target, known, n=1)
         hint = f"did you mean '{near[0]}'?" if near else "`pivot list` shows the stages"
         raise UsageError(f"no stage or output '{target}'", hint=hint)
+
+
+class Selection(Enum):
+    """Which stages a request means by its targets."""
+
+    UPSTREAM = "upstream"
+    """The targets and everything that they need."""
+    ONLY = "only"
+    """The targets alone, one after the other in the given order."""
+    DOWNSTREAM = "downstream"
+    """The targets and everything that follows from them."""
+    BOTH = "both"
+    """The targets, what follows from them, and everything that those need."""
 
 
 @dataclass(frozen=True, slots=True)

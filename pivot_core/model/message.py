@@ -19,7 +19,7 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class Unsettled:
-    """No decision could be made (a dep is missing, an input cannot be read): the stage fails without running."""
+    """No decision could be made (an input cannot be read): the stage fails without running."""
 
     stage: StageName
 

@@ -22,7 +22,7 @@ from pivot_core.model.decision import (
     headline,
 )
 from pivot_core.model.failure import Failure, FailureKind
-from pivot_core.model.graph import OutlineRow, outline
+from pivot_core.model.graph import OutlineRow, Selection, outline
 from pivot_core.model.ids import ArtifactPath, ContentHash, RequestId, RunId, StageName
 from pivot_core.model.stage import OutKind, SourceLocation
 from pivot_core.model.text import one_line, printable
@@ -75,7 +75,6 @@ from pivot_core.port.values import (
     RunState,
     RunStatus,
     RunSummary,
-    Selection,
     Snapshot,
     StageRow,
     StageState,

@@ -6,23 +6,12 @@ from enum import Enum
 
 from pivot_core.model.decision import Reason, Status
 from pivot_core.model.failure import Failure
+from pivot_core.model.graph import Selection
 from pivot_core.model.ids import ArtifactPath, ContentHash, Json, RequestId, RunId, StageName
 from pivot_core.model.stage import OutKind, SourceLocation
 
 PROTOCOL = 1
 """Raised when commands, events or queries change so that an older client would misread them."""
-
-
-class Selection(Enum):
-    """Which stages a request means by its targets."""
-
-    UPSTREAM = "upstream"
-    """The targets and everything that they need."""
-    ONLY = "only"
-    """The targets alone, one after the other in the given order."""
-    DOWNSTREAM = "downstream"
-    """The targets and everything that follows from them."""
-    BOTH = "both"
 
 
 @dataclass(frozen=True, slots=True)
