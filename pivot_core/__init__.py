@@ -68,15 +68,16 @@ _MODULES = {
     ),
 }
 
+if not TYPE_CHECKING:  # a type checker must still see a name that does not exist
 
-def __getattr__(name: str) -> object:
-    if name not in __all__:
-        raise AttributeError(f"module 'pivot_core' has no attribute {name!r}")
-    import importlib
+    def __getattr__(name: str) -> object:
+        if name not in __all__:
+            raise AttributeError(f"module 'pivot_core' has no attribute {name!r}")
+        import importlib
 
-    module = importlib.import_module(f"pivot_core.define.{_MODULES.get(name, 'formats')}")
-    value = globals()[name] = getattr(module, name)
-    return value
+        module = importlib.import_module(f"pivot_core.define.{_MODULES.get(name, 'formats')}")
+        value = globals()[name] = getattr(module, name)
+        return value
 
 
 def __dir__() -> list[str]:

@@ -1,0 +1,227 @@
+"""Owns how project modules are imported: compiled from source each time, never from or to a ``.pyc`` file.
+
+Project code is every module outside the interpreter's standard library and site-packages, and never Pivot itself.
+
+    worker                                child, forked for one stage
+    precompile(sources, cache)   ──fork─▶ install(root, base, cache); resolve(module, qualname)
+"""
+
+import importlib
+import importlib.machinery
+import os
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from types import CodeType, FunctionType, ModuleType
+from typing import cast, override
+
+type CodeCache = dict[str, tuple[bytes, CodeType]]
+"""Absolute path of a module → the source that was compiled, and the result."""
+
+_PIVOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_VERSION = f"python{sys.version_info.major}.{sys.version_info.minor}"
+_NOT_PROJECT = tuple(
+    dict.fromkeys(
+        form(path) + os.sep
+        for path in (
+            os.path.dirname(os.__file__),
+            os.path.join(sys.base_prefix, "lib", _VERSION),
+            os.path.join(sys.base_exec_prefix, sys.platlibdir, _VERSION),
+            _PIVOT,
+            os.path.join(os.path.dirname(_PIVOT), "pivot_tui"),
+        )
+        for form in (os.path.abspath, os.path.realpath)
+    )
+)
+_SITE = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
+
+
+def is_project_file(path: str) -> bool:
+    """Tells project code from the interpreter's library, installed packages and Pivot, by absolute path."""
+    if path.startswith(_NOT_PROJECT) or any(part in path for part in _SITE):
+        return False
+    return os.path.isabs(path)
+
+
+def install(root: str, base: str, cache: CodeCache | None = None) -> None:
+    """Makes this process import project modules from source.
+
+    ``root`` is the absolute project root, ``base`` the definition's directory in it. Both come first on ``sys.path``,
+    ``base`` before ``root``. Modules of installed packages that a project module shadows are forgotten, so that a
+    warm process imports what a fresh one would.
+    """
+    first = [os.path.normpath(os.path.join(root, base)), root]
+    # A console script puts its own directory first, `python -c` the current one: neither belongs to the project.
+    skipped = {"", os.path.join(sys.prefix, "bin"), *first}
+    sys.path[:] = [*dict.fromkeys(first), *(path for path in sys.path if path not in skipped)]
+    for path in list(sys.path_importer_cache):
+        if is_project_file(path + os.sep):
+            del sys.path_importer_cache[path]
+    sys.meta_path[:] = [
+        _SourceFinder({} if cache is None else cache),
+        *(finder for finder in sys.meta_path if not isinstance(finder, _SourceFinder)),
+    ]
+    _forget_shadowed(dict.fromkeys(first))
+
+
+def precompile(paths: Iterable[str], cache: CodeCache) -> None:
+    """Compiles modules into ``cache``; one that cannot be read or compiled is left to fail where it is imported."""
+    for path in paths:
+        try:
+            with open(path, "rb") as file:
+                source = file.read()
+            if path not in cache or cache[path][0] != source:
+                with warnings.catch_warnings():
+                    warnings.simplefilter(
+                        "ignore"
+                    )  # the process that imports the module shows them
+                    cache[path] = (source, _compile(source, path))
+        except (OSError, SyntaxError, ValueError):
+            cache.pop(path, None)
+
+
+def resolve(module: str, qualname: str) -> Callable[..., object]:
+    """Imports ``module`` and returns its function.
+
+    Raises what the module's code raises; ``ImportError`` when it holds no such function.
+    """
+    found = importlib.import_module(module)
+    try:
+        func = cast("object", getattr(found, qualname))
+    except AttributeError:
+        raise ImportError(_no_function(found, qualname), name=module) from None
+    if not callable(func):
+        kind = _article(type(func).__name__)
+        raise ImportError(f"'{module}.{qualname}' is {kind}, not a function", name=module)
+    return func
+
+
+def project_modules() -> dict[str, str]:
+    """Returns the project modules that are imported: name → absolute path; a namespace package has no file."""
+    found = dict[str, str]()
+    for name, module in list(sys.modules.items()):
+        path = cast("str | None", getattr(module, "__file__", None))
+        if path and is_project_file(path) and name != "__main__":
+            found[name] = path
+    return found
+
+
+def why_not_importable(func: object) -> tuple[str, str] | None:
+    """Returns the reason why another process could not import ``func``, and the mend; ``None`` when it can."""
+    name = cast("str | None", getattr(func, "__name__", None))
+    qualname = cast("str | None", getattr(func, "__qualname__", None))
+    module = cast("str | None", getattr(func, "__module__", None))
+    if isinstance(func, type) or not callable(func):
+        return f"is {_article(type(func).__name__)}, not a function", "register a function"
+    if name is None or qualname is None or module is None:
+        kind = _article(type(func).__name__)
+        return f"is {kind}, not a function", "write a function with `def` that calls it"
+    owner = cast("object", getattr(func, "__self__", None))
+    if owner is not None and not isinstance(owner, ModuleType):
+        return "is a method", "write a module-level function that calls it"
+    if name == "<lambda>":
+        return "is a lambda", "write it as a function with `def`, at the top of a module"
+    if "<locals>" in qualname:
+        if isinstance(func, FunctionType) and func.__closure__:
+            reason = f"is a closure: it is defined inside '{qualname.split('.<locals>')[0]}'"
+        else:
+            reason = f"is defined inside '{qualname.split('.<locals>')[0]}'"
+        hint = (
+            "move it to the top of the module; a decorator's inner function needs functools.wraps"
+        )
+        return reason, hint
+    if "." in qualname:
+        return "is defined in a class", "move it to the top of the module"
+    if module == "__main__":
+        return "is defined in the script that was started", "move it to a module and import it"
+    if getattr(sys.modules.get(module), qualname, None) is not func:
+        return f"is not what '{module}.{qualname}' refers to", "give the function a name of its own"
+    return None
+
+
+class _SourceLoader(importlib.machinery.SourceFileLoader):
+    """Compiles the file's bytes of this moment; a compiled form is used only if made of the same bytes."""
+
+    def __init__(self, fullname: str, path: str, cache: CodeCache) -> None:
+        super().__init__(fullname, path)
+        self._cache: CodeCache = cache
+
+    @override
+    def get_code(self, fullname: str) -> CodeType:
+        path = self.get_filename(fullname)
+        source = self.get_data(path)
+        known = self._cache.get(path)
+        return known[1] if known and known[0] == source else _compile(source, path)
+
+
+class _SourceFinder:
+    """Asks the other finders, also those of editable installs, and puts our loader in place of Python's."""
+
+    def __init__(self, cache: CodeCache) -> None:
+        self._cache: CodeCache = cache
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        for finder in sys.meta_path:
+            find = getattr(finder, "find_spec", None)
+            if find is not None and finder is not self:
+                spec = cast("importlib.machinery.ModuleSpec | None", find(fullname, path, target))
+                if spec is not None:
+                    return self._from_source(spec)
+        return None
+
+    def _from_source(self, spec: importlib.machinery.ModuleSpec) -> importlib.machinery.ModuleSpec:
+        origin, loader = spec.origin, spec.loader
+        if origin is None or not spec.has_location or not is_project_file(origin):
+            return spec
+        if isinstance(loader, importlib.machinery.SourcelessFileLoader):
+            raise ImportError(
+                f"'{spec.name}' has bytecode and no source: {origin}", name=spec.name, path=origin
+            )
+        if type(loader) is importlib.machinery.SourceFileLoader:
+            spec.loader = _SourceLoader(spec.name, origin, self._cache)
+            spec.cached = None
+        return spec
+
+
+def _compile(source: bytes, path: str) -> CodeType:
+    return compile(source, path, "exec", dont_inherit=True)
+
+
+def _forget_shadowed(directories: Iterable[str]) -> None:
+    """Drops imported packages that a project module of the same name comes before."""
+    names = set[str]()
+    for directory in directories:
+        try:
+            entries = os.listdir(directory)
+        except OSError:
+            continue
+        names.update(entry.partition(".")[0] for entry in entries)
+    for name in names.intersection(sys.modules).difference(sys.stdlib_module_names):
+        origin = cast("str | None", getattr(sys.modules[name], "__file__", None))
+        if origin is None or is_project_file(origin) or origin.startswith(_PIVOT):
+            continue
+        spec = importlib.machinery.PathFinder.find_spec(name)
+        if spec is not None and spec.origin and is_project_file(spec.origin):
+            for loaded in [key for key in sys.modules if key.partition(".")[0] == name]:
+                del sys.modules[loaded]
+
+
+def _no_function(module: ModuleType, qualname: str) -> str:
+    origin = cast("str | None", getattr(module, "__file__", None))
+    said = f"module '{module.__name__}' has no function '{qualname}'"
+    top = module.__name__.partition(".")[0]
+    if origin is None or not is_project_file(origin):
+        for directory in sys.path[:2]:
+            shadowed = os.path.join(directory, f"{top}.py")
+            if os.path.exists(shadowed):
+                return (
+                    f"{said}: the name is taken by Python's or an installed module; rename {top}.py"
+                )
+        return f"{said} ({origin or 'built in'})"
+    return said
+
+
+def _article(noun: str) -> str:
+    return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
