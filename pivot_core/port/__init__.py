@@ -51,7 +51,7 @@ from pivot_core.port.events import (
     RunStarted,
     StageChanged,
 )
-from pivot_core.port.protocol import Port, Subscription
+from pivot_core.port.protocol import Door, Port, Subscription
 from pivot_core.port.queries import (
     Explain,
     Explanations,
@@ -93,6 +93,7 @@ __all__ = [
     "ContentHash",
     "DefinitionError",
     "DepChanged",
+    "Door",
     "Edit",
     "EngineEnding",
     "EngineInfo",

@@ -65,3 +65,19 @@ class Port(Protocol):
     async def close(self) -> None:
         """Lets go of the engine."""
         ...
+
+
+class Door(Protocol):
+    """How a front end that is a command of its own reaches the project's engine; the command line hands it over."""
+
+    @property
+    def root(self) -> str:
+        """The project's root directory, absolute."""
+        ...
+
+    async def attach(self) -> Port:
+        """Connects to the live engine, or starts one that stays while it is needed.
+
+        Raises ``PivotError`` when none can be reached.
+        """
+        ...

@@ -1,0 +1,111 @@
+"""Owns the delivery of events to subscribers: each has its own bounded queue, and none can slow the engine down."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from typing import override
+
+from pivot_core.model.ids import RunId, StageName
+from pivot_core.port.events import Event, LogGrew, Published
+from pivot_core.port.protocol import Subscription
+from pivot_core.port.values import Snapshot
+
+PENDING_LIMIT = 20_000
+"""State changes that one subscriber may leave unread; beyond it they are replaced by a new snapshot."""
+
+
+class Bus:
+    """Numbers events and hands them to every subscriber; used from the engine's event loop only."""
+
+    def __init__(self, snapshot: Callable[[int], Snapshot]) -> None:
+        """``snapshot`` builds what the events so far add up to, given the sequence number."""
+        self._snapshot = snapshot
+        self._seq = 0
+        self._subscribers: set[Subscriber] = set()
+
+    def publish(self, event: Event) -> None:
+        """Tells everyone; ``LogGrew`` does not advance the sequence number."""
+        if not isinstance(event, LogGrew):
+            self._seq += 1
+        published = Published(self._seq, event)
+        for subscriber in self._subscribers:
+            subscriber.push(published)
+
+    def subscribe(self, limit: int = PENDING_LIMIT) -> "Subscriber":
+        """Begins a subscription with a snapshot of this moment."""
+        subscriber = Subscriber(lambda: self._snapshot(self._seq), self._subscribers.discard, limit)
+        self._subscribers.add(subscriber)
+        return subscriber
+
+    def end(self) -> None:
+        """Ends every subscription once it has been read to its end."""
+        for subscriber in list(self._subscribers):
+            subscriber.end()
+        self._subscribers.clear()
+
+
+class Subscriber(Subscription):
+    """One reader's queue.
+
+    Overflow rule: ``LogGrew`` ticks of one attempt replace one another; more than ``limit`` unread state changes are
+    dropped together and a new snapshot stands for them.
+    """
+
+    def __init__(
+        self,
+        snapshot: Callable[[], Snapshot],
+        forget: Callable[["Subscriber"], None],
+        limit: int,
+    ) -> None:
+        self._take = snapshot
+        self._forget = forget
+        self._limit = limit
+        self._snapshot = snapshot()
+        self._changes: deque[Published] = deque()
+        self._ticks: dict[tuple[RunId, StageName, int], Published] = {}
+        self._is_behind = False
+        self._is_ended = False
+        self._wake = asyncio.Event()
+
+    @property
+    @override
+    def snapshot(self) -> Snapshot:
+        return self._snapshot
+
+    def push(self, published: Published) -> None:
+        """Takes an event in; never waits."""
+        event = published.event
+        if isinstance(event, LogGrew):
+            self._ticks[event.run_id, event.stage, event.attempt] = published
+        elif not self._is_behind:
+            if len(self._changes) >= self._limit:
+                self._changes.clear()
+                self._is_behind = True
+            else:
+                self._changes.append(published)
+        self._wake.set()
+
+    def end(self) -> None:
+        """Lets the reader finish what is queued, then ends the iteration."""
+        self._is_ended = True
+        self._wake.set()
+
+    @override
+    async def __aiter__(self) -> AsyncIterator[Published | Snapshot]:
+        while True:
+            self._wake.clear()
+            if self._is_behind:
+                self._is_behind = False
+                yield self._take()
+            while self._changes:
+                yield self._changes.popleft()
+            while self._ticks:
+                yield self._ticks.pop(next(iter(self._ticks)))
+            if self._is_ended and not self._changes and not self._is_behind:
+                return
+            await self._wake.wait()
+
+    @override
+    async def close(self) -> None:
+        self._forget(self)
+        self.end()
