@@ -1,7 +1,12 @@
 """The example project: how it is written to disk, and what its functions give when called without Pivot."""
 
+import json
 import os
+import subprocess
+import sys
+import xml.etree.ElementTree
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -68,3 +73,60 @@ def test_no_temporary_file_stays(tmp_path: Path) -> None:
     demo.create(str(tmp_path))
 
     assert not list(tmp_path.rglob("*.tmp"))
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A demo whose stages ran once, with fewer epochs."""
+    return run_by_hand(tmp_path_factory.mktemp("demo"))
+
+
+def run_by_hand(target: Path) -> Path:
+    demo.create(str(target))
+    params = target / "params.yaml"
+    params.write_text(params.read_text().replace("4000", "300").replace("10000", "200"))
+    subprocess.run(
+        [sys.executable, "-m", "tests.support.by_hand", str(target)],
+        check=True,
+        stdout=subprocess.DEVNULL,
+        cwd=os.path.dirname(os.path.dirname(os.path.dirname(__file__))),
+    )
+    return target
+
+
+def test_the_chosen_model_beats_the_answers_that_need_none(finished: Path) -> None:
+    scores = cast("dict[str, float]", json.loads((finished / "metrics/test.json").read_text()))
+
+    assert scores["accuracy"] > scores["accuracy_always_dry"] + 0.1
+    assert scores["accuracy"] > scores["accuracy_as_today"]
+
+
+def test_the_report_answers_for_the_day_after_the_last_row(finished: Path) -> None:
+    report = (finished / "reports/tomorrow.txt").read_text()
+
+    assert report.startswith("Seattle, Friday 01 January 2016: ")
+    assert "umbrella" in report
+
+
+def test_the_plots_are_pictures_with_a_curve_for_each_variant(finished: Path) -> None:
+    learning = xml.etree.ElementTree.parse(finished / "plots/learning.svg")
+    forecast = xml.etree.ElementTree.parse(finished / "plots/forecast.svg")
+
+    svg = "{http://www.w3.org/2000/svg}"
+    assert len(learning.findall(f"{svg}polyline")) == 3
+    assert len(forecast.findall(f"{svg}polyline")) == 1
+    assert len(forecast.findall(f"{svg}rect")) > 52
+
+
+def test_two_runs_write_the_same_bytes(finished: Path, tmp_path: Path) -> None:
+    again = run_by_hand(tmp_path)
+
+    assert contents(again) == contents(finished)
+
+
+def contents(directory: Path) -> dict[Path, bytes]:
+    return {
+        path.relative_to(directory): path.read_bytes()
+        for path in directory.rglob("*")
+        if path.is_file()
+    }
