@@ -77,7 +77,7 @@ def _merge(model: type[pydantic.BaseModel], base: Layer, over: Layer) -> dict[st
         nested = _nested(model, name)
         if nested is not None and isinstance(value, Mapping):
             below = merged[name] if name in merged else _default(model, name)
-            known = cast("Layer", below) if isinstance(below, Mapping) else {}
+            known = cast("Layer", below if isinstance(below, Mapping) else {})
             value = _merge(nested, known, cast("Layer", value))
         merged[name] = value
     return merged
