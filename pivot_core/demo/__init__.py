@@ -8,6 +8,8 @@ from pivot_core.errors import StoreError, UsageError
 _PROJECT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "project")
 _MARK = os.path.join("data", "raw", "seattle-weather.csv")
 """Written first; a directory that holds it is a demo."""
+_TEMPORARY = ".pivot-demo.tmp"
+_NOT_THE_USERS = {".git", ".pivot", _TEMPORARY}
 
 
 def create(directory: str) -> list[str]:
@@ -22,7 +24,7 @@ def create(directory: str) -> list[str]:
         wanted = sorted(_files(), key=lambda name: (name != _MARK, name))
         missing = [name for name in wanted if not os.path.lexists(os.path.join(target, name))]
         for name in missing:
-            _copy(os.path.join(_PROJECT, name), os.path.join(target, name))
+            _copy(name, target)
     except OSError as error:
         raise StoreError(
             f"cannot write the demo: {error.strerror or error}",
@@ -37,7 +39,8 @@ def _check(target: str, shown: str) -> None:
         return
     if not os.path.isdir(target):
         raise UsageError(f"'{shown}' is not a directory", hint="name one that is new or empty")
-    if os.listdir(target) and not os.path.isfile(os.path.join(target, _MARK)):
+    is_free = _NOT_THE_USERS.issuperset(os.listdir(target))
+    if not is_free and not os.path.isfile(os.path.join(target, _MARK)):
         raise UsageError(
             f"'{shown}' is not empty",
             where=target,
@@ -52,15 +55,12 @@ def _files() -> Iterator[str]:
             yield os.path.relpath(os.path.join(parent, name), _PROJECT)
 
 
-def _copy(source: str, target: str) -> None:
-    """Copies by way of a temporary file, so that an interrupted copy is not mistaken for the user's."""
+def _copy(name: str, directory: str) -> None:
+    """Copies by way of a temporary file, so that half a file of an interrupted copy is never kept."""
+    target = os.path.join(directory, name)
+    temporary = os.path.join(directory, _TEMPORARY)
+    os.makedirs(directory, exist_ok=True)
+    with open(os.path.join(_PROJECT, name), "rb") as original, open(temporary, "wb") as copy:
+        copy.write(original.read())
     os.makedirs(os.path.dirname(target), exist_ok=True)
-    temporary = f"{target}.{os.getpid()}.tmp"
-    try:
-        with open(source, "rb") as original, open(temporary, "xb") as copy:
-            copy.write(original.read())
-        os.replace(temporary, target)
-    except BaseException:
-        if os.path.exists(temporary):
-            os.unlink(temporary)
-        raise
+    os.replace(temporary, target)

@@ -34,6 +34,22 @@ def test_an_empty_directory_is_filled(tmp_path: Path) -> None:
     assert DATA in demo.create(str(tmp_path))
 
 
+def test_a_fresh_repository_or_project_counts_as_empty(tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".pivot").mkdir()
+
+    assert DATA in demo.create(str(tmp_path))
+
+
+def test_an_interrupted_copy_is_taken_up_again(tmp_path: Path) -> None:
+    (tmp_path / ".pivot-demo.tmp").write_text("date,precip")
+
+    demo.create(str(tmp_path))
+
+    assert (tmp_path / DATA).read_text().startswith("date,precipitation,")
+    assert not list(tmp_path.rglob("*.tmp"))
+
+
 def test_a_demo_keeps_its_edits_and_gets_back_what_is_gone(tmp_path: Path) -> None:
     demo.create(str(tmp_path))
     edited = tmp_path / "pipeline.py"
@@ -67,12 +83,6 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         demo.create(str(tmp_path / "file" / "demo"))
 
     assert str(tmp_path / "file") in caught.value.where
-
-
-def test_no_temporary_file_stays(tmp_path: Path) -> None:
-    demo.create(str(tmp_path))
-
-    assert not list(tmp_path.rglob("*.tmp"))
 
 
 @pytest.fixture(scope="module")
