@@ -1,0 +1,301 @@
+"""Owns the worker processes: starts them as they are needed, hands them tasks, and is the other end of their leash.
+
+    run(info) ─▶ a group with a free worker ─▶ loky ─▶ worker.job.run_stage ─▶ report
+    interrupt, kill ─▶ the worker's connection      on_started, on_grew ◀─ the worker's connection
+
+Workers come in groups of 1, 1, 2, 4 … (each a reusable executor of its own), so that one stage starts one worker, many
+stages start all, and a worker that dies takes no more than its group with it.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import warnings
+from collections.abc import Callable, Mapping
+from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import cast
+
+from pivot_core.errors import DefinitionError
+from pivot_core.model.ids import Json
+from pivot_core.model.message import Outcome
+from pivot_core.store.layout import Layout
+from pivot_core.worker import job
+from pivot_core.worker.job import LoadReply, LoadRequest, StageReport, WorkerStageInfo
+from pivot_core.worker.leash import Asked, Told
+
+type Key = tuple[str, int]
+"""A stage and its attempt."""
+
+_LINE_MAX = 1 << 22
+_NET_S = 1.5
+"""How much later than it should have ended a worker is killed that does not answer (C code that holds the GIL)."""
+_LEAK_MAX = "1e15"
+"""loky must not replace a worker because it has imported something large."""
+
+
+class WorkerLost(Exception):
+    """A worker process died, and with it the attempts that its group was running; the stages are not to blame."""
+
+
+class Pool:
+    """At most ``jobs`` workers; the caller never has more tasks in flight."""
+
+    def __init__(
+        self,
+        layout: Layout,
+        jobs: int,
+        *,
+        on_started: Callable[[str, int, int], None],
+        on_grew: Callable[[str, int, int], None],
+    ) -> None:
+        self._layout: Layout = layout
+        self._jobs: int = max(1, jobs)
+        self._on_started: Callable[[str, int, int], None] = on_started
+        self._on_grew: Callable[[str, int, int], None] = on_grew
+        self._groups: list[_Group] = []
+        self._server: asyncio.Server | None = None
+        self._lines: set[_Line] = set()
+        self._where: dict[Key, _Line] = {}
+        self._asked: dict[Key, float] = {}
+        self._ended: dict[Key, StageReport] = {}
+
+    async def start(self) -> None:
+        """Listens for workers; starts none."""
+        path = self._layout.workers_socket
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+        self._server = await asyncio.start_unix_server(self._serve, path, limit=_LINE_MAX)
+        os.chmod(path, 0o600)
+
+    async def run(self, info: WorkerStageInfo) -> StageReport:
+        """Runs one attempt in a worker; raises `WorkerLost`."""
+        key = (info["stage"], info["attempt"])
+        self._ended.pop(key, None)
+        net = None
+        if info["timeout_s"] is not None:
+            loop = asyncio.get_running_loop()
+            net = loop.call_later(info["timeout_s"] + 1 + _NET_S, self._end_worker, key)
+        try:
+            report = cast("StageReport", await self._submit(job.run_stage, info))
+        except WorkerLost:
+            if key in self._ended:
+                return self._ended[key]
+            if key in self._asked:
+                return _cancelled(info)
+            raise
+        finally:
+            if net is not None:
+                net.cancel()
+            self._asked.pop(key, None)
+            self._where.pop(key, None)
+        return report
+
+    async def load_definitions(self, request: LoadRequest) -> dict[str, Json]:
+        """Loads the definitions in a worker's child and returns the report of ``define.load``.
+
+        Raises ``DefinitionError`` when the definition ended its process, and `WorkerLost`.
+        """
+        reply = cast("LoadReply", await self._submit(job.load_definitions, request))
+        if reply["report"] is None:
+            raise DefinitionError(
+                f"loading the pipeline's definition {reply['ended']}",
+                request["project_root"],
+                "a definition must neither end its process nor crash it",
+                detail=reply["output"],
+            )
+        return cast("dict[str, Json]", reply["report"])
+
+    def interrupt(self, stage: str, attempt: int, grace_s: float) -> None:
+        """Asks an attempt to end: SIGINT to its process group, SIGKILL after so many seconds."""
+        key = (stage, attempt)
+        self._asked[key] = grace_s
+        if key in self._where:
+            self._where[key].ask(key, grace_s)
+        asyncio.get_running_loop().call_later(grace_s + _NET_S, self._end_asked, key)
+
+    def kill(self, stage: str, attempt: int) -> None:
+        """Ends an attempt at once."""
+        self.interrupt(stage, attempt, 0.0)
+
+    async def close(self, *, kill: bool = False) -> None:
+        """Ends the workers and removes the socket; with ``kill`` what they run ends at once."""
+        if kill:
+            for line in self._lines:
+                line.cut()
+        await asyncio.gather(*(group.close() for group in self._groups))
+        self._groups.clear()
+        for line in self._lines:
+            line.cut()
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self._layout.workers_socket)
+
+    async def _submit[T: (WorkerStageInfo, LoadRequest)](
+        self, function: Callable[[T], str], argument: T
+    ) -> object:
+        group = self._group()
+        group.busy += 1
+        try:
+            return json.loads(await group.submit(function, argument))
+        finally:
+            group.busy -= 1
+
+    def _group(self) -> "_Group":
+        for group in self._groups:
+            if group.busy < group.size:
+                return group
+        started = sum(group.size for group in self._groups)
+        size = max(1, min(started or 1, self._jobs - started))
+        self._groups.append(_Group(size, self._layout.workers_socket))
+        return self._groups[-1]
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        line = _Line(writer)
+        self._lines.add(line)
+        try:
+            while text := await reader.readline():
+                self._hear(line, cast("Told", json.loads(text)))
+        except (ConnectionError, ValueError):
+            pass  # a worker that died in the middle of a line
+        finally:
+            self._lines.discard(line)
+            line.cut()
+
+    def _hear(self, line: "_Line", told: Told) -> None:
+        if "hello" in told:
+            line.worker = told["hello"]
+        elif "began" in told:
+            self._found(line, told["began"])
+        elif "started" in told:
+            stage, attempt, pid = told["started"]
+            self._found(line, (stage, attempt))
+            line.child = pid
+            self._on_started(stage, attempt, pid)
+        elif "grew" in told:
+            self._on_grew(*told["grew"])
+        elif "ended" in told:
+            stage, attempt, report = told["ended"]
+            self._ended[stage, attempt] = cast("StageReport", json.loads(report))
+
+    def _found(self, line: "_Line", key: tuple[str, int]) -> None:
+        key = (key[0], key[1])
+        is_new = key not in self._where
+        self._where[key] = line
+        if is_new and key in self._asked:
+            line.ask(key, self._asked[key])
+
+    def _end_asked(self, key: Key) -> None:
+        if key in self._asked:
+            self._end_worker(key)
+
+    def _end_worker(self, key: Key) -> None:
+        if key in self._where:
+            self._where[key].end_worker()
+
+
+@dataclass(slots=True, eq=False)
+class _Line:
+    """The connection of one worker."""
+
+    writer: asyncio.StreamWriter
+    worker: int | None = None
+    child: int | None = None
+
+    def ask(self, key: Key, grace_s: float) -> None:
+        asked = Asked(end=(*key, grace_s))
+        self.writer.write(json.dumps(asked).encode() + b"\n")
+
+    def cut(self) -> None:
+        """Ends the connection, and so the worker; a child that its worker left behind is ended too."""
+        self.writer.transport.abort()
+        if self.child is not None and self.worker is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                # The worker leads the session: the id is not some other process's that came to have it.
+                if os.getsid(self.child) == self.worker:
+                    os.killpg(self.child, signal.SIGKILL)
+        self.child = None
+
+    def end_worker(self) -> None:
+        if self.worker is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.worker, signal.SIGKILL)
+
+
+class _Group:
+    """Some workers that live and die together.
+
+    The group's own thread makes the executor (executors are reusable per thread) and gives it its first task, which
+    starts the processes: nobody waits for that but who needs it.
+    """
+
+    def __init__(self, size: int, socket_path: str) -> None:
+        self.size: int = size
+        self.busy: int = 0
+        self._socket_path: str = socket_path
+        self._executor: Executor | None = None
+        self._thread: ThreadPoolExecutor = ThreadPoolExecutor(1, "workers", _ignore_interrupts)
+
+    async def submit[T: Mapping[str, object]](
+        self, function: Callable[[T], str], argument: T
+    ) -> str:
+        try:
+            if self._executor is None:
+                loop = asyncio.get_running_loop()
+                future = await loop.run_in_executor(self._thread, self._first, function, argument)
+            else:
+                future = self._executor.submit(function, argument)
+            return await asyncio.wrap_future(future)
+        except (BrokenExecutor, RuntimeError) as error:  # loky's "is shut down" is a RuntimeError
+            self._executor = None
+            raise WorkerLost(str(error)) from error
+
+    async def close(self) -> None:
+        executor, self._executor = self._executor, None
+        if executor is not None:
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(self._thread, executor.shutdown)
+        self._thread.shutdown(wait=False)
+
+    def _first[T: Mapping[str, object]](
+        self, function: Callable[[T], str], argument: T
+    ) -> Future[str]:
+        import loky
+
+        # Without psutil and pgrep loky cannot look for descendants; the leash ends them.
+        warnings.filterwarnings("ignore", "Failed to kill subprocesses", UserWarning)
+        executor: Executor = loky.get_reusable_executor(
+            max_workers=self.size,
+            context="loky",
+            timeout=None,
+            initializer=job.initialize,
+            initargs=(self._socket_path,),
+            env={"LOKY_MAX_MEMORY_LEAK_SIZE": _LEAK_MAX},
+        )
+        future = executor.submit(function, argument)
+        self._executor = executor
+        return future
+
+
+def _ignore_interrupts() -> None:
+    """Blocks SIGINT in this thread, and so in new workers until they are ready to ignore it."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+
+
+def _cancelled(info: WorkerStageInfo) -> StageReport:
+    return StageReport(
+        stage=info["stage"],
+        attempt=info["attempt"],
+        outcome=Outcome.CANCELLED.value,
+        failure=None,
+        outs={},
+        duration_s=0.0,
+        log_bytes=0,
+        leftovers=[],
+        inputs_modified=[],
+    )

@@ -1,0 +1,128 @@
+"""Owns the contract between engine and worker: what crosses, and the functions that the pool calls by reference.
+
+Everything that crosses is JSON-able: functions, loaders and models are references that the worker resolves, and no
+class, value or exception of a user's is ever pickled (the engine could not read it).
+"""
+
+import json
+from typing import TypedDict
+
+from pivot_core.model.ids import Json
+from pivot_core.store.content import ContentJson
+
+
+class FuncInfo(TypedDict):
+    """A function, as ``model.stage.FunctionRef`` names it."""
+
+    base: str
+    module: str
+    qualname: str
+
+
+class DepInfo(TypedDict):
+    """One parameter that is read from artifacts."""
+
+    param: str
+    paths: list[str]
+    is_list: bool
+
+
+class OutInfo(TypedDict):
+    """One artifact to write; ``kind`` is a value of ``model.stage.OutKind``."""
+
+    field: str
+    path: str
+    kind: str
+    is_cached: bool
+    param: str | None
+
+
+class WorkerStageInfo(TypedDict):
+    """All that a worker needs for one attempt; paths are absolute, artifact paths relative to ``project_root``."""
+
+    run_id: str
+    stage: str
+    attempt: int
+    func: FuncInfo
+    fingerprint: str
+    """The digest that the engine decided by; reported nowhere, logged for whoever looks."""
+    deps: list[DepInfo]
+    outs: list[OutInfo]
+    params: dict[str, Json]
+    params_param: str | None
+    variant: str
+    variant_param: str | None
+    preload: list[str]
+    """Third-party modules to import before the fork."""
+    sources: list[str]
+    """Project modules to compile before the fork."""
+    project_root: str
+    state_dir: str
+    cache_dir: str
+    links: list[str]
+    """``cache.link``."""
+    log_path: str
+    log_max_bytes: int
+    timeout_s: float | None
+    grace_s: float
+    isolation: str
+    """``fork``, or ``worker`` for no child."""
+    commit: bool
+    """Unset: outs are hashed and not cached."""
+
+
+class StageReport(TypedDict):
+    """How an attempt ended."""
+
+    stage: str
+    attempt: int
+    outcome: str
+    """``model.message.Outcome``: done, failed or cancelled."""
+    failure: Json
+    """The JSON form of ``model.failure.Failure``; ``None`` unless failed."""
+    outs: dict[str, ContentJson]
+    """By artifact path; empty unless done."""
+    duration_s: float
+    log_bytes: int
+    leftovers: list[str]
+    """Commands of processes that the stage left running and that were ended."""
+    inputs_modified: list[str]
+    """Deps that the stage itself opened for writing, renamed or removed."""
+
+
+class LoadRequest(TypedDict):
+    """Asks for the definitions of a project."""
+
+    project_root: str
+
+
+class LoadReply(TypedDict):
+    """What loading gave."""
+
+    report: Json
+    """What ``define.load.load`` returned; ``None`` when the process ended before."""
+    output: str
+    """The last of what the definition printed."""
+    ended: str
+    """How the process ended when it gave no report; empty otherwise."""
+
+
+def initialize(socket_path: str) -> None:
+    """Prepares a new worker process and ties it to the engine."""
+    from pivot_core.worker import run
+
+    run.become_worker(socket_path)
+
+
+def run_stage(info: WorkerStageInfo) -> str:
+    """Runs one attempt; returns the JSON text of a ``StageReport`` and raises nothing."""
+    from pivot_core.worker import run
+
+    return json.dumps(run.run_stage(info))
+
+
+def load_definitions(request: LoadRequest) -> str:
+    """Loads the definitions in a child; returns the JSON text of a ``LoadReply`` and raises nothing."""
+    from pivot_core.worker import run
+
+    return json.dumps(run.load_definitions(request))
