@@ -26,6 +26,7 @@ _NOT_PROJECT = tuple(
         for path in (
             os.path.dirname(os.__file__),
             os.path.join(sys.base_prefix, "lib", _VERSION),
+            os.path.join(sys.base_prefix, "lib", f"{_VERSION.replace('.', '')}.zip"),
             os.path.join(sys.base_exec_prefix, sys.platlibdir, _VERSION),
             _PIVOT,
             os.path.join(os.path.dirname(_PIVOT), "pivot_tui"),

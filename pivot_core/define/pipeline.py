@@ -41,6 +41,13 @@ class Registration:
         """The stage's name with its variant."""
         return self.name if self.variant is None else f"{self.name}@{self.variant}"
 
+    def line_of(self, *keys: str | int) -> int:
+        """Returns the line of an entry, or of the nearest one around it."""
+        name = ".".join(map(str, keys))
+        while name and name not in self.lines:
+            name = name.rpartition(".")[0]
+        return self.lines.get(name, self.line)
+
 
 class Pipeline:
     """Collects stages; ``pipeline.py`` holds one in a variable named ``pipeline``.
@@ -81,8 +88,8 @@ class Pipeline:
                 name=getattr(func, "__name__", "") if name is None else name,
                 variant=variant,
                 params=params,
-                deps=dict(deps or {}),
-                outs=dict(outs or {}),
+                deps=_copied(deps),
+                outs=_copied(outs),
                 mutex=mutex,
                 timeout=timeout,
                 retries=retries,
@@ -126,6 +133,12 @@ class _Recording:
     """The one switch of the process; a stage process turns it off and never on again."""
 
     is_off: bool = False
+
+
+def _copied[T](given: Mapping[str, T] | None) -> Mapping[str, T]:
+    if given is None:
+        return {}
+    return {**given} if isinstance(given, dict) else given
 
 
 def _caller() -> tuple[str, int]:

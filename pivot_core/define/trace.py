@@ -4,6 +4,7 @@ import os
 import traceback
 
 from pivot_core.define.importing import is_project_file
+from pivot_core.errors import DefinitionError
 
 LIMIT = 64 * 1024
 """Characters of a traceback that are kept; the middle of a longer one is left out."""
@@ -26,6 +27,26 @@ def summary(error: BaseException) -> str:
     lines = "".join(traceback.format_exception_only(error)).strip().splitlines()
     kind = type(error).__name__
     return next((line for line in lines if line.startswith(kind) or f".{kind}" in line), kind)
+
+
+def unimportable(subject: str, error: BaseException) -> DefinitionError:
+    """Says that the code of ``subject`` raised ``error`` while it was imported."""
+    found = place(error)
+    where = f"{found[0]}:{found[1]}" if found else ""
+    if isinstance(error, SystemExit):
+        return DefinitionError(
+            f"{subject} ended the process: sys.exit({error.code!r})",
+            where,
+            "put what must not run at import below `if __name__ == '__main__':`",
+            detail=text(error),
+        )
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        hint = f"install '{error.name.partition('.')[0]}', or correct the name"
+    else:
+        hint = "the traceback shows the line"
+    return DefinitionError(
+        f"{subject} cannot be imported: {summary(error)}", where, hint, detail=text(error)
+    )
 
 
 def place(error: BaseException) -> tuple[str, int] | None:

@@ -1,0 +1,157 @@
+"""Owns which params a stage gets in effect: the class's defaults and what overrides them, each mistake at its line."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, cast
+
+from pivot_core.define import trace
+from pivot_core.define.pipeline import Registration
+from pivot_core.errors import DefinitionError
+from pivot_core.model.ids import Json
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
+    from pivot_core.define.params import StageParams
+    from pivot_core.define.yaml_file import YamlFile
+
+
+@dataclass(frozen=True, slots=True)
+class _Layer:
+    """Overrides from one place; the registration itself, or an entry of ``params.yaml``."""
+
+    given: object
+    registration: Registration | None
+    file: "YamlFile | None"
+    name: str
+    """The entry of ``file``."""
+
+    def place(self, *keys: str | int) -> str:
+        """Returns ``file:line`` of a field."""
+        if self.file is not None:
+            return self.file.place(self.name, *keys)
+        registration = cast("Registration", self.registration)
+        return f"{registration.file}:{registration.line_of('params', *keys)}"
+
+
+def resolve(
+    registration: Registration, model: "type[StageParams] | None", file: "YamlFile | None"
+) -> tuple[dict[str, Json], list[DefinitionError]]:
+    """Returns the effective params in JSON form, and what is wrong with them.
+
+    ``model`` is ``None`` for a function that takes no params, ``file`` is the project's ``params.yaml``.
+    """
+    layers = _layers(registration, file)
+    name = registration.full_name
+    if model is None:
+        hint = "add a parameter whose annotation is a class derived from StageParams"
+        what = f"'{name}' takes no params"
+        return {}, [DefinitionError(what, layer.place(), hint) for layer in layers]
+    from pydantic import ValidationError
+
+    from pivot_core.define import params
+
+    values = list[Mapping[str, object]]()
+    for layer in layers:
+        given = layer.given
+        if isinstance(given, params.StageParams):
+            if not isinstance(given, model):
+                what = f"params of '{name}' are {type(given).__name__}, not {model.__name__}"
+                return {}, [DefinitionError(what, layer.place(), f"pass {model.__name__}(...)")]
+            given = params.overrides_of(given)
+        if not isinstance(given, Mapping):
+            what = f"params of '{name}' are not a mapping"
+            return {}, [DefinitionError(what, layer.place(), "give field: value pairs")]
+        values.append(cast("Mapping[str, object]", given))
+    try:
+        return params.to_json(params.effective(model, values)), []
+    except ValidationError as error:
+        return {}, _invalid(name, model, error, layers, registration)
+    except (SystemExit, Exception) as error:  # noqa: BLE001 raised by the author's model, and shown as such
+        what = f"params of '{name}' cannot be made: {trace.summary(error)}"
+        where = f"{registration.file}:{registration.line_of('params')}"
+        return {}, [
+            DefinitionError(what, where, "the traceback shows why", detail=trace.text(error))
+        ]
+
+
+def check_names(file: "YamlFile", registrations: Sequence[Registration]) -> list[DefinitionError]:
+    """Returns what is wrong with the names in ``params.yaml``."""
+    if file.data is None:
+        return []
+    if not isinstance(file.data, dict):
+        hint = "write `stage:` and below it `field: value`"
+        return [DefinitionError("params.yaml is not a mapping", file.place(), hint)]
+    known = dict.fromkeys(name for item in registrations for name in (item.name, item.full_name))
+    problems = list[DefinitionError]()
+    for name in file.data:
+        if name not in known:
+            what = f"params.yaml names '{name}', which is no stage"
+            problems.append(DefinitionError(what, file.place(name), _nearest(name, list(known))))
+    return problems
+
+
+def _layers(registration: Registration, file: "YamlFile | None") -> list[_Layer]:
+    layers = list[_Layer]()
+    if registration.params is not None:
+        layers.append(_Layer(registration.params, registration, None, ""))
+    if file is not None and isinstance(file.data, dict):
+        for name in dict.fromkeys((registration.name, registration.full_name)):
+            given = file.data.get(name)
+            if given is not None:
+                layers.append(_Layer(given, None, file, name))
+    return layers
+
+
+def _invalid(
+    name: str,
+    model: "type[StageParams]",
+    error: "ValidationError",
+    layers: Sequence[_Layer],
+    registration: Registration,
+) -> list[DefinitionError]:
+    from pivot_core.define import params
+
+    problems = list[DefinitionError]()
+    here = f"{registration.file}:{registration.line_of('params')}"
+    for item in error.errors(include_url=False, include_context=False, include_input=False):
+        location = item["loc"]
+        field = ".".join(map(str, location))
+        layer = next((layer for layer in reversed(layers) if _has(layer.given, location)), None)
+        where = layer.place(*location) if layer else here
+        if item["type"] == "extra_forbidden":
+            known = params.field_names(model, tuple(map(str, location[:-1])))
+            hint = _nearest(str(location[-1]), known)
+        elif item["type"] == "missing":
+            hint = f"set it in params.yaml below `{name}:`, or give the field a default"
+        else:
+            hint = "correct the value"
+        what = f"params of '{name}': {field + ': ' if field else ''}{item['msg']}"
+        problems.append(DefinitionError(what, where, hint))
+    return problems
+
+
+def _has(given: object, location: tuple[int | str, ...]) -> bool:
+    """Tells whether overrides reach as far as ``location``, or give a whole value on the way."""
+    if not location:
+        return True
+    from pivot_core.define import params
+
+    if isinstance(given, params.StageParams):
+        given = params.overrides_of(given)
+    for key in location:
+        if isinstance(given, Mapping):
+            if key not in given:
+                return False
+            given = cast("Mapping[object, object]", given)[key]
+        else:
+            return True
+    return True
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    near = get_close_matches(name, known, n=1)
+    if near:
+        return f"did you mean '{near[0]}'?"
+    return f"known: {', '.join(known)}" if known else "remove it: there are none"

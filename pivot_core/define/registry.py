@@ -1,0 +1,250 @@
+"""Owns how registrations become stages: every mistake is found here, and all of them are reported together."""
+
+import inspect
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
+from types import CodeType
+from typing import TYPE_CHECKING, cast
+
+from pivot_core.define import importing, overrides, paths
+from pivot_core.define.markers import Dep, IncrementalOut
+from pivot_core.define.paths import BadPath
+from pivot_core.define.pipeline import Registration
+from pivot_core.define.signature import StageSignature, inspect_stage
+from pivot_core.errors import DefinitionError
+from pivot_core.model.ids import ArtifactPath, Json, StageName
+from pivot_core.model.stage import Dep as StageDep
+from pivot_core.model.stage import FunctionRef, SourceLocation, Stage
+from pivot_core.model.stage import Out as StageOut
+
+if TYPE_CHECKING:
+    from pivot_core.define.yaml_file import YamlFile
+
+_NAME = re.compile(r"[\w.+=][\w.+=/-]*")
+
+
+def build(
+    registrations: Sequence[Registration], root: str, params_yaml: "YamlFile | None"
+) -> tuple[list[Stage], list[DefinitionError]]:
+    """Returns the stages that could be made, and all mistakes.
+
+    ``root`` is the absolute project root, ``params_yaml`` the project's overrides.
+    """
+    building = _Building(root, params_yaml)
+    stages = [stage for item in registrations if (stage := building.stage(item)) is not None]
+    if params_yaml is not None:
+        building.problems.extend(overrides.check_names(params_yaml, registrations))
+    unique = {(problem.what, problem.where): problem for problem in building.problems}
+    return stages, list(unique.values())
+
+
+class _Building:
+    def __init__(self, root: str, params_yaml: "YamlFile | None") -> None:
+        self.root: str = root
+        self.params_yaml: YamlFile | None = params_yaml
+        self.problems: list[DefinitionError] = []
+        self._signatures: dict[object, StageSignature | None] = {}
+
+    def stage(self, given: Registration) -> Stage | None:
+        """Returns the stage of one registration; ``None`` when it has mistakes, which are noted."""
+        before = len(self.problems)
+        self._check_name(given)
+        mutex = self._mutex(given)
+        timeout_s = self._timeout(given)
+        retries = self._retries(given)
+        signature = self._signature(given)
+        if signature is None:
+            return None
+        deps = self._deps(given, signature)
+        outs = self._outs(given, signature)
+        params = self._params(given, signature)
+        variant_param = self._variant_param(given, signature)
+        if len(self.problems) > before:
+            return None
+        return Stage(
+            name=StageName(given.full_name),
+            func=self._reference(given.func),
+            deps=deps,
+            outs=outs,
+            params=params,
+            params_param=signature.params[0] if signature.params else None,
+            variant=given.variant or "",
+            variant_param=variant_param,
+            mutex=mutex,
+            timeout_s=timeout_s,
+            retries=retries,
+            defined=self._location(given.file, given.line),
+        )
+
+    def _check_name(self, given: Registration) -> None:
+        name, variant = cast("object", given.name), cast("object", given.variant)
+        if isinstance(name, str) and "@" in name:
+            hint = f"pass variant={name.partition('@')[2]!r}"
+            self._problem(given, f"the name '{name}' holds '@'", "", hint)
+            return
+        for noun, text in (("name", name), ("variant", variant)):
+            is_good = isinstance(text, str) and _NAME.fullmatch(text)
+            if not is_good and text not in (None, "<lambda>"):  # the lambda itself is refused
+                hint = "use letters, digits and . _ - + = /"
+                self._problem(given, f"{text!r:.100} cannot be a stage's {noun}", "", hint)
+
+    def _mutex(self, given: Registration) -> tuple[str, ...]:
+        value = cast("object", given.mutex)
+        groups = [value] if isinstance(value, str) else value
+        if isinstance(groups, (list, tuple, set, frozenset)):
+            names = list(cast("Sequence[object]", groups))
+            if all(isinstance(name, str) and name for name in names):
+                return tuple(dict.fromkeys(cast("list[str]", names)))
+        self._problem(given, f"mutex {value!r:.80} is no list of names", "mutex", "write ['gpu']")
+        return ()
+
+    def _timeout(self, given: Registration) -> float | None:
+        value = cast("object", given.timeout)
+        if value is None:
+            return None
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < 1e9:
+            return float(value)
+        hint = "give the seconds that one attempt may take"
+        self._problem(given, f"timeout {value!r:.80} is no number of seconds", "timeout", hint)
+        return None
+
+    def _retries(self, given: Registration) -> int:
+        value = cast("object", given.retries)
+        if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+            return value
+        hint = "give how often a failed attempt is repeated"
+        self._problem(given, f"retries {value!r:.80} is no count", "retries", hint)
+        return 0
+
+    def _signature(self, given: Registration) -> StageSignature | None:
+        refused = importing.why_not_importable(given.func)
+        if refused is not None:
+            reason, hint = refused
+            name = getattr(given.func, "__qualname__", given.name or repr(given.func))
+            self._problem(given, f"'{name}' cannot be a stage: it {reason}", "", hint)
+            return None
+        if given.func not in self._signatures:
+            try:
+                self._signatures[given.func] = inspect_stage(given.func)
+            except DefinitionError as error:
+                self._signatures[given.func] = None
+                self.problems.extend([error, *error.others])
+        return self._signatures[given.func]
+
+    def _deps(self, given: Registration, signature: StageSignature) -> tuple[StageDep, ...]:
+        self._check_keys(given, "deps", given.deps, list(signature.deps), "input")
+        found = list[StageDep]()
+        for param, marker in signature.deps.items():
+            key = f"deps.{param}"
+            declared = marker.path if isinstance(marker, Dep) else None
+            path = given.deps.get(param, declared)
+            if path is None:
+                hint = f"pass deps={{'{param}': path}}"
+                self._problem(given, f"the input '{param}' has no path", key, hint)
+                continue
+            is_list = isinstance(path, (list, tuple))
+            if declared is not None and is_list != isinstance(declared, (list, tuple)):
+                expected = "one path" if is_list else "a list of paths"
+                what = f"the input '{param}' takes {expected}, as its Dep says"
+                self._problem(given, what, key, f"give {expected}")
+                continue
+            members = list(cast("Sequence[object]", path)) if is_list else [cast("object", path)]
+            if not members:
+                self._problem(given, f"the input '{param}' has no paths", key, "name at least one")
+            resolved = [self._path(given, member, key) for member in members]
+            if None not in resolved:
+                paths_found = cast("list[ArtifactPath]", resolved)
+                kind = type(marker.reader).__name__
+                found.append(StageDep(param, tuple(paths_found), is_list, kind))
+        return tuple(found)
+
+    def _outs(self, given: Registration, signature: StageSignature) -> tuple[StageOut, ...]:
+        self._check_keys(given, "outs", given.outs, list(signature.outs), "output")
+        previous = {name: param for param, name in signature.incremental.items()}
+        found = list[StageOut]()
+        for name, marker in signature.outs.items():
+            key = f"outs.{name}"
+            path = self._path(given, given.outs.get(name, marker.path), key, is_out=True)
+            if path is None:
+                continue
+            if marker.kind is marker.kind.DIRECTORY:
+                path = ArtifactPath(path.removesuffix("/") + "/")
+            found.append(
+                StageOut(
+                    field=name,
+                    path=path,
+                    kind=marker.kind,
+                    is_cached=bool(marker.cache),
+                    loader=type(marker.writer).__name__,
+                    param=previous.get(name) if isinstance(marker, IncrementalOut) else None,
+                )
+            )
+        return tuple(found)
+
+    def _path(
+        self, given: Registration, path: object, key: str, *, is_out: bool = False
+    ) -> ArtifactPath | None:
+        try:
+            found = paths.normalise(path, given.base, self.root)
+            if is_out:
+                paths.check_out(found, self.root)
+        except BadPath as bad:
+            self._problem(given, str(bad), key, bad.hint)
+            return None
+        return found
+
+    def _check_keys(
+        self,
+        given: Registration,
+        section: str,
+        overrides: Mapping[str, object],
+        known: Sequence[str],
+        noun: str,
+    ) -> None:
+        if not isinstance(cast("object", overrides), Mapping):
+            self._problem(given, f"{section} is not a mapping", section, "give {name: path}")
+            return
+        for name in overrides:
+            if name not in known:
+                what = f"'{given.full_name}' has no {noun} '{name}'"
+                self._problem(given, what, f"{section}.{name}", _nearest(str(name), known))
+
+    def _variant_param(self, given: Registration, signature: StageSignature) -> str | None:
+        name = signature.variant_param
+        if name is None or given.variant is not None:
+            return name
+        if inspect.signature(given.func).parameters[name].default is inspect.Parameter.empty:
+            what = f"'{given.name}' takes `{name}`, and is registered without one"
+            self._problem(given, what, "", "pass variant='...', or give the parameter a default")
+        return None
+
+    def _params(self, given: Registration, signature: StageSignature) -> dict[str, Json]:
+        model = signature.params[1] if signature.params else None
+        found, problems = overrides.resolve(given, model, self.params_yaml)
+        self.problems.extend(problems)
+        return found
+
+    def _reference(self, func: Callable[..., object]) -> FunctionRef:
+        code = getattr(inspect.unwrap(func), "__code__", None)
+        where = SourceLocation("", 1)
+        if isinstance(code, CodeType):
+            where = self._location(code.co_filename, code.co_firstlineno)
+        module, qualname = func.__module__, cast("str", getattr(func, "__qualname__", ""))
+        return FunctionRef("", module, qualname, where)
+
+    def _location(self, file: str, line: int) -> SourceLocation:
+        return SourceLocation(file.removeprefix(self.root + os.sep), line)
+
+    def _problem(self, given: Registration, what: str, key: str, hint: str) -> None:
+        line = given.line_of(*key.split("."))
+        where = f"stage '{given.full_name}' ({given.file}:{line})"
+        self.problems.append(DefinitionError(what, where, hint))
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    near = get_close_matches(name, known, n=1)
+    if near:
+        return f"did you mean '{near[0]}'?"
+    return f"known: {', '.join(known)}" if known else "remove it: there are none"
