@@ -1,7 +1,7 @@
 """Owns reading the log of one attempt: an index of its lines and the record of each; writes nothing.
 
 A log grows while it is read and may hold millions of lines, so nothing of it stays in memory but the offset of each
-line. One record a line: 13 digits of epoch milliseconds, a letter for the stream, a space, the bytes that the stage wrote.
+line. One record a line: 13 digits of epoch milliseconds, a letter for the stream, a space, what the stage wrote.
 """
 
 import os

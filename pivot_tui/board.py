@@ -1,0 +1,223 @@
+"""Owns what the dashboard knows: a fold over snapshots and events; draws nothing and asks nothing.
+
+The board is changed in place by ``apply``, which tells what differs, so that an event costs the same whether there are
+ten stages or ten thousand.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import assert_never
+
+from pivot_core.port import (
+    EngineEnding,
+    EngineInfo,
+    Event,
+    LogGrew,
+    Notice,
+    OutlineRow,
+    PlanBroken,
+    PlanChanged,
+    Problem,
+    Published,
+    RunFinished,
+    RunId,
+    RunQueued,
+    RunStarted,
+    RunState,
+    RunStatus,
+    Snapshot,
+    StageChanged,
+    StageName,
+    StageRow,
+    StageState,
+    Status,
+    outline,
+)
+
+ENDED = frozenset(
+    {
+        Status.RAN,
+        Status.SAME,
+        Status.RESTORED,
+        Status.FAILED,
+        Status.BLOCKED,
+        Status.CANCELLED,
+    }
+)
+PROBLEMS = frozenset({Status.FAILED, Status.BLOCKED, Status.STALE})
+
+_ACTIVE = frozenset({RunStatus.QUEUED, RunStatus.RUNNING})
+_NOTICES_KEPT = 100
+
+
+class Link(Enum):
+    """Where the connection to the engine stands."""
+
+    CONNECTING = "connecting"
+    ATTACHED = "attached"
+    LOST = "lost"
+
+
+@dataclass(slots=True)
+class Dirty:
+    """What differs since the last repaint."""
+
+    plan: bool = False
+    """Rows were added, removed or moved."""
+    run: bool = False
+    """Header, banner or queue."""
+    stages: set[StageName] = field(default_factory=set[StageName])
+    logs: set[StageName] = field(default_factory=set[StageName])
+    notices: list[Notice] = field(default_factory=list[Notice])
+    gap: bool = False
+    """Events are missing: a new snapshot is needed."""
+
+    def add(self, other: "Dirty") -> None:
+        """Takes in what another one holds."""
+        self.plan |= other.plan
+        self.run |= other.run
+        self.stages |= other.stages
+        self.logs |= other.logs
+        self.notices += other.notices
+        self.gap |= other.gap
+
+    def __bool__(self) -> bool:
+        return bool(self.plan or self.run or self.stages or self.logs or self.notices or self.gap)
+
+
+@dataclass(slots=True)
+class Board:
+    """The state of engine, plan, stages and runs."""
+
+    link: Link = Link.CONNECTING
+    why_lost: str = ""
+    """Why the engine cannot be reached; empty while it can."""
+    engine: EngineInfo | None = None
+    """``None`` before the first snapshot."""
+    seq: int = 0
+    stages: dict[StageName, StageRow] = field(default_factory=dict[StageName, StageRow])
+    rows: list[OutlineRow] = field(default_factory=list[OutlineRow])
+    states: dict[StageName, StageState] = field(default_factory=dict[StageName, StageState])
+    counts: Counter[Status] = field(default_factory=Counter[Status])
+    run: RunState | None = None
+    """The active run, else the last one; ``None`` when this engine had none."""
+    queue: list[RunState] = field(default_factory=list[RunState])
+    problems: tuple[Problem, ...] = ()
+    logs: dict[StageName, LogGrew] = field(default_factory=dict[StageName, LogGrew])
+    """The newest attempt of each stage that wrote something since the snapshot."""
+    notices: list[Notice] = field(default_factory=list[Notice])
+
+    def state(self, stage: StageName) -> StageState:
+        """Returns where a stage stands; UNKNOWN for one that nothing is known of."""
+        return self.states.get(stage) or StageState(Status.UNKNOWN)
+
+    @property
+    def active(self) -> RunState | None:
+        """The run that goes on now."""
+        return self.run if self.run is not None and self.run.status in _ACTIVE else None
+
+    @property
+    def done(self) -> tuple[int, int]:
+        """Ended and all stages of the run; of the project where there was no run."""
+        names = self.run.stages if self.run is not None else ()
+        ended = sum(1 for name in names if self.state(name).status in ENDED)
+        return ended, len(names)
+
+    def with_status(self, *wanted: Status) -> list[StageName]:
+        """Returns the stages that stand like this, in the order of the rows."""
+        return [row.stage for row in self.rows if self.state(row.stage).status in wanted]
+
+
+def apply(board: Board, item: Published | Snapshot) -> Dirty:
+    """Folds one item into the board and returns what it changed."""
+    if isinstance(item, Snapshot):
+        return _begin(board, item)
+    event = item.event
+    if not isinstance(event, LogGrew):
+        if item.seq <= board.seq:
+            return Dirty()
+        if item.seq > board.seq + 1:
+            return Dirty(gap=True)
+        board.seq = item.seq
+    return _fold(board, event)
+
+
+def _begin(board: Board, snapshot: Snapshot) -> Dirty:
+    board.link = Link.ATTACHED
+    board.why_lost = ""
+    board.engine = snapshot.engine
+    board.seq = snapshot.seq
+    board.run = snapshot.run
+    board.queue = list(snapshot.queue)
+    board.problems = snapshot.problems
+    board.logs.clear()
+    _plan(board, snapshot.stages, dict(snapshot.states))
+    return Dirty(plan=True, run=True, stages=set(board.stages), logs=set(board.stages))
+
+
+def _fold(board: Board, event: Event) -> Dirty:
+    match event:
+        case PlanChanged(stages, states):
+            board.problems = ()
+            _plan(board, stages, dict(states))
+            return Dirty(plan=True, run=True, stages=set(board.stages))
+        case PlanBroken(problems):
+            board.problems = problems
+            return Dirty(run=True)
+        case RunQueued(run):
+            board.queue = [other for other in board.queue if other.run_id != run.run_id] + [run]
+            return Dirty(run=True)
+        case RunStarted(run):
+            return _start(board, run)
+        case RunFinished(run):
+            _leave_queue(board, run.run_id)
+            if board.run is None or board.active is None or board.run.run_id == run.run_id:
+                board.run = run
+            return Dirty(run=True)
+        case StageChanged(stage, state):
+            _set(board, stage, state)
+            return Dirty(run=True, stages={stage})
+        case LogGrew(stage=stage):
+            board.logs[stage] = event
+            return Dirty(logs={stage})
+        case Notice():
+            board.notices.append(event)
+            del board.notices[:-_NOTICES_KEPT]
+            return Dirty(notices=[event])
+        case EngineEnding(why):
+            board.why_lost = why
+            return Dirty()
+        case _:
+            assert_never(event)
+
+
+def _plan(board: Board, stages: tuple[StageRow, ...], states: dict[StageName, StageState]) -> None:
+    board.stages = {row.name: row for row in stages}
+    board.rows = outline(board.stages, {row.name: row.upstream for row in stages})
+    board.states = {name: states[name] for name in board.stages if name in states}
+    board.counts = Counter(board.state(name).status for name in board.stages)
+
+
+def _start(board: Board, run: RunState) -> Dirty:
+    _leave_queue(board, run.run_id)
+    board.run = run
+    for name in run.stages:
+        _set(
+            board,
+            name,
+            StageState(Status.WAIT, run.run_id, expected_s=board.state(name).expected_s),
+        )
+    return Dirty(run=True, stages=set(run.stages))
+
+
+def _leave_queue(board: Board, run_id: RunId) -> None:
+    board.queue = [other for other in board.queue if other.run_id != run_id]
+
+
+def _set(board: Board, stage: StageName, state: StageState) -> None:
+    if stage not in board.stages:
+        return
+    board.counts[board.state(stage).status] -= 1
+    board.counts[state.status] += 1
+    board.states[stage] = state

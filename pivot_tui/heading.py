@@ -1,0 +1,183 @@
+"""Owns the lines around the panels: header, banner, and what is printed at exit; pure."""
+
+from pivot_core.port import Problem, RunState, RunStatus, Status, one_line
+from pivot_tui import format as fmt
+from pivot_tui import rows, spans
+from pivot_tui.board import Board, Link
+from pivot_tui.glyphs import LOOKS
+from pivot_tui.spans import Line, Paint
+
+_BAR_CELLS = 16
+_RUN_MARKS = {
+    RunStatus.QUEUED: (Status.QUEUED, "queued"),
+    RunStatus.RUNNING: (Status.RUNNING, ""),
+    RunStatus.DONE: (Status.RAN, "done"),
+    RunStatus.FAILED: (Status.FAILED, "failed"),
+    RunStatus.CANCELLED: (Status.CANCELLED, "cancelled"),
+}
+_LEAVE_LINES = 20
+_SLOWEST = 3
+
+
+def header(board: Board, now: float, cells: int) -> Line:
+    """Returns the header: the richest form that fits."""
+    counts = _counts(board)
+    link = _link(board)
+    whole = (("  ", Paint.TEXT),)
+    for long_run, bar, with_link in ((1, 1, 1), (0, 1, 1), (0, 0, 1), (0, 0, 0)):
+        start = _start(board, now, bool(long_run), bool(bar))
+        end = (
+            *counts,
+            *(whole + link if with_link or board.link is Link.LOST else ()),
+            (" ", Paint.TEXT),
+        )
+        if spans.width(start) + 2 + spans.width(end) <= cells:
+            return spans.spread(start, end, cells)
+    return spans.spread(start, (*link, (" ", Paint.TEXT)) if board.link is Link.LOST else (), cells)
+
+
+def _start(board: Board, now: float, long_run: bool, bar: bool) -> Line:
+    project = board.engine.project if board.engine else ""
+    parts: Line = ((" pivot ", Paint.ACCENT), (f" {one_line(project)} ", Paint.STRONG))
+    run = board.run
+    if run is None:
+        return parts
+    status, word = _RUN_MARKS[run.status]
+    look = LOOKS[status]
+    name = run.run_id if long_run else fmt.short_run(run.run_id)
+    parts = (*parts, (f"  run {one_line(name)} ", Paint.MUTED), (look.glyph, look.paint))
+    if run.started_at is not None:
+        elapsed = (run.ended_at or now) - run.started_at
+        shown = fmt.running(elapsed) if run.ended_at is None else fmt.duration(elapsed)
+        parts = (*parts, (f" {shown}", Paint.TEXT))
+    if word and long_run:
+        parts = (*parts, (f" {word}", look.paint))
+    done, total = board.done
+    if not total:
+        return parts
+    if bar:
+        full = round(_BAR_CELLS * done / total)
+        bars = (("━" * full, look.paint), ("─" * (_BAR_CELLS - full), Paint.MUTED))
+        parts = (*parts, ("  ", Paint.TEXT), *bars)
+    waiting = f"  +{len(board.queue)} queued" if board.queue else ""
+    return (*parts, (f"  {done}/{total}", Paint.TEXT), (waiting, Paint.MUTED))
+
+
+def _counts(board: Board) -> Line:
+    shown = [
+        (look.glyph + fmt.count(board.counts[status]), look.paint)
+        for status, look in LOOKS.items()
+        if board.counts[status]
+    ]
+    return tuple(piece for span in shown for piece in (span, (" ", Paint.TEXT)))[:-1]
+
+
+def _link(board: Board) -> Line:
+    match board.link:
+        case Link.ATTACHED:
+            return spans.text("attached", Paint.MUTED)
+        case Link.CONNECTING:
+            return spans.text("connecting…", Paint.MUTED)
+        case Link.LOST:
+            return spans.text("DISCONNECTED", Paint.FAIL)
+
+
+def banner(board: Board, cells: int) -> list[Line]:
+    """Returns what must be seen now, at most three lines: the gravest matter alone."""
+    if board.link is Link.LOST:
+        why = f": {one_line(board.why_lost)}" if board.why_lost else ""
+        return [_told("✗", f"engine lost{why}", "R: reconnect", Paint.FAIL, cells)]
+    if board.problems:
+        return _broken(board.problems, cells)
+    run = board.run
+    if run is None or run.status is RunStatus.QUEUED:
+        return []
+    failed = board.with_status(Status.FAILED)
+    if failed:
+        words = (
+            f"{one_line(failed[0])} failed: {one_line(rows.failed(board.state(failed[0]).failure))}"
+        )
+        if len(failed) > 1:
+            words = f"{len(failed)} stages failed, first {words}"
+        return [_told("✗", words.removesuffix(": "), "n: go to failure", Paint.FAIL, cells)]
+    if run.problems:
+        return _broken(run.problems, cells)
+    return [_ended(run, cells)] if run.status is not RunStatus.RUNNING else []
+
+
+def _told(glyph: str, words: str, key: str, paint: Paint, cells: int) -> Line:
+    start = ((f" {glyph} ", paint), (words, paint))
+    return spans.spread(start, ((f"  {key} ", Paint.ACCENT),), cells)
+
+
+def _broken(problems: tuple[Problem, ...], cells: int) -> list[Line]:
+    first = problems[0]
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    lines = [spans.text(f" ✗ {one_line(first.what)}{more}", Paint.FAIL)]
+    for label, words in (("where", first.where), ("hint", first.hint)):
+        if words:
+            lines.append(((f"   {label:<6}", Paint.MUTED), (one_line(words), Paint.TEXT)))
+    return [spans.crop(line, cells) for line in lines]
+
+
+def _ended(run: RunState, cells: int) -> Line:
+    status, word = _RUN_MARKS[run.status]
+    look = LOOKS[status]
+    took = ""
+    if run.started_at is not None and run.ended_at is not None:
+        took = f" in {fmt.duration(run.ended_at - run.started_at)}"
+    said = ", ".join(
+        f"{number} {LOOKS[Status(name)].word}"
+        for name, number in (run.counts or {}).items()
+        if number
+    )
+    words = f" {look.glyph} run {fmt.short_run(run.run_id)} {word}{took}"
+    return spans.crop(((words, look.paint), (f"   {said}", Paint.MUTED)), cells)
+
+
+def farewell(board: Board) -> list[str]:
+    """Returns what is printed on the normal screen at exit: counts, failures, the slowest, what goes on."""
+    run = board.run
+    if run is None:
+        return []
+    lines = list[str]()
+    if run.status in (RunStatus.RUNNING, RunStatus.QUEUED):
+        done, total = board.done
+        lines.append(f"detached: run {run.run_id} continues, {done} of {total} stages done")
+        lines.append("  `pivot ui` attaches again")
+    else:
+        _, word = _RUN_MARKS[run.status]
+        lines.append(f"run {run.run_id} {word}")
+    counted = [
+        (look.word, sum(board.state(name).status is status for name in run.stages))
+        for status, look in LOOKS.items()
+    ]
+    said = ", ".join(f"{number} {word}" for word, number in counted if number)
+    if said:
+        lines.append(f"  {said}")
+    failures = board.with_status(Status.FAILED)
+    slowest = _slowest(board, run)
+    room = _LEAVE_LINES - len(lines) - len(slowest) - 1
+    for name in failures[: room // 2]:
+        lines.append(
+            f"  failed {one_line(name)}: {one_line(rows.failed(board.state(name).failure))}"
+        )
+        lines.append(f"         log: pivot logs {one_line(name)}")
+    if len(failures) > room // 2:
+        lines.append(f"  and {len(failures) - room // 2} more failures: pivot show {run.run_id}")
+    return lines + slowest
+
+
+def _slowest(board: Board, run: RunState) -> list[str]:
+    took = [
+        (state.duration_s, name)
+        for name in run.stages
+        if (state := board.state(name)).duration_s and state.status is Status.RAN
+    ]
+    best = sorted(took, reverse=True)[:_SLOWEST]
+    if len(best) < 2:
+        return []
+    return [
+        "  slowest: "
+        + ", ".join(f"{one_line(name)} {fmt.duration(took)}" for took, name in best if took)
+    ]

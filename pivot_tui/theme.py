@@ -1,0 +1,52 @@
+"""Owns the colours of the two themes; ``theme.tcss`` gives them their places."""
+
+from textual.theme import Theme
+
+_DARK = {
+    "ink": "#E6E6E6",
+    "ground": "#121212",
+    "raised": "#1C1F23",
+    "cursor": "#22303C",
+    "line": "#3C4248",
+    "muted": "#A0A0A0",
+    "blue": "#56B4E9",
+    "teal": "#3DBE9B",
+    "orange": "#FF8A5B",
+    "violet": "#C79BFF",
+    "yellow": "#F0E442",
+}
+_LIGHT = {
+    "ink": "#1A1A1A",
+    "ground": "#FFFFFF",
+    "raised": "#F4F6F8",
+    "cursor": "#E3EEF7",
+    "line": "#C2C8CE",
+    "muted": "#5A5A5A",
+    "blue": "#005F9E",
+    "teal": "#00664A",
+    "orange": "#B03A00",
+    "violet": "#6A3FB5",
+    "yellow": "#7A5F00",
+}
+
+
+def _theme(name: str, colors: dict[str, str], dark: bool) -> Theme:
+    return Theme(
+        name=name,
+        dark=dark,
+        primary=colors["blue"],
+        accent=colors["blue"],
+        warning=colors["yellow"],
+        error=colors["orange"],
+        success=colors["teal"],
+        foreground=colors["ink"],
+        background=colors["ground"],
+        surface=colors["ground"],
+        panel=colors["raised"],
+        variables={f"pv-{color}": value for color, value in colors.items()},
+    )
+
+
+DARK = _theme("pivot-dark", _DARK, dark=True)
+LIGHT = _theme("pivot-light", _LIGHT, dark=False)
+THEMES = (DARK, LIGHT)

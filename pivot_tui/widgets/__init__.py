@@ -1,0 +1,1 @@
+"""What is drawn: widgets receive values, draw them, and post messages."""

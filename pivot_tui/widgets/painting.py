@@ -1,0 +1,96 @@
+"""Owns turning lines into strips: the paints of ``theme.tcss`` become styles, and glyphs become ASCII where asked."""
+
+from typing import ClassVar, override
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.geometry import Size
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+from textual.widget import Widget
+
+from pivot_tui import glyphs
+from pivot_tui.spans import Line, Paint
+
+PAINTS: set[str] = {f"paint--{paint.value}" for paint in Paint} | {
+    "paint--cursor",
+    "paint--note",
+    "paint--err",
+}
+
+
+def is_ascii(widget: Widget) -> bool:
+    """Tells whether the dashboard draws in ASCII."""
+    return widget.app.has_class("-ascii")
+
+
+def strip(widget: Widget, line: Line, cells: int, under: Style | None = None) -> Strip:
+    """Returns ``line`` filled up to ``cells``; ``under`` lies below every style (the cursor's row)."""
+    base = widget.rich_style if under is None else widget.rich_style + under
+    ascii_only = is_ascii(widget)
+    segments = [
+        Segment(
+            glyphs.to_ascii(text) if ascii_only else text,
+            base + widget.get_component_rich_style(f"paint--{paint.value}", partial=True),
+        )
+        for text, paint in line
+    ]
+    return Strip(segments).adjust_cell_length(cells, base)
+
+
+class Lines(Widget):
+    """A few lines that are set from outside: header, tabs, banner, footer, the body of a popup."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = PAINTS
+
+    def __init__(self, id: str | None = None) -> None:  # noqa: A002 Textual's name
+        super().__init__(id=id)
+        self._lines: list[Line] = []
+
+    def show(self, lines: list[Line]) -> None:
+        """Draws these lines from now on."""
+        if lines == self._lines:
+            return
+        layout = len(lines) != len(self._lines)
+        self._lines = lines
+        self.refresh(layout=layout)
+
+    @property
+    def lines(self) -> list[Line]:
+        """What is shown."""
+        return self._lines
+
+    @override
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        return len(self._lines)
+
+    @override
+    def render_line(self, y: int) -> Strip:
+        line = self._lines[y] if y < len(self._lines) else ()
+        return strip(self, line, self.size.width)
+
+
+class Scrolled(ScrollView, can_focus=True):
+    """A panel of lines with the movements of the binding table."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = PAINTS
+
+    def action_move(self, where: str) -> None:
+        """Moves by a line, half a page, a page, or to an end."""
+        page = max(self.size.height, 1)
+        steps = {
+            "down": 1,
+            "up": -1,
+            "half_down": page // 2,
+            "half_up": -(page // 2),
+            "page_down": page,
+            "page_up": -page,
+            "first": -(1 << 60),
+            "last": 1 << 60,
+        }
+        self.move(steps[where])
+
+    def move(self, step: int) -> None:
+        """Moves by so many lines, as far as there are any."""
+        target = min(max(self.scroll_offset.y + step, 0), self.max_scroll_y)
+        self.scroll_to(y=target, animate=False)

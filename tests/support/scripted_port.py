@@ -1,0 +1,123 @@
+"""Owns a ``Port`` whose every event and answer the test decides; real asyncio, no engine."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import override
+
+from pivot_core.port import (
+    Accepted,
+    Command,
+    Event,
+    Explain,
+    Explanation,
+    FindLog,
+    LogAnswer,
+    LogGrew,
+    NoLog,
+    Port,
+    Published,
+    Query,
+    Reply,
+    Snapshot,
+    StageName,
+    Subscription,
+    UsageError,
+)
+
+
+class ScriptedSubscription(Subscription):
+    """Yields what the test publishes, then ends when the test says so."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self._queue: asyncio.Queue[Published | Snapshot | None] = asyncio.Queue()
+        self.is_closed = False
+
+    @property
+    @override
+    def snapshot(self) -> Snapshot:
+        return self._snapshot
+
+    def push(self, item: Published | Snapshot | None) -> None:
+        """Adds an item; ``None`` ends the subscription."""
+        self._queue.put_nowait(item)
+
+    @override
+    async def __aiter__(self) -> AsyncIterator[Published | Snapshot]:
+        while (item := await self._queue.get()) is not None:
+            yield item
+
+    @override
+    async def close(self) -> None:
+        self.is_closed = True
+
+
+class ScriptedPort(Port):
+    """Records commands, answers from its tables, and publishes what it is told."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        self.seq = snapshot.seq
+        self.sent: list[Command] = []
+        self.asked: list[Query] = []
+        self.reply: Reply = Accepted()
+        self.explanations: dict[StageName, Explanation] = {}
+        self.logs: dict[StageName, LogAnswer] = {}
+        self.is_gone = False
+        self._subscriptions: list[ScriptedSubscription] = []
+
+    async def connect(self) -> Port:
+        """Stands for the way to the engine; fails while the engine is gone."""
+        if self.is_gone:
+            raise ConnectionRefusedError("no engine listens")
+        return self
+
+    def publish(self, *events: Event) -> None:
+        """Sends events to every subscriber, numbered as an engine numbers them."""
+        for event in events:
+            if not isinstance(event, LogGrew):
+                self.seq += 1
+            for subscription in self._subscriptions:
+                subscription.push(Published(self.seq, event))
+
+    def drop(self) -> None:
+        """Ends every subscription without a word, as a killed engine does."""
+        self.is_gone = True
+        self.end()
+
+    def end(self) -> None:
+        """Ends every subscription."""
+        for subscription in self._subscriptions:
+            subscription.push(None)
+        self._subscriptions.clear()
+
+    @override
+    async def subscribe(self) -> Subscription:
+        subscription = ScriptedSubscription(replace(self.snapshot, seq=self.seq))
+        self._subscriptions.append(subscription)
+        return subscription
+
+    @override
+    async def send(self, command: Command) -> Reply:
+        if self.is_gone:
+            raise ConnectionResetError("the engine is gone")
+        self.sent.append(command)
+        return self.reply
+
+    @override
+    async def ask(self, query: Query) -> object:  # pyright: ignore[reportIncompatibleMethodOverride] the overloads are this by type of query
+        if self.is_gone:
+            raise ConnectionResetError("the engine is gone")
+        self.asked.append(query)
+        match query:
+            case Explain():
+                return tuple(self.explanations.values())
+            case FindLog(stage):
+                return self.logs.get(stage, NoLog("not started yet"))
+            case _:
+                raise UsageError(f"nothing scripted for {query}")
+
+    @override
+    async def close(self) -> None:
+        """Leaves the script as it is, so that a test may connect again."""

@@ -1,0 +1,233 @@
+"""Owns the frozen project that the dashboard's tests look at: ten stages, one of each status."""
+
+from pathlib import Path
+
+from pivot_core.port import (
+    ArtifactPath,
+    CodeChanged,
+    ContentHash,
+    DepChanged,
+    Edit,
+    EngineInfo,
+    Explanation,
+    Failure,
+    FailureKind,
+    LogRef,
+    OutKind,
+    OutRow,
+    ParamChanged,
+    Problem,
+    RequestId,
+    RunId,
+    RunOptions,
+    RunState,
+    RunStatus,
+    Snapshot,
+    SourceLocation,
+    StageName,
+    StageRow,
+    StageState,
+    Status,
+    UpstreamRuns,
+    Verdict,
+)
+from tests.support.scripted_port import ScriptedPort
+
+NOW = 1_790_000_000.0
+RUN = RunId("20260921-130613-a4f2")
+
+_EDGES: dict[str, tuple[str, ...]] = {
+    "fetch_raw": (),
+    "clean": ("fetch_raw",),
+    "embeddings": ("clean",),
+    "features": ("clean", "fetch_raw"),
+    "train@large": ("features",),
+    "evaluate@large": ("train@large",),
+    "report": ("evaluate@large", "features"),
+    "train_baseline": ("clean",),
+    "compare_with_baseline": ("train_baseline", "evaluate@large"),
+    "export_onnx": ("train@large",),
+}
+
+
+def stage_row(name: str, upstream: tuple[str, ...] = (), line: int = 12) -> StageRow:
+    """Returns the definition of a stage that reads what its upstreams write."""
+    return StageRow(
+        name=StageName(name),
+        upstream=tuple(StageName(one) for one in upstream),
+        deps=tuple(ArtifactPath(f"data/{one}.csv") for one in upstream),
+        outs=(OutRow(ArtifactPath(f"data/{name}.csv"), OutKind.OUT, True),),
+        params={},
+        mutex=(),
+        function=f"stages.{name.partition('@')[0]}",
+        where=SourceLocation("stages.py", line),
+    )
+
+
+def content(digit: str) -> ContentHash:
+    """Returns a hash of one repeated digit."""
+    return ContentHash(digit * 32)
+
+
+_FAILURE = Failure(
+    kind=FailureKind.EXCEPTION,
+    message="KeyError: 'label'",
+    traceback=(
+        "Traceback (most recent call last):\n"
+        '  File "stages.py", line 41, in train_baseline\n'
+        '    return fit(frame["label"])\n'
+        "KeyError: 'label'\n"
+    ),
+    where=SourceLocation("stages.py", 41),
+)
+
+_TRAIN_REASONS = (
+    ParamChanged("learning_rate", 0.001, 0.0003, True, True),
+    CodeChanged(
+        "model:Net.forward",
+        Edit.CHANGED,
+        SourceLocation("model.py", 41),
+        content("a"),
+        content("9"),
+    ),
+    DepChanged(
+        ArtifactPath("data/features.csv"), content("7"), content("c"), StageName("features")
+    ),
+)
+
+
+def _states() -> dict[StageName, StageState]:
+    given = {
+        "fetch_raw": StageState(Status.RAN, RUN, 1, NOW - 227, 12.4),
+        "clean": StageState(Status.SAME, RUN, tier=1),
+        "embeddings": StageState(Status.RESTORED, RUN, duration_s=2.2, tier=3),
+        "features": StageState(Status.RAN, RUN, 1, NOW - 215, 68.0),
+        "train@large": StageState(
+            Status.RUNNING, RUN, 1, NOW - 151, expected_s=246.0, reasons=_TRAIN_REASONS
+        ),
+        "evaluate@large": StageState(Status.WAIT, RUN, expected_s=21.0),
+        "report": StageState(Status.WAIT, RUN, expected_s=3.0),
+        "train_baseline": StageState(
+            Status.FAILED, RUN, 1, NOW - 147, 7.3, failure=_FAILURE, log_tail=("KeyError",)
+        ),
+        "compare_with_baseline": StageState(
+            Status.BLOCKED, RUN, by=(StageName("train_baseline"),)
+        ),
+        "export_onnx": StageState(Status.QUEUED, RUN, expected_s=9.0),
+    }
+    return {StageName(name): state for name, state in given.items()}
+
+
+def run_state(status: RunStatus = RunStatus.RUNNING) -> RunState:
+    """Returns the run of all stages, active or ended."""
+    ended = status is not RunStatus.RUNNING
+    return RunState(
+        run_id=RUN,
+        request_id=RequestId("request"),
+        targets=(),
+        options=RunOptions(),
+        status=status,
+        queued_at=NOW - 228,
+        started_at=NOW - 227,
+        ended_at=NOW - 10 if ended else None,
+        jobs=4,
+        stages=tuple(StageName(name) for name in _EDGES),
+        counts={"ran": 4, "same": 5, "restored": 1} if status is RunStatus.DONE else None,
+        exit_code=0 if status is RunStatus.DONE else None,
+    )
+
+
+ENGINE = EngineInfo(1, "0.1.0", 4711, "/home/ada/churn", "churn", "pivot serve", {})
+
+
+def a_run_in_progress() -> Snapshot:
+    """Returns ten stages in the middle of a run with a failure."""
+    stages = tuple(stage_row(name, upstream) for name, upstream in _EDGES.items())
+    return Snapshot(40, ENGINE, stages, _states(), run_state(), (), ())
+
+
+def idle(status: Status = Status.SAME) -> Snapshot:
+    """Returns the same stages without a run, all with one status."""
+    stages = tuple(stage_row(name, upstream) for name, upstream in _EDGES.items())
+    states = {row.name: StageState(status, expected_s=20.0, tier=1) for row in stages}
+    return Snapshot(3, ENGINE, stages, states, None, (), ())
+
+
+def broken() -> Snapshot:
+    """Returns the last good stages with a definition that cannot be used."""
+    problem = Problem(
+        "two stages write 'data/clean.csv'",
+        "stages 'clean' and 'dedupe' (pipeline.py:12, pipeline.py:31)",
+        "give one of them another path",
+    )
+    whole = idle()
+    return Snapshot(3, ENGINE, whole.stages, whole.states, None, (), (problem,))
+
+
+def nothing_defined() -> Snapshot:
+    """Returns a project without a stage."""
+    return Snapshot(1, ENGINE, (), {}, None, (), ())
+
+
+def explanations() -> dict[StageName, Explanation]:
+    """Returns what the engine would say of some stages."""
+    found = [
+        Explanation(StageName("clean"), Verdict.UP_TO_DATE, 1, (), ("data/fetch_raw.csv",), (), None),
+        Explanation(
+            StageName("train@large"),
+            Verdict.WILL_RUN,
+            2,
+            _TRAIN_REASONS,
+            tuple(f"params.option_{number}" for number in range(11)),
+            ("model.py:88 getattr on a computed name widens the fingerprint",),
+            content("e"),
+        ),
+        Explanation(
+            StageName("evaluate@large"),
+            Verdict.UNKNOWN,
+            None,
+            (UpstreamRuns((StageName("train@large"),)),),
+            (),
+            (),
+            None,
+        ),
+        Explanation(StageName("embeddings"), Verdict.RESTORE, 3, (), (), (), None),
+    ]
+    return {one.stage: one for one in found}
+
+
+_LOG = (
+    "epoch 12/20 loss=0.4231 acc=0.881 lr=3.0e-4",
+    "checkpoint -> models/ckpt_12.pt (41 MB)",
+    "e\x1b[33mwarning\x1b[0m gradient norm 14.2 clipped to 10.0",
+    "epoch 13/20 loss=0.4102 acc=0.884 lr=3.0e-4",
+    "eDataLoader worker 3 is slow (2.1 s), consider fewer workers or a larger prefetch factor",
+    "epoch 14/20 loss=0.4040 acc=0.886 lr=3.0e-4",
+    "epoch 15/20 loss=0.3991 acc=0.887 lr=3.0e-4",
+    "pinput 'data/features.csv' was read in 0.3 s",
+    "epoch 16/20 loss=0.3957 acc=0.889 lr=3.0e-4",
+    "validation \x1b[1;32macc=0.891\x1b[0m (best so far)",
+)
+
+
+def write_log(path: Path, lines: int, begin: int = 0) -> None:
+    """Appends so many lines to a log, a second apart."""
+    records = list[str]()
+    for number in range(begin, begin + lines):
+        text = _LOG[number % len(_LOG)]
+        stream = text[0] if text[0] in "ep" and not text.startswith("epoch") else "o"
+        shown = text[1:] if stream != "o" else text
+        records.append(f"{int(NOW * 1000) - 150_000 + number * 1000}{stream} {shown}\n")
+    with path.open("a", encoding="utf-8") as file:
+        file.writelines(records)
+
+
+def port(snapshot: Snapshot, folder: Path, lines: int = 60) -> ScriptedPort:
+    """Returns a scripted port with explanations and the log of ``train@large``."""
+    scripted = ScriptedPort(snapshot)
+    scripted.explanations = explanations()
+    path = folder / "train@large.1.log"
+    write_log(path, lines)
+    train = StageName("train@large")
+    scripted.logs[train] = LogRef(RUN, train, 1, str(path), ((RUN, 1),))
+    return scripted
