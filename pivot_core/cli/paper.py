@@ -1,0 +1,120 @@
+"""Owns what is written to stdout and stderr: every text made inert, colour only where a terminal wants it."""
+
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TextIO
+
+from pivot_core.cli import text
+from pivot_core.cli.words import Mark
+from pivot_core.port import one_line, printable
+
+type Part = str | tuple[str, str]
+"""Text, or text with a style."""
+
+STYLES = {
+    "good": "36",  # cyan: tells from red and orange without telling red from green
+    "busy": "94",
+    "bad": "1;91",
+    "due": "33",
+    "held": "35",
+    "faint": "2",
+    "strong": "1",
+}
+
+
+class Paper:
+    """One output stream; on a terminal with colour and glyphs, otherwise plain and stable."""
+
+    def __init__(self, stream: TextIO, *, is_terminal: bool, columns: int | None = None) -> None:
+        """``columns`` is the width of the terminal, ``None`` to ask for it."""
+        self._stream: TextIO = stream
+        self._columns: int | None = columns
+        self.is_terminal: bool = is_terminal
+        self.has_colour: bool = is_terminal and not os.environ.get("NO_COLOR")
+        self._has_glyphs: bool = (
+            (stream.encoding or "").lower().replace("-", "").startswith("utf")
+            and not os.environ.get("PIVOT_ASCII")
+        )  # fmt: skip
+
+    @property
+    def columns(self) -> int:
+        """The width of the terminal."""
+        if self._columns is not None:
+            return self._columns
+        try:
+            return os.get_terminal_size(self._stream.fileno()).columns or 80
+        except (OSError, ValueError):
+            return 80
+
+    def line(self, *parts: Part) -> None:
+        """Writes one line; newlines and control characters inside ``parts`` are shown as escapes."""
+        self.write(self.render(parts) + "\n")
+
+    def block(self, body: str, *, indent: str = "", style: str = "") -> None:
+        """Writes a text of several lines; what is not printable in it is shown as escapes."""
+        for row in printable(body).rstrip("\n").split("\n"):
+            self.write(self.render([indent, (row.replace("\t", "    "), style)]) + "\n")
+
+    def table(self, rows: Iterable[Sequence[Part]], *, indent: str = "") -> None:
+        """Writes aligned columns; the last one is left ragged."""
+        given = [[(_text(part), _style(part)) for part in row] for row in rows]
+        widths = dict[int, int]()
+        for row in given:
+            for column, (cell, _) in enumerate(row[:-1]):
+                widths[column] = max(widths.get(column, 0), text.cells(cell))
+        for row in given:
+            last = max((at for at, (cell, _) in enumerate(row) if cell), default=0)
+            parts = list[Part]([indent])
+            for column, (cell, style) in enumerate(row[: last + 1]):
+                pad = widths[column] - text.cells(cell) + 2 if column < last else 0
+                parts.extend([(cell, style), " " * pad])
+            self.line(*parts)
+
+    def mark(self, mark: Mark) -> Part:
+        """Returns a status as it is shown here: glyph and word on a terminal, the word alone elsewhere."""
+        if not self.is_terminal:
+            return mark.word
+        return f"{self.glyph(mark)} {mark.word}", mark.style
+
+    def glyph(self, mark: Mark) -> str:
+        """Returns the status's symbol in the characters that the stream can show."""
+        return mark.glyph if self._has_glyphs else mark.ascii
+
+    def render(self, parts: Iterable[Part]) -> str:
+        """Returns one line's text with its colours, without an end."""
+        return "".join(self._paint(part) for part in parts)
+
+    def write(self, rendered: str) -> None:
+        """Writes text that ``render`` or a constant of ours made."""
+        self._stream.write(rendered)
+
+    def flush(self) -> None:
+        """Hands everything to the operating system."""
+        self._stream.flush()
+
+    def _paint(self, part: Part) -> str:
+        body, style = _text(part), _style(part)
+        return f"\x1b[{STYLES[style]}m{body}\x1b[0m" if style and self.has_colour and body else body
+
+
+def standard_output() -> Paper:
+    """Returns stdout: where results go."""
+    return Paper(sys.stdout, is_terminal=_is_terminal(sys.stdout))
+
+
+def standard_error() -> Paper:
+    """Returns stderr: where everything else goes."""
+    return Paper(sys.stderr, is_terminal=_is_terminal(sys.stderr))
+
+
+def _is_terminal(stream: TextIO) -> bool:
+    return stream.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+
+
+def _text(part: Part) -> str:
+    return one_line(part if isinstance(part, str) else part[0])
+
+
+def _style(part: Part) -> str:
+    return "" if isinstance(part, str) else part[1]

@@ -1,0 +1,404 @@
+"""Owns the shape of ``--json`` output; ``docs/reference/json.md`` is made from this file.
+
+Within one ``schema`` number fields may be added; none is removed, renamed or given another meaning.
+"""
+
+from typing import TypedDict
+
+from pivot_core.cli.results import Finding, Setting
+from pivot_core.model import codec
+from pivot_core.model.ids import Json
+from pivot_core.port import (
+    Explanation,
+    Failure,
+    Notice,
+    Problem,
+    Reason,
+    RunState,
+    RunSummary,
+    SourceLocation,
+    StageName,
+    StageRow,
+    StageState,
+    headline,
+)
+
+SCHEMA = 1
+
+
+class LocationRecord(TypedDict):
+    """A line of source code."""
+
+    file: str
+    """Relative to the project where it lies in the project."""
+    line: int
+
+
+class ReasonRecord(TypedDict):
+    """Why a stage is not simply up to date."""
+
+    kind: str
+    """`Forced`, `NeverRan`, `CodeChanged`, `ParamChanged`, `DepChanged`, `OutsChanged`, `OutMissing`, `OutAltered`,
+    `NotInCache` or `UpstreamRuns`."""
+    text: str
+    """The reason in a few words, for people; it may be reworded."""
+    detail: dict[str, Json]
+    """What the kind knows: for example `path`, `old` and `new` hash and `producer` of `DepChanged`."""
+
+
+class ProblemRecord(TypedDict):
+    """An error."""
+
+    what: str
+    where: str
+    hint: str
+    detail: str
+    """The traceback of the user's code; empty where none of it raised."""
+
+
+class FailureRecord(TypedDict):
+    """Why an attempt failed."""
+
+    kind: str
+    """`exception`, `exit`, `signal`, `timeout`, `import`, `input`, `output`, `modified_input`, `unstable_input`,
+    `disk` or `lost`."""
+    message: str
+    traceback: str
+    where: LocationRecord | None
+    exit_code: int | None
+    signal: str
+    hint: str
+
+
+class StateRecord(TypedDict):
+    """Where a stage stands."""
+
+    stage: str
+    status: str
+    """`wait`, `queued`, `running`, `ran`, `same`, `restored`, `failed`, `blocked`, `cancelled`, `stale` or `unknown`."""
+    attempt: int
+    """From 1; 0 when the stage did not have to run."""
+    started_at: float | None
+    """Epoch seconds."""
+    duration_s: float | None
+    tier: int | None
+    """The skip tier that decided, for `same` and `restored`."""
+    reasons: list[ReasonRecord]
+    by: list[str]
+    """The stages that block it."""
+    failure: FailureRecord | None
+    log_tail: list[str]
+    """The last lines of a failed attempt."""
+
+
+class RunStartedRecord(TypedDict):
+    """First line of `repro --json` and `run --json`, unless the run cannot start."""
+
+    event: str
+    """`run_started`."""
+    schema: int
+    run_id: str
+    targets: list[str]
+    jobs: int
+    stages: list[str]
+    """The selected stages, upstream before downstream."""
+
+
+class StageRecord(TypedDict):
+    """A stage has a new status."""
+
+    event: str
+    """`stage`."""
+    run_id: str
+    state: StateRecord
+
+
+class NoticeRecord(TypedDict):
+    """Something that a person should know and that fails nothing."""
+
+    event: str
+    """`notice`."""
+    level: str
+    """`info` or `warning`."""
+    message: str
+    where: str
+
+
+class RunFinishedRecord(TypedDict):
+    """Last line: everything of the run is written."""
+
+    event: str
+    """`run_finished`."""
+    schema: int
+    run_id: str
+    status: str
+    """`done`, `failed` or `cancelled`."""
+    exit_code: int
+    """What the command exits with."""
+    duration_s: float
+    counts: dict[str, int]
+    """Stages by status."""
+    problems: list[ProblemRecord]
+    """Why the run could not start or was not completed."""
+
+
+class ExplanationRecord(TypedDict):
+    """What a run would do with a stage, and why."""
+
+    stage: str
+    verdict: str
+    """`will_run`, `up_to_date`, `restore`, `unknown` or `broken`."""
+    tier: int | None
+    """The skip tier that decided."""
+    reasons: list[ReasonRecord]
+    unchanged: list[str]
+    """Inputs and params that are as recorded."""
+    caveats: list[str]
+    """What made the fingerprint wider, with its location."""
+    code: str | None
+    """The fingerprint's digest."""
+    problem: ProblemRecord | None
+    """Why it could not run, when `broken`."""
+
+
+class PlanRecord(TypedDict):
+    """`status --json`, `explain --json` and `repro --dry-run --json`."""
+
+    schema: int
+    stages: list[ExplanationRecord]
+    """Upstream before downstream."""
+
+
+class OutRecord(TypedDict):
+    """One output of a stage."""
+
+    path: str
+    kind: str
+    """`out`, `metric`, `plot`, `directory` or `incremental`."""
+    is_cached: bool
+
+
+class StageRowRecord(TypedDict):
+    """A stage as the definition has it."""
+
+    name: str
+    function: str
+    where: LocationRecord
+    upstream: list[str]
+    deps: list[str]
+    outs: list[OutRecord]
+    params: dict[str, Json]
+    """Effective values."""
+    mutex: list[str]
+
+
+class ListRecord(TypedDict):
+    """`list --json`."""
+
+    schema: int
+    project: str
+    stages: list[StageRowRecord]
+    """Upstream before downstream."""
+
+
+class SummaryRecord(TypedDict):
+    """One past run."""
+
+    run_id: str
+    status: str
+    """`queued`, `running`, `done`, `failed` or `cancelled`."""
+    command: str
+    started_at: float
+    """Epoch seconds."""
+    duration_s: float | None
+    counts: dict[str, int]
+
+
+class HistoryRecord(TypedDict):
+    """`history --json`."""
+
+    schema: int
+    runs: list[SummaryRecord]
+    """Newest first."""
+
+
+class ShowRecord(TypedDict):
+    """`show --json`."""
+
+    schema: int
+    run: SummaryRecord
+    stages: list[StateRecord]
+
+
+class FindingRecord(TypedDict):
+    """Something that `verify` found."""
+
+    kind: str
+    """`would_run`, `lost`, `damaged`, `broken` or `not_checked_out`; the last one alone fails nothing."""
+    stage: str
+    """Empty where no stage is concerned."""
+    path: str
+    message: str
+
+
+class VerifyRecord(TypedDict):
+    """`verify --json`."""
+
+    schema: int
+    ok: bool
+    findings: list[FindingRecord]
+
+
+class SettingRecord(TypedDict):
+    """One setting as it takes effect."""
+
+    key: str
+    value: Json
+    scope: str
+    """Where it was set: `default`, `user`, `project`, `local` or `environment`."""
+
+
+class ConfigRecord(TypedDict):
+    """`config list --json`."""
+
+    schema: int
+    settings: list[SettingRecord]
+
+
+def run_started(run: RunState) -> RunStartedRecord:
+    """Returns the first line of a run."""
+    return RunStartedRecord(
+        event="run_started",
+        schema=SCHEMA,
+        run_id=run.run_id,
+        targets=list(run.targets),
+        jobs=run.jobs,
+        stages=list(run.stages),
+    )
+
+
+def stage_changed(run: RunState, stage: StageName, state: StageState) -> StageRecord:
+    """Returns the line of a stage's new status."""
+    return StageRecord(event="stage", run_id=run.run_id, state=stage_state(stage, state))
+
+
+def notice(given: Notice) -> NoticeRecord:
+    """Returns the line of a notice."""
+    return NoticeRecord(
+        event="notice", level=given.level.value, message=given.message, where=given.where
+    )
+
+
+def run_finished(run: RunState) -> RunFinishedRecord:
+    """Returns the last line of a run that ended."""
+    started = run.queued_at if run.started_at is None else run.started_at
+    return RunFinishedRecord(
+        event="run_finished",
+        schema=SCHEMA,
+        run_id=run.run_id,
+        status=run.status.value,
+        exit_code=run.exit_code or 0,
+        duration_s=round((run.ended_at or started) - started, 6),
+        counts=dict(run.counts or {}),
+        problems=[problem(found) for found in run.problems],
+    )
+
+
+def stage_state(stage: StageName, state: StageState) -> StateRecord:
+    """Returns where a stage stands."""
+    return StateRecord(
+        stage=stage,
+        status=state.status.value,
+        attempt=state.attempt,
+        started_at=state.started_at,
+        duration_s=state.duration_s,
+        tier=state.tier,
+        reasons=[reason(given) for given in state.reasons],
+        by=list(state.by),
+        failure=None if state.failure is None else failure(state.failure),
+        log_tail=list(state.log_tail),
+    )
+
+
+def explanation(given: Explanation) -> ExplanationRecord:
+    """Returns what a run would do with a stage."""
+    return ExplanationRecord(
+        stage=given.stage,
+        verdict=given.verdict.value,
+        tier=given.tier,
+        reasons=[reason(found) for found in given.reasons],
+        unchanged=list(given.unchanged),
+        caveats=list(given.caveats),
+        code=given.code,
+        problem=None if given.problem is None else problem(given.problem),
+    )
+
+
+def stage_row(row: StageRow) -> StageRowRecord:
+    """Returns a stage's definition."""
+    return StageRowRecord(
+        name=row.name,
+        function=row.function,
+        where=_location(row.where),
+        upstream=list(row.upstream),
+        deps=list(row.deps),
+        outs=[
+            OutRecord(path=out.path, kind=out.kind.value, is_cached=out.is_cached)
+            for out in row.outs
+        ],
+        params=dict(row.params),
+        mutex=list(row.mutex),
+    )
+
+
+def summary(run: RunSummary) -> SummaryRecord:
+    """Returns one line of the history."""
+    return SummaryRecord(
+        run_id=run.run_id,
+        status=run.status.value,
+        command=run.command,
+        started_at=run.started_at,
+        duration_s=run.duration_s,
+        counts=dict(run.counts),
+    )
+
+
+def finding(given: Finding) -> FindingRecord:
+    """Returns something that ``verify`` found."""
+    return FindingRecord(
+        kind=given.kind.value, stage=given.stage or "", path=given.path, message=given.message
+    )
+
+
+def setting(given: Setting) -> SettingRecord:
+    """Returns one setting."""
+    return SettingRecord(key=given.key, value=given.value, scope=given.scope.value)
+
+
+def reason(given: Reason) -> ReasonRecord:
+    """Returns why a stage is not simply up to date."""
+    detail = codec.to_json(type(given), given)
+    assert isinstance(detail, dict)
+    return ReasonRecord(kind=type(given).__name__, text=headline(given), detail=detail)
+
+
+def problem(given: Problem) -> ProblemRecord:
+    """Returns an error."""
+    return ProblemRecord(what=given.what, where=given.where, hint=given.hint, detail=given.detail)
+
+
+def failure(given: Failure) -> FailureRecord:
+    """Returns why an attempt failed."""
+    return FailureRecord(
+        kind=given.kind.value,
+        message=given.message,
+        traceback=given.traceback,
+        where=None if given.where is None else _location(given.where),
+        exit_code=given.exit_code,
+        signal=given.signal,
+        hint=given.hint,
+    )
+
+
+def _location(where: SourceLocation) -> LocationRecord:
+    return LocationRecord(file=where.file, line=where.line)

@@ -1,0 +1,51 @@
+"""Owns asking for a run and showing it: picks the printer that fits where the output goes."""
+
+import os
+import shlex
+import sys
+
+from pivot_core.cli import compose, github
+from pivot_core.cli.console import Console
+from pivot_core.cli.follow import Follower, Printer
+from pivot_core.cli.jsonl import Lines
+from pivot_core.cli.session import Session
+from pivot_core.cli.terminal import Terminal
+from pivot_core.port import FindLog, LogRef, RequestId, Run, RunId, RunOptions, StageName
+
+
+def execute(
+    session: Session,
+    root: str,
+    targets: tuple[str, ...],
+    options: RunOptions,
+    *,
+    as_json: bool = False,
+) -> int:
+    """Runs the targets, shows the run, and returns what the process exits with."""
+    import asyncio
+
+    request = Run(RequestId(os.urandom(8).hex()), targets, options, _command_line())
+    follower = Follower(request.request_id, _printer(session, root, as_json))
+    try:
+        run = asyncio.run(compose.run(root, request, follower.take, on_wait=follower.wait))
+    finally:
+        follower.close()
+    follower.finish(run)
+    return run.exit_code or 0
+
+
+def _command_line() -> str:
+    """Returns this process's command line as it was typed, for the history."""
+    return shlex.join(["pivot", *sys.argv[1:]])
+
+
+def _printer(session: Session, root: str, as_json: bool) -> Printer:
+    def find_log(stage: StageName, run_id: RunId) -> str | None:
+        found = compose.answer(root, FindLog(stage, run_id))
+        return os.path.relpath(found.path) if isinstance(found, LogRef) else None
+
+    if as_json:
+        return Lines(session)
+    if github.is_here():
+        return github.Workflow(session, find_log)
+    return (Terminal if session.out.is_terminal else Console)(session, find_log)

@@ -1,0 +1,25 @@
+"""Owns finding a past run by what a person types: nothing for the newest, or a part of its id."""
+
+from pivot_core.cli import compose
+from pivot_core.port import History, RunId, UsageError
+
+_LIMIT = 10_000
+
+
+def find(root: str, given: str | None) -> RunId:
+    """Returns the run that ``given`` names; raises ``UsageError`` when none or several do."""
+    runs = [run.run_id for run in compose.answer(root, History(1 if given is None else _LIMIT))]
+    if given is None:
+        if not runs:
+            raise UsageError("no run yet", hint="`pivot repro` makes one")
+        return runs[0]
+    if given in runs:
+        return RunId(given)
+    found = [run for run in runs if run.startswith(given) or run.endswith(given)]
+    if not found:
+        raise UsageError(f"no run '{given}'", hint="`pivot history` lists the runs")
+    if len(found) > 1:
+        raise UsageError(
+            f"{len(found)} runs match '{given}'", hint=f"the newest of them is {found[0]}"
+        )
+    return found[0]

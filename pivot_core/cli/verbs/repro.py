@@ -1,0 +1,57 @@
+"""Owns ``pivot repro``: runs what must run, or tells what that is."""
+
+import click
+
+from pivot_core.cli import compose, plans, running
+from pivot_core.cli.session import Session
+from pivot_core.cli.targets import inside, target_argument
+from pivot_core.port import Explain, RunOptions, UsageError
+
+
+@click.command("repro")
+@target_argument()
+@click.option("-n", "--dry-run", is_flag=True, help="Tell what would run, and run nothing.")
+@click.option("--explain", is_flag=True, help="With --dry-run: tell every reason.")
+@click.option("-f", "--force", is_flag=True, help="Run TARGETs (else everything) though unchanged.")
+@click.option("-k", "--keep-going", is_flag=True, help="After a failure run what does not need it.")
+@click.option("-j", "--jobs", type=click.IntRange(min=1), metavar="N", help="Workers at once.")
+@click.option("--no-commit", is_flag=True, help="Write no lock file, no state, no cache object.")
+@click.option("--json", "as_json", is_flag=True, help="Write one JSON object a line.")
+@click.pass_obj
+def command(
+    session: Session,
+    targets: tuple[str, ...],
+    *,
+    dry_run: bool,
+    explain: bool,
+    force: bool,
+    keep_going: bool,
+    jobs: int | None,
+    no_commit: bool,
+    as_json: bool,
+) -> int:
+    """Run what must run to bring TARGETs (else everything) up to date.
+
+    A TARGET is a stage, all variants of one, or the path of an output; what it needs runs first.
+
+    \b
+    Examples:
+      pivot repro                     everything
+      pivot repro train --dry-run     what would run for 'train'?
+      pivot repro data/clean.csv -j 4
+    """
+    options = RunOptions(force=force, keep_going=keep_going, jobs=jobs, commit=not no_commit)
+    if explain and not dry_run:
+        raise UsageError("'--explain' needs '--dry-run'", hint="`pivot explain` tells it too")
+    root = compose.find_root(None)
+    wanted = inside(root, targets)
+    if not dry_run:
+        return running.execute(session, root, wanted, options, as_json=as_json)
+    plan = compose.answer(root, Explain(wanted, options))
+    if as_json:
+        plans.show_json(session, plan)
+    elif explain:
+        plans.show_in_full(session, plan)
+    else:
+        plans.show_lines(session, plan, all_stages=session.is_verbose)
+    return 0

@@ -1,0 +1,63 @@
+"""Owns ``pivot verify``: the gate for CI."""
+
+from collections.abc import Sequence
+
+import click
+
+from pivot_core.cli import compose, jsonl, records, text
+from pivot_core.cli.results import Finding
+from pivot_core.cli.session import Session
+from pivot_core.cli.targets import inside, target_argument
+from pivot_core.errors import EXIT_OK, EXIT_STAGE
+from pivot_core.port import UsageError
+
+
+@click.command("verify")
+@target_argument()
+@click.option("--cache", is_flag=True, help="Hash every object of the cache instead.")
+@click.option("--json", "as_json", is_flag=True, help="Write one JSON object.")
+@click.pass_obj
+def command(session: Session, targets: tuple[str, ...], *, cache: bool, as_json: bool) -> int:
+    """Check that nothing would run, and that every output is in the workspace or the cache.
+
+    Exits 1 when something is found. An output that is merely not checked out is said and passes.
+
+    \b
+    Examples:
+      pivot verify
+      pivot verify --cache
+    """
+    if cache and targets:
+        raise UsageError("'--cache' takes no targets", hint="it looks at every object of the cache")
+    root = compose.find_root(None)
+    if cache:
+        found = list(compose.verify_cache(root))
+    else:
+        found = list(compose.verify(root, inside(root, targets)))
+    ok = not any(finding.fails for finding in found)
+    if as_json:
+        record = records.VerifyRecord(
+            schema=records.SCHEMA, ok=ok, findings=[records.finding(given) for given in found]
+        )
+        jsonl.show(session, record)
+    else:
+        _show(session, found, ok=ok)
+    return EXIT_OK if ok else EXIT_STAGE
+
+
+def _show(session: Session, found: Sequence[Finding], *, ok: bool) -> None:
+    session.out.table(
+        [
+            (
+                (given.kind.value.replace("_", " "), "bad" if given.fails else "due"),
+                given.stage or given.path,
+                given.message,
+            )
+            for given in found
+            if given.fails or not session.is_quiet
+        ]
+    )
+    if not session.is_quiet:
+        failing = sum(given.fails for given in found)
+        said = ("verified", "good") if ok else (text.plural(failing, "finding"), "bad")
+        session.out.line(said)
