@@ -97,7 +97,7 @@ def drop(moved: Moved) -> None:
     if moved.places:
         with contextlib.suppress(OSError):
             os.unlink(f"{moved.directory}/{_MANIFEST}")
-        _remove(moved.directory)
+            place.remove_tree(moved.directory)
 
 
 def sweep(layout: Layout) -> None:
@@ -133,7 +133,8 @@ def _put_back(moved: Moved, *, replace: bool) -> None:
                     _move_back(kept, target)
         except OSError as error:
             raise atomic.store_error(error, "put back", moved.layout.absolute(path)) from error
-    _remove(moved.directory)
+    with contextlib.suppress(OSError):
+        place.remove_tree(moved.directory)
 
 
 def _move(source: Place, target: str) -> None:
@@ -162,16 +163,6 @@ def _copy(source: str, target: str) -> None:
         shutil.copytree(source, target, symlinks=True)
     else:
         shutil.copy2(source, target, follow_symlinks=False)
-
-
-def _remove(directory: str) -> None:
-    parent = os.path.dirname(directory)
-    with contextlib.suppress(OSError):
-        fd = os.open(parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            Place(fd, os.path.basename(directory), directory).clear()
-        finally:
-            os.close(fd)
 
 
 def _read_places(directory: str) -> tuple[ArtifactPath, ...]:

@@ -12,6 +12,7 @@ import contextlib
 import errno
 import itertools
 import os
+import sys
 
 from pivot_core.errors import StoreError, UsageError
 
@@ -140,6 +141,26 @@ def barrier(path: str) -> None:
             raise OSError(code, os.strerror(code), path)
     finally:
         os.close(fd)
+
+
+def boot_id() -> str:
+    """Returns a text that differs after each start of the machine; ``unknown`` where the system has none."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            return file.read().strip()
+    except OSError:
+        pass
+    if sys.platform != "darwin":
+        return "unknown"
+    import ctypes  # only here
+
+    size = ctypes.c_size_t(64)
+    buffer = ctypes.create_string_buffer(64)
+    libc = ctypes.CDLL(None)
+    name = b"kern.bootsessionuuid"
+    if libc.sysctlbyname(name, buffer, ctypes.byref(size), None, ctypes.c_size_t(0)) != 0:
+        return "unknown"
+    return buffer.value.decode("ascii", "replace")
 
 
 def store_error(error: OSError, doing: str, path: str) -> StoreError:

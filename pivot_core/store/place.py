@@ -104,6 +104,18 @@ def descend(fd: int, name: str) -> int:
     return os.open(name, _NOFOLLOW, dir_fd=fd)
 
 
+def remove_tree(path: str) -> None:
+    """Removes a file or directory of ours, when there is one, without following links; raises ``OSError``."""
+    try:
+        fd = os.open(os.path.dirname(path), _DIRECTORY)
+    except FileNotFoundError:
+        return
+    try:
+        Place(fd, os.path.basename(path), path).clear()
+    finally:
+        os.close(fd)
+
+
 def _step(fd: int, part: str, absolute: str, *, create: bool) -> int:
     """Opens one directory of the way; -1 when it is missing and not to be made."""
     try:
