@@ -59,8 +59,7 @@ def load(root: str) -> LoadReport:
     Never raises for what the author did, ``KeyboardInterrupt`` apart: mistakes are in the report.
     """
     os.chdir(root)
-    importing.install(root, "")
-    observer = observe.Observer()
+    observer = observe.Observer(importing.install(root, ""))
     observer.note(*(os.path.join(root, name) for name in (*discover.NAMES, PARAMS)))
     errors = list[DefinitionError]()
     name, definition = "", ""

@@ -9,7 +9,8 @@ a library does while it is being imported belongs to its version. Files of insta
 import itertools
 import os
 import sys
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from importlib.machinery import EXTENSION_SUFFIXES
 from typing import TYPE_CHECKING, Any, TypedDict, cast, override
 
@@ -26,6 +27,8 @@ ALL_VARIABLES = "*"
 _MODULE_SUFFIXES = (".py", *EXTENSION_SUFFIXES)
 _SPECIAL = ("/proc/", "/sys/", "/dev/")
 _ENTRIES_LIMIT = 10_000
+# The clock of ctime; elsewhere a clock that is early enough.
+_COARSE = getattr(time, "CLOCK_REALTIME_COARSE", None)
 _UNSAFE_EVENTS = {
     "subprocess.Popen": "starts a process",
     "os.system": "starts a process",
@@ -46,8 +49,12 @@ class Observed(TypedDict):
 
     files: list[str]
     """Read or tested for, and there."""
+    sources: dict[str, str]
+    """Project module that was executed → hash (XXH3-128) of the bytes that were; each is one of ``files`` too."""
     directories: list[str]
     """Listed, or tested for, and there."""
+    listed: dict[str, str]
+    """Directory whose names were read → ``names_hash`` of it."""
     absent: list[str]
     """Read or tested for, and not there."""
     searched: dict[str, str]
@@ -61,7 +68,10 @@ class Observed(TypedDict):
 class Observer:
     """Notices from ``start`` to ``stop``, in a process that loads one definition and ends."""
 
-    def __init__(self) -> None:
+    def __init__(self, executed: Mapping[str, bytes]) -> None:
+        """``executed`` is what ``importing.install`` gave; it grows while modules are imported."""
+        self._executed: Mapping[str, bytes] = executed
+        self._started_ns: int = _file_clock_ns()
         self._is_on: bool = False
         self._paths: set[str] = set()
         self._listed: set[str] = set()
@@ -98,20 +108,33 @@ class Observer:
                     f"lists '{directory}', which has more than {_ENTRIES_LIMIT} entries"
                 )
             self._paths.update(found)
-        modules = project_modules().values()
-        everything = self._paths | self._listed | set(modules)
+        modules = {*project_modules().values(), *self._executed}
+        everything = self._paths | self._listed | modules
         directories = {path for path in everything if os.path.isdir(path)}
         absent = {path for path in everything if not os.path.exists(path)}
+        files = everything - directories - absent
+        self._unsafe.update(
+            f"'{path}' changed while the definition was loaded"
+            for path in filter(self._is_new, files)
+        )
         places = {path for path in sys.path if is_project_file(path + os.sep)}
         places.update(map(os.path.dirname, modules))
         return Observed(
-            files=sorted(everything - directories - absent),
+            files=sorted(files),
+            sources={path: bytes_hash(self._executed[path]) for path in sorted(self._executed)},
             directories=sorted(directories),
+            listed={path: names_hash(path) for path in sorted(self._listed & directories)},
             absent=sorted(absent),
             searched={path: module_names_hash(path) for path in sorted(places)},
             environment={name: self._hash(name) for name in sorted(self._variables)},
             unsafe=sorted(self._unsafe),
         )
+
+    def _is_new(self, path: str) -> bool:
+        try:
+            return os.stat(path).st_ctime_ns >= self._started_ns
+        except OSError:
+            return True
 
     def _audit(self, event: str, args: tuple[object, ...]) -> None:
         if not self._is_on:
@@ -161,7 +184,20 @@ class Observer:
 
 def value_hash(value: str) -> str:
     """Returns the hash by which a variable's value is remembered; the value itself never is."""
-    return xxhash.xxh3_128_hexdigest(os.fsencode(value))
+    return bytes_hash(os.fsencode(value))
+
+
+def bytes_hash(data: bytes) -> str:
+    """Returns the hash that ``store.hashing`` gives a file of these bytes."""
+    return xxhash.xxh3_128_hexdigest(data)
+
+
+def names_hash(directory: str) -> str:
+    """Returns a hash of all names in ``directory``; ``""`` when it cannot be listed."""
+    try:
+        return value_hash("\0".join(sorted(os.listdir(directory))))
+    except OSError:
+        return ""
 
 
 def environment_hash(environment: dict[str, str]) -> str:
@@ -183,6 +219,12 @@ def module_names_hash(directory: str) -> str:
     except OSError:
         return ""
     return value_hash("\0".join(names))
+
+
+def _file_clock_ns() -> int:
+    if _COARSE is not None:
+        return time.clock_gettime_ns(cast("int", _COARSE))
+    return time.time_ns() - 10_000_000
 
 
 def _by_project() -> bool:
