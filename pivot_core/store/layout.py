@@ -157,8 +157,8 @@ class Layout:
 
     @property
     def workers_socket(self) -> str:
-        """Where the engine's workers report."""
-        return self._socket("workers.sock")
+        """Where this process's workers report; two processes of one project may have workers at once."""
+        return self._socket(f"workers-{os.getpid()}.sock")
 
     @property
     def tmp_dir(self) -> str:

@@ -1,0 +1,89 @@
+"""Owns the lines that keep cached outs and Pivot's own files out of git; other lines stay the user's."""
+
+import os
+import re
+from collections.abc import Iterable
+
+from pivot_core.errors import StoreError
+from pivot_core.model.ids import ArtifactPath
+from pivot_core.store import atomic
+
+_BEGIN = "# >>> pivot: outputs kept by its cache"
+_END = "# <<< pivot"
+_OWN = """\
+# Only settings, locks and this file are shared; everything else here belongs to this machine.
+/*
+!/.gitignore
+!/config.yaml
+!/stages/
+/stages/*
+!/stages/*.lock
+"""
+
+
+def init_gitignore(pivot_dir: str, *, force: bool = False) -> bool:
+    """Writes ``.pivot/.gitignore`` when it is missing (or anyway); returns whether it did. Raises ``StoreError``."""
+    path = f"{pivot_dir}/.gitignore"
+    if os.path.lexists(path) and not force:
+        return False
+    atomic.write_file(path, _OWN.encode())
+    return True
+
+
+def ignore_outs(root: str, paths: Iterable[ArtifactPath]) -> list[str]:
+    """Names the cached outs ``paths``, all of the project, in the ``.gitignore`` beside each of them.
+
+    Files that need no change are not written, and none is made in a directory that does not exist. Returns the files
+    that were written. Raises ``StoreError``.
+    """
+    wanted = dict[str, set[str]]()
+    for path in paths:
+        directory, _, name = path.removesuffix("/").rpartition("/")
+        line = "/" + _escaped(name) + ("/" if path.endswith("/") else "")
+        wanted.setdefault(directory, set()).add(line)
+    written = list[str]()
+    for directory, lines in sorted(wanted.items()):
+        path = os.path.join(root, directory, ".gitignore")
+        if os.path.isdir(os.path.dirname(path)) and _update(path, sorted(lines)):
+            written.append(path)
+    return written
+
+
+def _update(path: str, lines: list[str]) -> bool:
+    """Brings the marked block of one file up to date; returns whether that changed anything."""
+    try:
+        with open(path, "rb") as file:
+            old = file.read()
+    except FileNotFoundError:
+        old = b""
+    except OSError as error:
+        raise StoreError(f"cannot read '{path}': {error.strerror}", path) from error
+    if os.path.islink(path):
+        return False
+    block = "\n".join([_BEGIN, *lines, _END, ""]).encode("utf-8", "surrogateescape")
+    new = _with_block(old, block)
+    if new == old:
+        return False
+    mode = os.stat(path).st_mode & 0o777 if old else 0o644
+    atomic.write_file(path, new, mode=mode)
+    return True
+
+
+def _with_block(old: bytes, block: bytes) -> bytes:
+    begin, end = re.escape(_BEGIN.encode()), re.escape(_END.encode())
+    # A block whose end was lost reaches to the next empty line.
+    pattern = re.compile(
+        rb"^" + begin + rb"\r?\n(?:[^\n]+\n)*?(?:" + end + rb"\r?(?:\n|\Z)|(?=\r?\n|\Z))",
+        re.MULTILINE,
+    )
+    found = pattern.search(old)
+    if found:
+        return old[: found.start()] + block + old[found.end() :]
+    gap = b"" if not old or old.endswith(b"\n") else b"\n"
+    return old + gap + block
+
+
+def _escaped(name: str) -> str:
+    """Protects what gitignore would take for a pattern."""
+    text = re.sub(r"([\\*?\[])", r"\\\1", name)
+    return text[:-1] + "\\ " if text.endswith(" ") else text
