@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 
-from pivot_core.cli import text
 from pivot_core.cli.results import Action, Change
 from pivot_core.cli.session import Session
 from pivot_core.errors import EXIT_OK, EXIT_STAGE

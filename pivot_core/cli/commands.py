@@ -6,14 +6,13 @@ contributes ``ui`` without the core importing it.
 
 import importlib
 import os
-from difflib import get_close_matches
 from typing import cast, override
 
 import click
 
 from pivot_core import __version__
 from pivot_core.cli.session import Session
-from pivot_core.port import UsageError
+from pivot_core.errors import UsageError
 
 ENTRY_POINTS = "pivot.commands"
 
@@ -71,6 +70,8 @@ class Commands(click.Group):
         if found is None and ctx.resilient_parsing:
             return None, None, []
         if found is None:
+            from difflib import get_close_matches
+
             near = get_close_matches(name, self.list_commands(ctx), n=1)
             hint = f"did you mean `pivot {near[0]}`?" if near else "`pivot --help` lists them"
             raise UsageError(f"no command '{name}'", hint=hint)

@@ -152,8 +152,8 @@ def because(reasons: tuple[Reason, ...]) -> str:
     """Returns the first reason, and how many more there are."""
     if not reasons:
         return ""
-    more = f" (+{len(reasons) - 1} more)" if len(reasons) > 1 else ""
-    return headline(reasons[0]) + more
+    first, *others = reasons
+    return headline(first) + (f" (+{len(others)} more)" if others else "")
 
 
 def summary(run: RunState) -> list[Part]:

@@ -11,6 +11,7 @@ from typing import Protocol
 from pivot_core.port import (
     LogGrew,
     Notice,
+    PivotError,
     Published,
     RequestId,
     RunFinished,
@@ -64,7 +65,7 @@ class Follower:
         self._items: queue.SimpleQueue[Published | Snapshot | str | None] = queue.SimpleQueue()
         self._run: RunState | None = None
         self._states: dict[StageName, StageState] = {}
-        self._lost: OSError | None = None
+        self._lost: OSError | PivotError | None = None
         self._thread: threading.Thread = threading.Thread(target=self._work, daemon=True)
         self._thread.start()
 
@@ -78,7 +79,7 @@ class Follower:
         self._items.put(why)
 
     def finish(self, run: RunState) -> None:
-        """Shows the end of the run, after ``close``; raises ``OSError`` when output could not be written."""
+        """Shows the end of the run, after ``close``; raises when output could not be written."""
         if self._lost is not None:
             raise self._lost
         if self._run is None and run.stages:
@@ -113,7 +114,7 @@ class Follower:
                 self._printer.tick()
             else:
                 self._show(item)
-        except OSError as error:
+        except (OSError, PivotError) as error:
             self._lost = error
 
     def _show(self, item: Published | Snapshot | str) -> None:

@@ -5,6 +5,7 @@ while anything of a stage is shown, and resumed only for a command of ours.
 """
 
 import os
+import re
 import secrets
 from typing import override
 
@@ -24,6 +25,7 @@ from pivot_core.port import (
 )
 
 _SUMMARY_STAGES = 200
+_PLACE = re.compile(r"([^\s(),:']+):([0-9]+)")
 _SUMMARY_ORDER = (Status.FAILED, Status.BLOCKED, Status.CANCELLED, Status.RAN, Status.RESTORED)
 
 
@@ -59,7 +61,7 @@ class Workflow(Console):
         if self._is_folded:
             self._command("endgroup")
         for found in run.problems:
-            self._annotate_problem(found)
+            self._send(annotation(found))
         super().finish(run, states)
         self._resume()
         path = os.environ.get("GITHUB_STEP_SUMMARY")
@@ -70,27 +72,20 @@ class Workflow(Console):
     @override
     def failure(self, run: RunState, stage: StageName, states: dict[StageName, StageState]) -> None:
         found = states[stage].failure
-        where = None if found is None else found.where
-        self._annotate(where, f"stage '{stage}' failed", found.message if found else "failed")
+        where = found.where if found else None
+        message = found.message if found else "failed"
+        self._send(_error(where, f"stage '{stage}' failed", message))
         failures.show(self.out, run.stages, stage, states)
         self._command("group", message=f"output of {stage}")
         failures.show_log(self.out, states[stage], self.find_log(stage, run.run_id))
         self._command("endgroup")
 
-    def _annotate_problem(self, found: Problem) -> None:
-        file, _, line = found.where.rpartition(":")
-        where = SourceLocation(file, int(line)) if file and line.isdecimal() else None
-        self._annotate(where, "pivot", " ".join(filter(None, (found.what, found.hint))))
+    def _command(self, name: str, message: str = "") -> None:
+        self._send(command(name, {}, message))
 
-    def _annotate(self, where: SourceLocation | None, title: str, message: str) -> None:
-        place = {} if where is None else {"file": where.file, "line": str(where.line)}
-        self._command("error", {**place, "title": title}, message)
-
-    def _command(
-        self, name: str, properties: dict[str, str] | None = None, message: str = ""
-    ) -> None:
+    def _send(self, line: str) -> None:
         self._resume()
-        self.out.write(command(name, properties or {}, message))
+        self.out.write(line)
         self._token = secrets.token_hex(16)
         self.out.write(f"::stop-commands::{self._token}\n")
 
@@ -104,6 +99,13 @@ def command(name: str, properties: dict[str, str], message: str) -> str:
     """Returns a workflow command as one line."""
     said = ",".join(f"{key}={_property(value)}" for key, value in properties.items())
     return f"::{name}{' ' if said else ''}{said}::{_data(message)}\n"
+
+
+def annotation(found: Problem) -> str:
+    """Returns the command that shows a problem at its first file and line."""
+    place = _PLACE.search(found.where)
+    where = None if place is None else SourceLocation(place[1], int(place[2]))
+    return _error(where, "pivot", "; ".join(filter(None, (found.what, found.hint))))
 
 
 def job_summary(run: RunState, states: dict[StageName, StageState]) -> str:
@@ -130,6 +132,11 @@ def job_summary(run: RunState, states: dict[StageName, StageState]) -> str:
     if len(rows) > _SUMMARY_STAGES:
         lines.append(f"\n… and {text.plural(len(rows) - _SUMMARY_STAGES, 'more stage')}")
     return "\n".join(lines) + "\n\n"
+
+
+def _error(where: SourceLocation | None, title: str, message: str) -> str:
+    place = {} if where is None else {"file": where.file, "line": str(where.line)}
+    return command("error", {**place, "title": title}, message)
 
 
 def _data(value: str) -> str:

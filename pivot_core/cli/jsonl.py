@@ -1,4 +1,4 @@
-"""Owns ``--json`` output: one object a line while a run goes on, one object for everything else."""
+"""Owns ``--json`` output: turns values into records; one a line while a run goes on, one for everything else."""
 
 import json
 from collections.abc import Mapping
@@ -7,8 +7,23 @@ from typing import override
 from pivot_core.cli import records
 from pivot_core.cli.follow import Printer
 from pivot_core.cli.paper import Paper
+from pivot_core.cli.results import Finding, Setting
 from pivot_core.cli.session import Session
-from pivot_core.port import Notice, RunState, StageName, StageState
+from pivot_core.model import codec
+from pivot_core.port import (
+    Explanation,
+    Failure,
+    Notice,
+    Problem,
+    Reason,
+    RunState,
+    RunSummary,
+    SourceLocation,
+    StageName,
+    StageRow,
+    StageState,
+    headline,
+)
 
 
 class Lines(Printer):
@@ -22,15 +37,15 @@ class Lines(Printer):
 
     @override
     def begin(self, run: RunState) -> None:
-        self._put(records.run_started(run))
+        self._put(run_started(run))
 
     @override
     def stage(self, run: RunState, stage: StageName, state: StageState) -> None:
-        self._put(records.stage_changed(run, stage, state))
+        self._put(stage_changed(run, stage, state))
 
     @override
     def notice(self, notice: Notice) -> None:
-        self._put(records.notice(notice))
+        self._put(notice_said(notice))
 
     @override
     def wait(self, why: str) -> None:
@@ -44,7 +59,7 @@ class Lines(Printer):
 
     @override
     def finish(self, run: RunState, states: dict[StageName, StageState]) -> None:
-        self._put(records.run_finished(run))
+        self._put(run_finished(run))
 
     def _put(self, record: Mapping[str, object]) -> None:
         # ASCII only: nothing in it can reach a terminal as a control character.
@@ -54,3 +69,144 @@ class Lines(Printer):
 def show(session: Session, record: Mapping[str, object]) -> None:
     """Writes one object, indented: people read it too."""
     session.out.write(json.dumps(record, indent=2) + "\n")
+
+
+def run_started(run: RunState) -> records.RunStartedRecord:
+    """Returns the first line of a run."""
+    return records.RunStartedRecord(
+        event="run_started",
+        schema=records.SCHEMA,
+        run_id=run.run_id,
+        targets=list(run.targets),
+        jobs=run.jobs,
+        stages=list(run.stages),
+    )
+
+
+def stage_changed(run: RunState, stage: StageName, state: StageState) -> records.StageRecord:
+    """Returns the line of a stage's new status."""
+    return records.StageRecord(event="stage", run_id=run.run_id, state=stage_state(stage, state))
+
+
+def notice_said(given: Notice) -> records.NoticeRecord:
+    """Returns the line of a notice."""
+    return records.NoticeRecord(
+        event="notice", level=given.level.value, message=given.message, where=given.where
+    )
+
+
+def run_finished(run: RunState) -> records.RunFinishedRecord:
+    """Returns the last line of a run that ended."""
+    started = run.queued_at if run.started_at is None else run.started_at
+    return records.RunFinishedRecord(
+        event="run_finished",
+        schema=records.SCHEMA,
+        run_id=run.run_id,
+        status=run.status.value,
+        exit_code=run.exit_code or 0,
+        duration_s=round((run.ended_at or started) - started, 6),
+        counts=dict(run.counts or {}),
+        problems=[problem(found) for found in run.problems],
+    )
+
+
+def stage_state(stage: StageName, state: StageState) -> records.StateRecord:
+    """Returns where a stage stands."""
+    return records.StateRecord(
+        stage=stage,
+        status=state.status.value,
+        attempt=state.attempt,
+        started_at=state.started_at,
+        duration_s=state.duration_s,
+        tier=state.tier,
+        reasons=[reason(given) for given in state.reasons],
+        by=list(state.by),
+        failure=None if state.failure is None else failure(state.failure),
+        log_tail=list(state.log_tail),
+    )
+
+
+def explanation(given: Explanation) -> records.ExplanationRecord:
+    """Returns what a run would do with a stage."""
+    return records.ExplanationRecord(
+        stage=given.stage,
+        verdict=given.verdict.value,
+        tier=given.tier,
+        reasons=[reason(found) for found in given.reasons],
+        unchanged=list(given.unchanged),
+        caveats=list(given.caveats),
+        code=given.code,
+        problem=None if given.problem is None else problem(given.problem),
+    )
+
+
+def stage_row(row: StageRow) -> records.StageRowRecord:
+    """Returns a stage's definition."""
+    return records.StageRowRecord(
+        name=row.name,
+        function=row.function,
+        where=_location(row.where),
+        upstream=list(row.upstream),
+        deps=list(row.deps),
+        outs=[
+            records.OutRecord(path=out.path, kind=out.kind.value, is_cached=out.is_cached)
+            for out in row.outs
+        ],
+        params=dict(row.params),
+        mutex=list(row.mutex),
+    )
+
+
+def summary(run: RunSummary) -> records.SummaryRecord:
+    """Returns one line of the history."""
+    return records.SummaryRecord(
+        run_id=run.run_id,
+        status=run.status.value,
+        command=run.command,
+        started_at=run.started_at,
+        duration_s=run.duration_s,
+        counts=dict(run.counts),
+    )
+
+
+def finding(given: Finding) -> records.FindingRecord:
+    """Returns something that ``verify`` found."""
+    return records.FindingRecord(
+        kind=given.kind.value, stage=given.stage or "", path=given.path, message=given.message
+    )
+
+
+def setting(given: Setting) -> records.SettingRecord:
+    """Returns one setting."""
+    return records.SettingRecord(key=given.key, value=given.value, scope=given.scope.value)
+
+
+def reason(given: Reason) -> records.ReasonRecord:
+    """Returns why a stage is not simply up to date."""
+    detail = codec.to_json(type(given), given)
+    assert isinstance(detail, dict)
+    return records.ReasonRecord(kind=type(given).__name__, text=headline(given), detail=detail)
+
+
+def problem(given: Problem) -> records.ProblemRecord:
+    """Returns an error."""
+    return records.ProblemRecord(
+        what=given.what, where=given.where, hint=given.hint, detail=given.detail
+    )
+
+
+def failure(given: Failure) -> records.FailureRecord:
+    """Returns why an attempt failed."""
+    return records.FailureRecord(
+        kind=given.kind.value,
+        message=given.message,
+        traceback=given.traceback,
+        where=None if given.where is None else _location(given.where),
+        exit_code=given.exit_code,
+        signal=given.signal,
+        hint=given.hint,
+    )
+
+
+def _location(where: SourceLocation) -> records.LocationRecord:
+    return records.LocationRecord(file=where.file, line=where.line)

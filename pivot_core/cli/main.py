@@ -1,15 +1,16 @@
 """Owns the entry point: the fast answers, and the one place that turns an error into words and an exit code."""
 
+import io
 import os
 import sys
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # click costs more than the fast answers
+TYPE_CHECKING = False  # `typing` costs more than `pivot --version` may; checkers know the name
+if TYPE_CHECKING:
     import click
 
-    from pivot_core.port import Problem
+    from pivot_core.errors import PivotError, UsageError
 
-_EXIT_OUTPUT = 4
+_COMPLETE = "_PIVOT_COMPLETE"
 _EXIT_BROKEN_PIPE = 141  # as a process that SIGPIPE ends
 
 
@@ -23,16 +24,18 @@ def main() -> int:
         return 0
     # What cannot be shown in the terminal's encoding is shown as an escape; it must not end the command.
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")  # pyright: ignore[reportAttributeAccessIssue] TextIOWrapper
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = _run(arguments)
         sys.stdout.flush()
     except BrokenPipeError:
         code = _EXIT_BROKEN_PIPE
-    except OSError as error:  # only the flush: everything else is answered in `_run`
+    except OSError as error:  # of the flush: everything else is answered in `_run`
+        from pivot_core.errors import StoreError
+
         print(f"error: cannot write the output: {error.strerror}", file=sys.stderr)
-        code = _EXIT_OUTPUT
+        code = StoreError.exit_code
     _let_go_of_output()
     return code
 
@@ -40,39 +43,63 @@ def main() -> int:
 def _run(arguments: list[str]) -> int:
     import click
 
-    from pivot_core.cli import commands, paper, problem
+    from pivot_core.cli import commands
     from pivot_core.cli.session import Session
-    from pivot_core.port import Bug, PivotError, Problem
+    from pivot_core.errors import EXIT_INTERRUPTED, Bug, PivotError, UsageError
 
     try:
-        code = commands.build().main(
-            arguments or ["--help"], prog_name="pivot", standalone_mode=False, obj=Session()
-        )
+        group = commands.build()
+        if _COMPLETE in os.environ:
+            return _complete(group)
+        # Not `group.main()`: it answers a closed pipe by itself.
+        with group.make_context("pivot", arguments or ["--help"], obj=Session()) as context:
+            code: object = group.invoke(context)
+    except click.exceptions.Exit as end:
+        return end.exit_code
     except PivotError as error:
-        problem.show(paper.standard_error(), problem.problems(error))
-        _debug()
+        _report(error)
         return error.exit_code
     except click.ClickException as error:
-        problem.show(paper.standard_error(), (_misuse(error),))
-        return 2
+        _report(_misuse(error))
+        return UsageError.exit_code
     except (KeyboardInterrupt, click.Abort):
-        return 130
+        return EXIT_INTERRUPTED
     except BrokenPipeError:
         raise
     except Exception as error:  # noqa: BLE001 the user sees it next, as a bug of ours without our traceback
         what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         hint = "this is a bug of Pivot; `PIVOT_DEBUG=1` shows where it happened"
-        problem.show(paper.standard_error(), (Problem(what, "", hint),))
-        _debug()
+        _report(Bug(what, "", hint))
         return Bug.exit_code
     return code if isinstance(code, int) else 0
 
 
-def _misuse(error: "click.ClickException") -> "Problem":
+def _report(error: "PivotError") -> None:
+    """Shows an error; called where it is caught."""
+    from pivot_core.cli import github, paper, problem
+
+    found = problem.problems(error)
+    problem.show(paper.standard_error(), found)
+    if github.is_here():
+        sys.stdout.write("".join(github.annotation(each) for each in found))
+    if os.environ.get("PIVOT_DEBUG"):
+        import traceback
+
+        traceback.print_exc()
+
+
+def _complete(group: "click.Group") -> int:
+    """Answers a shell that asks how the command line may go on."""
+    from click.shell_completion import shell_complete
+
+    return shell_complete(group, {}, "pivot", _COMPLETE, os.environ[_COMPLETE])
+
+
+def _misuse(error: "click.ClickException") -> "UsageError":
     """Puts click's sentence into our form."""
     import click
 
-    from pivot_core.port import Problem
+    from pivot_core.errors import UsageError
 
     suggests = isinstance(error, click.NoSuchOption)  # its sentence would repeat the hint
     message = (error.message if suggests else error.format_message()).rstrip(".")
@@ -81,14 +108,7 @@ def _misuse(error: "click.ClickException") -> "Problem":
         hint = f"`{error.ctx.command_path} --help` shows how it is used"
     if isinstance(error, click.NoSuchOption) and error.possibilities:
         hint = f"did you mean {' or '.join(sorted(error.possibilities))}?"
-    return Problem(message[:1].lower() + message[1:], "", hint)
-
-
-def _debug() -> None:
-    if os.environ.get("PIVOT_DEBUG"):
-        import traceback
-
-        traceback.print_exc()
+    return UsageError(message[:1].lower() + message[1:], "", hint)
 
 
 def _let_go_of_output() -> None:

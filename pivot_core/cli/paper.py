@@ -1,13 +1,14 @@
 """Owns what is written to stdout and stderr: every text made inert, colour only where a terminal wants it."""
 
+import contextlib
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from typing import TextIO
 
 from pivot_core.cli import text
 from pivot_core.cli.words import Mark
-from pivot_core.port import one_line, printable
+from pivot_core.port import StoreError, one_line, printable
 
 type Part = str | tuple[str, str]
 """Text, or text with a style."""
@@ -57,7 +58,7 @@ class Paper:
             self.write(self.render([indent, (row.replace("\t", "    "), style)]) + "\n")
 
     def table(self, rows: Iterable[Sequence[Part]], *, indent: str = "") -> None:
-        """Writes aligned columns; the last one is left ragged."""
+        """Writes aligned columns; the last one is left ragged, on a terminal cut to its width."""
         given = [[(_text(part), _style(part)) for part in row] for row in rows]
         widths = dict[int, int]()
         for row in given:
@@ -69,7 +70,7 @@ class Paper:
             for column, (cell, style) in enumerate(row[: last + 1]):
                 pad = widths[column] - text.cells(cell) + 2 if column < last else 0
                 parts.extend([(cell, style), " " * pad])
-            self.line(*parts)
+            self.line(*(fit(parts, self.columns) if self.is_terminal else parts))
 
     def mark(self, mark: Mark) -> Part:
         """Returns a status as it is shown here: glyph and word on a terminal, the word alone elsewhere."""
@@ -86,16 +87,30 @@ class Paper:
         return "".join(self._paint(part) for part in parts)
 
     def write(self, rendered: str) -> None:
-        """Writes text that ``render`` or a constant of ours made."""
-        self._stream.write(rendered)
+        """Writes text that ``render`` or a constant of ours made; raises ``StoreError`` when it cannot be."""
+        with _reported():
+            self._stream.write(rendered)
 
     def flush(self) -> None:
-        """Hands everything to the operating system."""
-        self._stream.flush()
+        """Hands everything to the operating system; raises ``StoreError`` when it cannot be written."""
+        with _reported():
+            self._stream.flush()
 
     def _paint(self, part: Part) -> str:
         body, style = _text(part), _style(part)
         return f"\x1b[{STYLES[style]}m{body}\x1b[0m" if style and self.has_colour and body else body
+
+
+def fit(parts: Iterable[Part], width: int) -> list[Part]:
+    """Cuts a line's parts so that together they take at most ``width`` columns."""
+    fitted = list[Part]()
+    for part in parts:
+        shown = text.crop(_text(part), width)
+        fitted.append((shown, _style(part)))
+        width -= text.cells(shown)
+        if width <= 0:
+            break
+    return fitted
 
 
 def standard_output() -> Paper:
@@ -118,3 +133,16 @@ def _text(part: Part) -> str:
 
 def _style(part: Part) -> str:
     return "" if isinstance(part, str) else part[1]
+
+
+@contextlib.contextmanager
+def _reported() -> Generator[None]:
+    """Turns a full disk and the like into an error for people; a reader that went away is none."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise StoreError(
+            "cannot write the output", hint=(error.strerror or str(error)).lower()
+        ) from error

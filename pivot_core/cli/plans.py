@@ -24,7 +24,7 @@ _TIERS = {1: "generations", 2: "lock file", 3: "run cache"}
 
 def show_json(session: Session, plan: Sequence[Explanation]) -> None:
     """Writes the plan as one object."""
-    stages = [records.explanation(given) for given in plan]
+    stages = [jsonl.explanation(given) for given in plan]
     jsonl.show(session, records.PlanRecord(schema=records.SCHEMA, stages=stages))
 
 
@@ -88,7 +88,9 @@ _VERDICTS = {
 
 
 def _show_reason(out: Paper, reason: Reason) -> None:
-    out.line(("  ~ ", "due"), headline(reason))
+    where = reason.where if isinstance(reason, CodeChanged) else None
+    at = "" if where is None else f" ({where})"
+    out.line(("  ~ ", "due"), headline(reason), (at, "faint"))
     for label, value in _facts(reason):
         out.line(("      " + label.ljust(6), "faint"), value)
 
@@ -96,9 +98,8 @@ def _show_reason(out: Paper, reason: Reason) -> None:
 def _facts(reason: Reason) -> list[tuple[str, str]]:
     """Returns what a reason knows beyond its headline, as label and value."""
     match reason:
-        case CodeChanged(where=where, old=old, new=new):
-            at = [] if where is None else [("at", str(where))]
-            return [*at, *_change(old, new)]
+        case CodeChanged(old=old, new=new):
+            return _change(old, new)
         case DepChanged(old=old, new=new, producer=producer):
             by = [] if producer is None else [("by", f"stage '{producer}' writes it")]
             return [*_change(old, new), *by]

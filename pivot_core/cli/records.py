@@ -5,23 +5,7 @@ Within one ``schema`` number fields may be added; none is removed, renamed or gi
 
 from typing import TypedDict
 
-from pivot_core.cli.results import Finding, Setting
-from pivot_core.model import codec
 from pivot_core.model.ids import Json
-from pivot_core.port import (
-    Explanation,
-    Failure,
-    Notice,
-    Problem,
-    Reason,
-    RunState,
-    RunSummary,
-    SourceLocation,
-    StageName,
-    StageRow,
-    StageState,
-    headline,
-)
 
 SCHEMA = 1
 
@@ -75,7 +59,8 @@ class StateRecord(TypedDict):
 
     stage: str
     status: str
-    """`wait`, `queued`, `running`, `ran`, `same`, `restored`, `failed`, `blocked`, `cancelled`, `stale` or `unknown`."""
+    """`wait`, `queued`, `running`, `ran`, `same`, `restored`, `failed`, `blocked`, `cancelled`, `stale` or
+    `unknown`."""
     attempt: int
     """From 1; 0 when the stage did not have to run."""
     started_at: float | None
@@ -263,142 +248,3 @@ class ConfigRecord(TypedDict):
 
     schema: int
     settings: list[SettingRecord]
-
-
-def run_started(run: RunState) -> RunStartedRecord:
-    """Returns the first line of a run."""
-    return RunStartedRecord(
-        event="run_started",
-        schema=SCHEMA,
-        run_id=run.run_id,
-        targets=list(run.targets),
-        jobs=run.jobs,
-        stages=list(run.stages),
-    )
-
-
-def stage_changed(run: RunState, stage: StageName, state: StageState) -> StageRecord:
-    """Returns the line of a stage's new status."""
-    return StageRecord(event="stage", run_id=run.run_id, state=stage_state(stage, state))
-
-
-def notice(given: Notice) -> NoticeRecord:
-    """Returns the line of a notice."""
-    return NoticeRecord(
-        event="notice", level=given.level.value, message=given.message, where=given.where
-    )
-
-
-def run_finished(run: RunState) -> RunFinishedRecord:
-    """Returns the last line of a run that ended."""
-    started = run.queued_at if run.started_at is None else run.started_at
-    return RunFinishedRecord(
-        event="run_finished",
-        schema=SCHEMA,
-        run_id=run.run_id,
-        status=run.status.value,
-        exit_code=run.exit_code or 0,
-        duration_s=round((run.ended_at or started) - started, 6),
-        counts=dict(run.counts or {}),
-        problems=[problem(found) for found in run.problems],
-    )
-
-
-def stage_state(stage: StageName, state: StageState) -> StateRecord:
-    """Returns where a stage stands."""
-    return StateRecord(
-        stage=stage,
-        status=state.status.value,
-        attempt=state.attempt,
-        started_at=state.started_at,
-        duration_s=state.duration_s,
-        tier=state.tier,
-        reasons=[reason(given) for given in state.reasons],
-        by=list(state.by),
-        failure=None if state.failure is None else failure(state.failure),
-        log_tail=list(state.log_tail),
-    )
-
-
-def explanation(given: Explanation) -> ExplanationRecord:
-    """Returns what a run would do with a stage."""
-    return ExplanationRecord(
-        stage=given.stage,
-        verdict=given.verdict.value,
-        tier=given.tier,
-        reasons=[reason(found) for found in given.reasons],
-        unchanged=list(given.unchanged),
-        caveats=list(given.caveats),
-        code=given.code,
-        problem=None if given.problem is None else problem(given.problem),
-    )
-
-
-def stage_row(row: StageRow) -> StageRowRecord:
-    """Returns a stage's definition."""
-    return StageRowRecord(
-        name=row.name,
-        function=row.function,
-        where=_location(row.where),
-        upstream=list(row.upstream),
-        deps=list(row.deps),
-        outs=[
-            OutRecord(path=out.path, kind=out.kind.value, is_cached=out.is_cached)
-            for out in row.outs
-        ],
-        params=dict(row.params),
-        mutex=list(row.mutex),
-    )
-
-
-def summary(run: RunSummary) -> SummaryRecord:
-    """Returns one line of the history."""
-    return SummaryRecord(
-        run_id=run.run_id,
-        status=run.status.value,
-        command=run.command,
-        started_at=run.started_at,
-        duration_s=run.duration_s,
-        counts=dict(run.counts),
-    )
-
-
-def finding(given: Finding) -> FindingRecord:
-    """Returns something that ``verify`` found."""
-    return FindingRecord(
-        kind=given.kind.value, stage=given.stage or "", path=given.path, message=given.message
-    )
-
-
-def setting(given: Setting) -> SettingRecord:
-    """Returns one setting."""
-    return SettingRecord(key=given.key, value=given.value, scope=given.scope.value)
-
-
-def reason(given: Reason) -> ReasonRecord:
-    """Returns why a stage is not simply up to date."""
-    detail = codec.to_json(type(given), given)
-    assert isinstance(detail, dict)
-    return ReasonRecord(kind=type(given).__name__, text=headline(given), detail=detail)
-
-
-def problem(given: Problem) -> ProblemRecord:
-    """Returns an error."""
-    return ProblemRecord(what=given.what, where=given.where, hint=given.hint, detail=given.detail)
-
-
-def failure(given: Failure) -> FailureRecord:
-    """Returns why an attempt failed."""
-    return FailureRecord(
-        kind=given.kind.value,
-        message=given.message,
-        traceback=given.traceback,
-        where=None if given.where is None else _location(given.where),
-        exit_code=given.exit_code,
-        signal=given.signal,
-        hint=given.hint,
-    )
-
-
-def _location(where: SourceLocation) -> LocationRecord:
-    return LocationRecord(file=where.file, line=where.line)

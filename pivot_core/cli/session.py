@@ -1,19 +1,18 @@
 """Owns what the options that every command has add up to: how much to say, and where to say it."""
 
-from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-from pivot_core.cli import paper
-from pivot_core.cli.paper import Paper
+if TYPE_CHECKING:  # `pivot --help` needs neither
+    from pivot_core.cli.paper import Paper
 
 
-@dataclass(slots=True)
 class Session:
     """One invocation of ``pivot``."""
 
-    verbosity: int = 0
-    """-1 or less: results and errors only; 1: more detail; 2 or more: log lines too."""
-    out: Paper = field(default_factory=paper.standard_output)
-    err: Paper = field(default_factory=paper.standard_error)
+    def __init__(self) -> None:
+        self.verbosity: int = 0
+        """-1 or less: results and errors only; 1: more detail; 2 or more: log lines too."""
 
     @property
     def is_quiet(self) -> bool:
@@ -24,3 +23,17 @@ class Session:
     def is_verbose(self) -> bool:
         """Whether more detail is wanted."""
         return self.verbosity > 0
+
+    @cached_property
+    def out(self) -> "Paper":
+        """Where results go."""
+        from pivot_core.cli import paper
+
+        return paper.standard_output()
+
+    @cached_property
+    def err(self) -> "Paper":
+        """Where everything else goes."""
+        from pivot_core.cli import paper
+
+        return paper.standard_error()

@@ -2,31 +2,23 @@
 
 import os
 from collections.abc import Callable
-from typing import override
 
 import click
-from click.shell_completion import CompletionItem
 
 from pivot_core.port import PivotError
 
 
-class Target(click.ParamType):
-    """A stage, all variants of one, or the path of an artifact."""
+def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Returns the stages and outputs that begin with what was typed."""
+    del ctx, param
+    from pivot_core.cli import compose
 
-    name = "target"
-
-    @override
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
-        from pivot_core.cli import compose
-
-        try:
-            _, rows = compose.stage_rows(compose.find_root(None))
-        except PivotError:
-            return []
-        names = [row.name for row in rows] + [out.path for row in rows for out in row.outs]
-        return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+    try:
+        _, rows = compose.stage_rows(compose.find_root(None))
+    except PivotError:
+        return []
+    names = [row.name for row in rows] + [out.path for row in rows for out in row.outs]
+    return [name for name in names if name.startswith(incomplete)]
 
 
 def target_argument[F: Callable[..., object]](
@@ -37,8 +29,8 @@ def target_argument[F: Callable[..., object]](
         "targets",
         nargs=-1,
         required=required,
-        type=Target(),
-        metavar="STAGE" if stages else "TARGET",
+        shell_complete=complete,
+        metavar="STAGE..." if stages else "[TARGET]...",
     )
 
 

@@ -6,7 +6,7 @@ from typing import override
 
 from pivot_core.cli import text, words
 from pivot_core.cli.console import Console, FindLog, because
-from pivot_core.cli.paper import Paper, Part
+from pivot_core.cli.paper import Paper, Part, fit
 from pivot_core.cli.session import Session
 from pivot_core.port import RunState, StageName, StageState, Status
 
@@ -36,7 +36,7 @@ class Region:
         """Replaces the region's rows, each cut to the terminal's width."""
         width = self._paper.columns - 1
         erase = f"\x1b[{self._rows}A\x1b[J" if self._rows else ""
-        below = "".join(self._paper.render(_fit(row, width)) + "\n" for row in rows)
+        below = "".join(self._paper.render(fit(row, width)) + "\n" for row in rows)
         if erase or below or self._above:
             self._paper.write(f"\r{erase}{''.join(self._above)}{below}")
             self._paper.flush()
@@ -158,16 +158,3 @@ class Terminal(Console):
         if state.status is not Status.RUNNING or state.started_at is None:
             return 0.0
         return max(0.0, self._now() - state.started_at)
-
-
-def _fit(row: list[Part], width: int) -> list[Part]:
-    """Cuts a row's parts so that together they take at most ``width`` columns."""
-    fitted = list[Part]()
-    for part in row:
-        body, style = (part, "") if isinstance(part, str) else part
-        shown = text.crop(body, width)
-        fitted.append((shown, style))
-        width -= text.cells(shown)
-        if width <= 0:
-            break
-    return fitted

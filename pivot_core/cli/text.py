@@ -50,9 +50,9 @@ def plural(count: int, noun: str) -> str:
 def counts(by_status: Mapping[str, int]) -> str:
     """Returns ``1 failed, 2 blocked, 3 ran``; statuses that are not there are left out."""
     said = [
-        f"{by_status[status.value]} {status.value}"
+        f"{number} {status.value}"
         for status in words.OUTCOMES
-        if status.value in by_status and by_status[status.value]
+        if (number := by_status.get(status.value, 0))
     ]
     return ", ".join(said) or "no stages"
 

@@ -48,7 +48,7 @@ def list_settings(session: Session, *, as_json: bool) -> int:
     settings = compose.config_entries(compose.find_root(None))
     if as_json:
         record = records.ConfigRecord(
-            schema=records.SCHEMA, settings=[records.setting(given) for given in settings]
+            schema=records.SCHEMA, settings=[jsonl.setting(given) for given in settings]
         )
         jsonl.show(session, record)
         return 0

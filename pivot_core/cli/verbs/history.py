@@ -25,7 +25,7 @@ def command(session: Session, *, limit: int, as_json: bool) -> int:
     runs = compose.answer(compose.find_root(None), History(limit))
     if as_json:
         record = records.HistoryRecord(
-            schema=records.SCHEMA, runs=[records.summary(run) for run in runs]
+            schema=records.SCHEMA, runs=[jsonl.summary(run) for run in runs]
         )
         jsonl.show(session, record)
         return 0

@@ -25,7 +25,7 @@ def command(session: Session, *, as_json: bool) -> int:
         record = records.ListRecord(
             schema=records.SCHEMA,
             project=project,
-            stages=[records.stage_row(row) for row in rows],
+            stages=[jsonl.stage_row(row) for row in rows],
         )
         jsonl.show(session, record)
         return 0

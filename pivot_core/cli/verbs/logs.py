@@ -4,12 +4,12 @@ import click
 
 from pivot_core.cli import compose, logs, runs
 from pivot_core.cli.session import Session
-from pivot_core.cli.targets import Target
+from pivot_core.cli.targets import complete
 from pivot_core.port import FindLog, LogRef, RunId, ShowRun, StageName, UsageError
 
 
 @click.command("logs")
-@click.argument("stage", required=False, type=Target())
+@click.argument("stage", required=False, shell_complete=complete)
 @click.option("--run", metavar="ID", help="Of this run; else of the newest that has a log.")
 @click.option("--attempt", type=click.IntRange(min=1), metavar="N", help="Of this attempt.")
 @click.option("-f", "--follow", is_flag=True, help="Go on until the stage, or the run, ends.")

@@ -30,8 +30,8 @@ def command(session: Session, run: str | None, *, as_json: bool) -> int:
     if as_json:
         record = records.ShowRecord(
             schema=records.SCHEMA,
-            run=records.summary(report.summary),
-            stages=[records.stage_state(name, state) for name, state in report.states.items()],
+            run=jsonl.summary(report.summary),
+            stages=[jsonl.stage_state(name, state) for name, state in report.states.items()],
         )
         jsonl.show(session, record)
     else:

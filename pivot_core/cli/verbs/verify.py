@@ -30,14 +30,13 @@ def command(session: Session, targets: tuple[str, ...], *, cache: bool, as_json:
     if cache and targets:
         raise UsageError("'--cache' takes no targets", hint="it looks at every object of the cache")
     root = compose.find_root(None)
-    if cache:
-        found = list(compose.verify_cache(root))
-    else:
-        found = list(compose.verify(root, inside(root, targets)))
+    found = list(
+        compose.verify_cache(root) if cache else compose.verify(root, inside(root, targets))
+    )
     ok = not any(finding.fails for finding in found)
     if as_json:
         record = records.VerifyRecord(
-            schema=records.SCHEMA, ok=ok, findings=[records.finding(given) for given in found]
+            schema=records.SCHEMA, ok=ok, findings=[jsonl.finding(given) for given in found]
         )
         jsonl.show(session, record)
     else:
