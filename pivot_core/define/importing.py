@@ -44,8 +44,10 @@ def is_project_file(path: str) -> bool:
     return os.path.isabs(path)
 
 
-def install(root: str, base: str, cache: CodeCache | None = None) -> None:
+def install(root: str, base: str, cache: CodeCache | None = None) -> dict[str, bytes]:
     """Makes this process import project modules from source.
+
+    Returns the modules that are imported from now on: absolute path → the source that was executed.
 
     ``root`` is the absolute project root, ``base`` the definition's directory in it. Both come first on ``sys.path``,
     ``base`` before ``root``. Modules of installed packages that a project module shadows are forgotten, so that a
@@ -58,11 +60,13 @@ def install(root: str, base: str, cache: CodeCache | None = None) -> None:
     for path in list(sys.path_importer_cache):
         if is_project_file(path + os.sep):
             del sys.path_importer_cache[path]
+    executed = dict[str, bytes]()
     sys.meta_path[:] = [
-        _SourceFinder({} if cache is None else cache),
+        _SourceFinder({} if cache is None else cache, executed),
         *(finder for finder in sys.meta_path if not isinstance(finder, _SourceFinder)),
     ]
     _forget_shadowed(dict.fromkeys(first))
+    return executed
 
 
 def precompile(paths: Iterable[str], cache: CodeCache) -> None:
@@ -143,14 +147,17 @@ def why_not_importable(func: object) -> tuple[str, str] | None:
 class _SourceLoader(importlib.machinery.SourceFileLoader):
     """Compiles the file's bytes of this moment; a compiled form is used only if made of the same bytes."""
 
-    def __init__(self, fullname: str, path: str, cache: CodeCache) -> None:
+    def __init__(
+        self, fullname: str, path: str, cache: CodeCache, executed: dict[str, bytes]
+    ) -> None:
         super().__init__(fullname, path)
         self._cache: CodeCache = cache
+        self._executed: dict[str, bytes] = executed
 
     @override
     def get_code(self, fullname: str) -> CodeType:
         path = self.get_filename(fullname)
-        source = self.get_data(path)
+        source = self._executed[path] = self.get_data(path)
         known = self._cache.get(path)
         return known[1] if known and known[0] == source else _compile(source, path)
 
@@ -158,8 +165,9 @@ class _SourceLoader(importlib.machinery.SourceFileLoader):
 class _SourceFinder:
     """Asks the other finders, also those of editable installs, and puts our loader in place of Python's."""
 
-    def __init__(self, cache: CodeCache) -> None:
+    def __init__(self, cache: CodeCache, executed: dict[str, bytes]) -> None:
         self._cache: CodeCache = cache
+        self._executed: dict[str, bytes] = executed
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -181,7 +189,7 @@ class _SourceFinder:
                 f"'{spec.name}' has bytecode and no source: {origin}", name=spec.name, path=origin
             )
         if type(loader) is importlib.machinery.SourceFileLoader:
-            spec.loader = _SourceLoader(spec.name, origin, self._cache)
+            spec.loader = _SourceLoader(spec.name, origin, self._cache, self._executed)
             spec.cached = None
         return spec
 
