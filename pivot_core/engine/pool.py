@@ -12,6 +12,7 @@ import contextlib
 import json
 import os
 import signal
+import sys
 import warnings
 from collections.abc import Callable, Mapping
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
@@ -70,6 +71,11 @@ class Pool:
             os.unlink(path)
         self._server = await asyncio.start_unix_server(self._serve, path, limit=_LINE_MAX)
         os.chmod(path, 0o600)
+
+    @property
+    def workers(self) -> tuple[int, ...]:
+        """The process ids of the workers that are connected."""
+        return tuple(line.worker for line in self._lines if line.worker is not None)
 
     async def run(self, info: WorkerStageInfo) -> StageReport:
         """Runs one attempt in a worker; raises `WorkerLost`."""
@@ -267,8 +273,7 @@ class _Group:
     ) -> Future[str]:
         import loky
 
-        # Without psutil and pgrep loky cannot look for descendants; the leash ends them.
-        warnings.filterwarnings("ignore", "Failed to kill subprocesses", UserWarning)
+        _silence_loky()
         executor: Executor = loky.get_reusable_executor(
             max_workers=self.size,
             context="loky",
@@ -280,6 +285,21 @@ class _Group:
         future = executor.submit(function, argument)
         self._executor = executor
         return future
+
+
+def _silence_loky() -> None:
+    """Keeps loky from writing to the terminal about what we see to."""
+    from loky.backend import resource_tracker
+
+    # Without psutil and pgrep it cannot look for a worker's descendants; the leash ends them.
+    warnings.filterwarnings("ignore", "Failed to kill subprocesses", UserWarning)
+    # It removes the semaphores of an engine that was killed, and need not say so. The process takes over our -W.
+    quiet = "ignore::UserWarning:loky.backend.resource_tracker"
+    sys.warnoptions.append(quiet)
+    try:
+        resource_tracker.ensure_running()
+    finally:
+        sys.warnoptions.remove(quiet)
 
 
 def _ignore_interrupts() -> None:
@@ -294,6 +314,8 @@ def _cancelled(info: WorkerStageInfo) -> StageReport:
         outcome=Outcome.CANCELLED.value,
         failure=None,
         outs={},
+        signs={},
+        executed={},
         duration_s=0.0,
         log_bytes=0,
         leftovers=[],

@@ -223,3 +223,55 @@ class RunReport:
 
     summary: RunSummary
     states: Mapping[StageName, StageState]
+
+
+class FindingKind(Enum):
+    """What ``verify`` can find."""
+
+    WOULD_RUN = "would_run"
+    LOST = "lost"
+    """An output that is neither in the workspace nor in the cache."""
+    DAMAGED = "damaged"
+    """An object of the cache whose bytes are not what its name says."""
+    BROKEN = "broken"
+    """A stage that could not run."""
+    NOT_CHECKED_OUT = "not_checked_out"
+    """An output that the cache holds and the workspace does not; it fails nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that ``verify`` found."""
+
+    kind: FindingKind
+    message: str
+    """What was found, without the stage's name."""
+    stage: StageName | None = None
+    path: str = ""
+    """Project-relative, or absolute for an object of the cache; empty where no file is concerned."""
+
+    @property
+    def fails(self) -> bool:
+        """Whether it makes ``verify`` exit 1."""
+        return self.kind is not FindingKind.NOT_CHECKED_OUT
+
+
+class Action(Enum):
+    """What became of an output or a lock file."""
+
+    RECORDED = "recorded"
+    RESTORED = "restored"
+    UNCHANGED = "unchanged"
+    REFUSED = "refused"
+    """It was not done; ``problem`` says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What ``commit`` or ``checkout`` did with one output."""
+
+    stage: StageName
+    path: ArtifactPath | None
+    """``None`` where the whole stage is meant."""
+    action: Action
+    problem: str = ""

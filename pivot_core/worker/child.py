@@ -19,7 +19,7 @@ from pivot_core.model.artifact import Missing
 from pivot_core.model.failure import Failure, FailureKind
 from pivot_core.model.ids import ArtifactPath, Json
 from pivot_core.model.stage import OutKind
-from pivot_core.store import content, place
+from pivot_core.store import content, hashing, place
 from pivot_core.store.cache import Cache
 from pivot_core.store.content import ContentJson
 from pivot_core.store.layout import Layout
@@ -36,6 +36,8 @@ class ChildReport(TypedDict):
 
     failure: Json
     outs: dict[str, ContentJson]
+    signs: dict[str, dict[str, list[int]]]
+    executed: dict[str, str]
     inputs_modified: list[str]
 
 
@@ -57,11 +59,12 @@ def perform(task: Task) -> str:
     """
     info = task.info
     os.chdir(info["project_root"])
-    guard = Guard(info["project_root"], [path for dep in info["deps"] for path in dep["paths"]])
+    guard = Guard(path for dep in info["deps"] for path in dep["paths"])
     failed: Failure | None = None
     outs = dict[str, ContentJson]()
+    work = _Performance(task, guard)
     try:
-        outs = _Performance(task, guard).run()
+        outs = work.run()
     except _FailedError as error:
         failed = error.failure
         _show(failed)
@@ -75,6 +78,8 @@ def perform(task: Task) -> str:
         ChildReport(
             failure=None if failed is None else codec.to_json(Failure, failed),
             outs={} if failed is not None else outs,
+            signs={} if failed is not None else work.signs,
+            executed={path: hashing.hash_bytes(code) for path, code in work.executed.items()},
             inputs_modified=guard.modified,
         )
     )
@@ -96,6 +101,9 @@ class _Performance:
         self._info: WorkerStageInfo = task.info
         self._guard: Guard = guard
         self._root: str = task.info["project_root"]
+        self.signs: dict[str, dict[str, list[int]]] = {}
+        self.executed: Mapping[str, bytes] = {}
+        self._has_links: bool = not {"hardlink", "symlink"}.isdisjoint(task.info["links"])
 
     def run(self) -> dict[str, ContentJson]:
         """Returns the contents of the outs; raises `_FailedError`."""
@@ -114,7 +122,7 @@ class _Performance:
         named = self._info["func"]
         with self._blame(FailureKind.IMPORT):
             pipeline.stop_recording()
-            importing.install(self._root, named["base"], self._task.codes)
+            self.executed = importing.install(self._root, named["base"], self._task.codes)
             nested.prepare()
             func = importing.resolve(named["module"], named["qualname"])
             return func, signature.inspect_stage(func)
@@ -198,7 +206,11 @@ class _Performance:
             cache = copied if out["kind"] == OutKind.METRIC.value else linked
             with self._blame(FailureKind.OUTPUT, f"cannot keep '{out['path']}'"):
                 keep = cache.put if info["commit"] and out["is_cached"] else cache.measure
+                # Before the hashing: what changes afterwards then has another signature. A link into the cache is
+                # another file, whose signature exists only now.
+                signs = _signs(absolute)
                 kept = keep(absolute)
+                self.signs[out["path"]] = _signs(absolute) if self._has_links else signs
             if isinstance(kept, Missing):
                 self._fail(FailureKind.OUTPUT, f"'{out['path']}' vanished after it was written")
             found[out["path"]] = content.to_json(kept)
@@ -270,6 +282,16 @@ def _show(failed: Failure) -> None:
         os.write(2, text.encode("utf-8", "backslashreplace"))
     except OSError:
         return
+
+
+def _signs(absolute: str) -> dict[str, list[int]]:
+    """Returns the stat signature of each file of an out."""
+    if os.path.isdir(absolute):
+        there = list(hashing.walk(absolute))
+    else:
+        there = [("", absolute)]
+    found = [(inside, hashing.signature(path)) for inside, path in there]
+    return {inside: list(sign) for inside, sign in found if sign is not None}
 
 
 def _listed(names: list[str]) -> str:

@@ -82,6 +82,11 @@ class StageReport(TypedDict):
     """The JSON form of ``model.failure.Failure``; ``None`` unless failed."""
     outs: dict[str, ContentJson]
     """By artifact path; empty unless done."""
+    signs: dict[str, dict[str, list[int]]]
+    """For each out: the stat signature (``store.hashing.Signature``) under which each file was hashed, by its path
+    inside a directory, ``""`` for a file."""
+    executed: dict[str, str]
+    """The project modules that were imported: absolute path → content hash of the source that ran."""
     duration_s: float
     log_bytes: int
     leftovers: list[str]

@@ -181,6 +181,7 @@ class _Attempt:
         report = self._report(outcome, None, told["outs"], ending)
         report["failure"] = told["failure"]
         report["inputs_modified"] = told["inputs_modified"]
+        report["signs"], report["executed"] = told["signs"], told["executed"]
         return report
 
     def _crash(self, ending: Ending) -> Failure:
@@ -235,6 +236,8 @@ class _Attempt:
             outcome=outcome.value,
             failure=None if failed is None else codec.to_json(Failure, failed),
             outs=outs or {},
+            signs={},
+            executed={},
             duration_s=time.monotonic() - self._began,
             log_bytes=self._log.size_bytes,
             leftovers=list(ending.leftovers) if ending is not None else [],
@@ -269,6 +272,7 @@ def _own_streams() -> None:
     for fd in (0, 1, 2):
         os.dup2(null, fd)
     os.close(null)
+    sys.stdin = open(0, encoding="utf-8", closefd=False)
     for name, fd in (("stdout", 1), ("stderr", 2)):
         stream = open(
             fd, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False

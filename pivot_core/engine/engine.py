@@ -1,0 +1,569 @@
+"""Owns one project's engine: takes commands, runs one request after the other, and tells every front end.
+
+All state belongs to the event loop's thread. Whoever makes an ``Engine`` holds the project's kernel lock
+(``engine.lease``) for as long as the engine is open.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import secrets
+import time
+from collections import Counter, deque
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import assert_never, cast, override
+
+import pivot_core
+from pivot_core.define.load import LoadReport
+from pivot_core.engine import answer
+from pivot_core.engine.answer import Answers, problem_of
+from pivot_core.engine.bus import Bus
+from pivot_core.engine.history import RunJournal
+from pivot_core.engine.observe import Observer
+from pivot_core.engine.plan import Plan, Planner, identity
+from pivot_core.engine.pool import Pool, WorkerLost
+from pivot_core.engine.record import Recorder
+from pivot_core.engine.run import ActiveRun, Tools
+from pivot_core.engine.serve import Server
+from pivot_core.errors import (
+    EXIT_INTERRUPTED,
+    EXIT_OK,
+    EXIT_STAGE,
+    DefinitionError,
+    PivotError,
+    StoreError,
+    UsageError,
+)
+from pivot_core.model.decision import Status
+from pivot_core.model.ids import RequestId, RunId, StageName
+from pivot_core.plan.select import select
+from pivot_core.port.commands import (
+    Accepted,
+    CancelRun,
+    CancelStage,
+    Command,
+    Refresh,
+    Refused,
+    Reply,
+    Run,
+    Shutdown,
+)
+from pivot_core.port.events import (
+    EngineEnding,
+    Event,
+    Level,
+    LogGrew,
+    Notice,
+    PlanBroken,
+    PlanChanged,
+    RunFinished,
+    RunQueued,
+    RunStarted,
+    StageChanged,
+)
+from pivot_core.port.protocol import Port, Subscription
+from pivot_core.port.queries import Query
+from pivot_core.port.values import (
+    PROTOCOL,
+    EngineInfo,
+    Problem,
+    RunOptions,
+    RunState,
+    RunStatus,
+    Snapshot,
+    StageRow,
+    StageState,
+    Verdict,
+)
+from pivot_core.store import aside, atomic
+from pivot_core.store.cache import Cache
+from pivot_core.store.config import Config
+from pivot_core.store.ignore import Ignore
+from pivot_core.store.layout import Layout
+from pivot_core.store.state import State
+
+log = logging.getLogger(__name__)
+
+BARRIER_S = 5.0
+"""How often, while a run goes on, what is written so far is made safe from a power loss."""
+
+_WHOLE = RunOptions()
+_GOOD = (Status.RAN, Status.RESTORED, Status.SAME)
+_PREVIEW = {
+    Verdict.UP_TO_DATE: Status.SAME,
+    Verdict.WILL_RUN: Status.STALE,
+    Verdict.RESTORE: Status.STALE,
+    Verdict.BROKEN: Status.STALE,
+    Verdict.UNKNOWN: Status.UNKNOWN,
+}
+
+
+class Engine(Port):
+    """One project's engine, from ``open`` to ``end``."""
+
+    def __init__(
+        self, layout: Layout, config: Config, *, command: str, only: RequestId | None = None
+    ) -> None:
+        """``command`` is what a person started, for those who wait.
+
+        An engine for ``only`` one request leaves every other one in the queue, for its successor.
+        """
+        self._only = only
+        self._layout = layout
+        self._config = config
+        self._command = command
+        self._notices = list[str]()
+        self._state = State.open(layout, notices=self._notices, max_bytes=config.state_max_bytes)
+        self._cache = Cache(layout, config.cache_link)
+        self._pool: Pool | None = None
+        self._pool_jobs = 0
+        self._lookers = ThreadPoolExecutor(4, "look")
+        self._writer = ThreadPoolExecutor(1, "write")
+        self._planner = Planner(layout, self._state, self._define)
+        self._answers = Answers(layout, self._planner)
+        self._bus = Bus(self._snapshot)
+        self._server = Server(self, self.about, self._clients_changed)
+        self._rows: tuple[StageRow, ...] = ()
+        self._states: dict[StageName, StageState] = {}
+        self._problems: tuple[Problem, ...] = ()
+        self._project = os.path.basename(layout.root)
+        self._run: RunState | None = None
+        self._active: ActiveRun | None = None
+        self._queue: deque[tuple[RunState, Run]] = deque()
+        self._known: dict[str, RunId] = {}
+        self._journal: RunJournal | None = None
+        self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._looking: asyncio.Task[None] | None = None
+        self._is_ending = False
+        self._is_cancelled = False
+        self._clients = 0
+        self.clients_changed = asyncio.Event()
+        """Set whenever a client came or went; cleared by who waits for it."""
+        self._task: asyncio.Task[None] | None = None
+
+    # --- life --------------------------------------------------------------------------------------------------------
+
+    async def open(self) -> None:
+        """Cleans up after a predecessor that was killed, and begins to serve; raises ``StoreError``."""
+        aside.sweep(self._layout)
+        atomic.sweep(self._layout.tmp_dir)
+        self._cache.sweep()
+        try:
+            await self._server.start(self._layout.socket_path)
+        except OSError as error:
+            raise StoreError(
+                f"cannot listen on the engine's socket: {error.strerror or error}",
+                self._layout.socket_path,
+            ) from error
+        self._task = asyncio.create_task(self._work())
+
+    async def end(self, why: str) -> None:
+        """Ends the active run, tells the clients, and lets go of everything.
+
+        Requests that are still queued are told of no end: their clients ask the next engine.
+        """
+        self._is_ending = True
+        if self._active is not None:
+            self._active.cancel(at_once=False)
+        self._wake.set()
+        if self._task is not None:
+            await self._task
+        if self._looking is not None:
+            self._looking.cancel()
+        self._bus.publish(EngineEnding(why))
+        self._bus.end()
+        await self._server.stop()
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._layout.socket_path)
+        if self._pool is not None:
+            await self._pool.close()
+        self._lookers.shutdown()
+        self._writer.shutdown()
+        self._state.close()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a run is active or queued."""
+        return self._active is not None or bool(self._queue)
+
+    @property
+    def clients(self) -> int:
+        """How many front ends in other processes are connected."""
+        return self._clients
+
+    async def until_idle(self) -> None:
+        """Waits until no run is active or queued."""
+        while self.is_busy:
+            self._idle.clear()
+            await self._idle.wait()
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether requests are left in the queue, or front ends are attached: a successor should take over."""
+        return bool(self._queue) or self._clients > 0
+
+    def about(self) -> EngineInfo:
+        """Returns who this engine is."""
+        return EngineInfo(
+            PROTOCOL,
+            pivot_core.__version__,
+            os.getpid(),
+            self._layout.root,
+            self._project,
+            self._command,
+            identity(self._planner.known_variables),
+        )
+
+    # --- the port ----------------------------------------------------------------------------------------------------
+
+    @override
+    async def subscribe(self) -> Subscription:
+        if not self._states and not self.is_busy:
+            self._look_around()
+        return self._bus.subscribe()
+
+    @override
+    async def send(self, command: Command) -> Reply:
+        match command:
+            case Run():
+                return self._accept(command)
+            case CancelRun(run_id, at_once):
+                return self._cancel(run_id, at_once)
+            case CancelStage(run_id, stage):
+                if self._active is None or self._run is None or self._run.run_id != run_id:
+                    return _refused(f"run {run_id} is not active")
+                if stage not in self._active.states:
+                    return _refused(f"'{stage}' is not part of run {run_id}")
+                self._active.cancel_stage(stage)
+            case Refresh():
+                if not self.is_busy:
+                    self._look_around()
+            case Shutdown():
+                self._is_ending = True
+                self._wake.set()
+                self.clients_changed.set()
+            case _:
+                assert_never(command)
+        return Accepted()
+
+    @override
+    async def ask(self, query: Query) -> object:  # pyright: ignore[reportIncompatibleMethodOverride] the protocol's overloads are this by type of query
+        return await self._answers.answer(query, self._observer())
+
+    @override
+    async def close(self) -> None:
+        """Does nothing: who made the engine ends it."""
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether a client asked for the end."""
+        return self._is_ending
+
+    # --- commands ----------------------------------------------------------------------------------------------------
+
+    def _accept(self, command: Run) -> Reply:
+        if command.request_id in self._known:
+            return Accepted(self._known[command.request_id])
+        now = time.time()
+        stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
+        run_id = RunId(f"{stamp}-{secrets.token_hex(2)}")
+        run = RunState(
+            run_id, command.request_id, command.targets, command.options, RunStatus.QUEUED, now
+        )
+        self._known[command.request_id] = run_id
+        is_waiting = self.is_busy
+        self._queue.append((run, command))
+        if is_waiting:
+            self._bus.publish(RunQueued(run))
+        self._wake.set()
+        return Accepted(run_id)
+
+    def _cancel(self, run_id: RunId, at_once: bool) -> Reply:
+        for item in self._queue:
+            if item[0].run_id == run_id:
+                self._queue.remove(item)
+                self._bus.publish(RunFinished(_cancelled(item[0])))
+                return Accepted(run_id)
+        if self._run is None or self._run.run_id != run_id or self._run.ended_at is not None:
+            return _refused(f"run {run_id} is not active")
+        if self._active is not None:
+            self._active.cancel(at_once=at_once)
+        else:
+            self._is_cancelled = True
+        return Accepted(run_id)
+
+    # --- runs --------------------------------------------------------------------------------------------------------
+
+    async def _work(self) -> None:
+        """Takes requests from the queue, one after the other, until the end."""
+        while not self._is_ending:
+            self._wake.clear()
+            if not self._queue:
+                self._idle.set()
+                await self._wake.wait()
+                continue
+            if self._looking is not None:
+                await asyncio.wait((self._looking,))
+            run, command = self._queue.popleft()
+            self._run = run
+            await self._execute(run, command)
+            if run.request_id == self._only:
+                break
+        self._idle.set()
+
+    async def _execute(self, run: RunState, command: Run) -> None:
+        self._is_cancelled = False
+        self._run = run = replace(run, status=RunStatus.RUNNING, started_at=time.time())
+        try:
+            plan = await self._plan()
+            stages = select(plan.graph, run.targets, run.options.selection)
+            self._check_inputs(plan, stages)
+            jobs = run.options.jobs or self._config.run_jobs or cpus()
+            tools = await self._tools(run, jobs)
+        except PivotError as error:
+            self._finish(replace(run, problems=problem_of(error), exit_code=error.exit_code))
+            return
+        except WorkerLost as error:
+            problem = Problem("a worker died while it loaded the definition", "", str(error))
+            self._finish(replace(run, problems=(problem,), exit_code=EXIT_STAGE))
+            return
+        if self._is_cancelled:
+            self._finish(replace(run, exit_code=EXIT_INTERRUPTED))
+            return
+        run = self._run = replace(run, jobs=jobs, stages=stages)
+        targets = self._targets(plan, run, stages)
+        active = self._active = ActiveRun(
+            tools,
+            plan,
+            run.run_id,
+            stages,
+            run.options,
+            targets,
+            jobs,
+            self._changed,
+            self._planner.analyse_again,
+        )
+        self._states.update(active.states)
+        self._journal = RunJournal(self._layout, self._config, run, command.command)
+        self._publish(RunStarted(run))
+        ticker = asyncio.create_task(self._barriers())
+        try:
+            await active.drive()
+        finally:
+            ticker.cancel()
+        await self._complete(run, active, tools, plan)
+
+    async def _complete(self, run: RunState, active: ActiveRun, tools: Tools, plan: Plan) -> None:
+        """Makes everything durable, then announces the end."""
+        counts = Counter(active.states[name].status for name in run.stages)
+        error = active.store_error
+        loop = asyncio.get_running_loop()
+        did = [
+            plan.graph.stages[name]
+            for name in run.stages
+            if active.states[name].status in (Status.RAN, Status.RESTORED)
+        ]
+        try:
+            if self._config.git_ignore and did and run.options.commit:
+                await loop.run_in_executor(self._writer, tools.recorder.ignore_outs, did)
+            await loop.run_in_executor(self._writer, tools.recorder.finish)
+        except StoreError as failed:
+            error = error or failed
+        exit_code = EXIT_OK
+        if counts[Status.FAILED]:
+            exit_code = EXIT_STAGE
+        elif counts[Status.CANCELLED] or counts[Status.BLOCKED]:
+            exit_code = EXIT_INTERRUPTED
+        self._finish(
+            replace(
+                run,
+                counts={status.value: count for status, count in counts.items()},
+                exit_code=exit_code if error is None else error.exit_code,
+                problems=() if error is None else problem_of(error),
+            )
+        )
+
+    def _finish(self, run: RunState) -> None:
+        status = RunStatus.FAILED
+        if run.exit_code == EXIT_OK:
+            status = RunStatus.DONE
+        elif run.exit_code == EXIT_INTERRUPTED:
+            status = RunStatus.CANCELLED
+        run = self._run = replace(run, status=status, ended_at=time.time())
+        self._active = None
+        self._publish(RunFinished(run))
+        if self._journal is not None:
+            self._journal.end()
+            self._journal = None
+        self._tell_notices()
+
+    def _targets(
+        self, plan: Plan, run: RunState, stages: Sequence[StageName]
+    ) -> Sequence[StageName]:
+        """Returns the stages that the request named; all that are selected when it named none."""
+        if not run.targets:
+            return stages
+        return [name for target in run.targets for name in plan.graph.resolve(target)]
+
+    async def _plan(self) -> Plan:
+        """Returns the plan as the files say now, and tells the front ends when it is another one."""
+        try:
+            plan = await self._planner.current()
+        except DefinitionError as error:
+            self._problems = problem_of(error)
+            self._publish(PlanBroken(self._problems))
+            raise
+        rows = plan.rows()
+        self._project = plan.project
+        if rows != self._rows or self._problems:
+            self._rows, self._problems = rows, ()
+            unknown = StageState(Status.UNKNOWN)
+            self._states = {row.name: self._states.get(row.name, unknown) for row in rows}
+            self._publish(PlanChanged(rows, dict(self._states)))
+        for caveat in plan.caveats:
+            self._publish(Notice(Level.WARNING, f"the definition is loaded each time: it {caveat}"))
+        return plan
+
+    def _check_inputs(self, plan: Plan, stages: Sequence[StageName]) -> None:
+        """Raises ``DefinitionError`` for deps that are not there and that nothing makes."""
+        errors = [
+            DefinitionError(
+                f"'{path}' is not there, and no stage makes it",
+                f"input of stage '{name}' ({plan.graph.stages[name].defined})",
+                "put the file there, or correct the path",
+            )
+            for name in stages
+            for path in plan.graph.stages[name].dep_paths
+            if not plan.graph.producers[path] and not os.path.exists(self._layout.absolute(path))
+        ]
+        if errors:
+            raise DefinitionError(*errors[0].args, others=tuple(errors[1:]))
+
+    async def _tools(self, run: RunState, jobs: int) -> Tools:
+        observer = self._observer()
+        recorder = Recorder(
+            self._layout, self._cache, self._state, observer, commit=run.options.commit
+        )
+        return Tools(
+            self._layout,
+            self._config,
+            self._state,
+            await self._workers(jobs),
+            observer,
+            recorder,
+            self._lookers,
+            self._writer,
+        )
+
+    async def _workers(self, jobs: int) -> Pool:
+        """Returns a pool of ``jobs`` workers; it starts none before it is used."""
+        if self._pool is None or self._pool_jobs != jobs:
+            if self._pool is not None:
+                await self._pool.close()
+            self._pool = Pool(self._layout, jobs, on_started=self._started, on_grew=self._log_grew)
+            self._pool_jobs = jobs
+            await self._pool.start()
+        return self._pool
+
+    async def _define(self) -> LoadReport:
+        pool = await self._workers(self._pool_jobs or self._config.run_jobs or cpus())
+        report = await pool.load_definitions({"project_root": self._layout.root})
+        return cast("LoadReport", cast("object", report))
+
+    def _observer(self) -> Observer:
+        return Observer(self._layout, self._cache, self._state, Ignore.load(self._layout.root))
+
+    async def _barriers(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(BARRIER_S)
+            with contextlib.suppress(StoreError):
+                await loop.run_in_executor(None, self._state.barrier)
+
+    # --- looking around ----------------------------------------------------------------------------------------------
+
+    def _look_around(self) -> None:
+        """Looks at every stage, so that a front end sees what would run; does nothing while it does that already."""
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(self._preview())
+
+    async def _preview(self) -> None:
+        try:
+            plan = await self._plan()
+            observer = self._observer()
+            found = await asyncio.to_thread(answer.explain, plan, observer, (), _WHOLE)
+        except PivotError as error:
+            if not self._problems:
+                self._publish(Notice(Level.WARNING, error.what, error.where))
+            return
+        except WorkerLost as error:
+            self._publish(Notice(Level.WARNING, f"a worker died: {error}"))
+            return
+        for each in found:
+            known = self._states.get(each.stage, StageState(Status.UNKNOWN))
+            status = _PREVIEW[each.verdict]
+            if status is Status.SAME and known.run_id is not None and known.status in _GOOD:
+                continue  # what the last run did says more
+            self._changed(
+                each.stage,
+                StageState(
+                    status, reasons=each.reasons, tier=each.tier, expected_s=known.expected_s
+                ),
+            )
+        self._tell_notices()
+
+    # --- telling -----------------------------------------------------------------------------------------------------
+
+    def _snapshot(self, seq: int) -> Snapshot:
+        return Snapshot(
+            seq,
+            self.about(),
+            self._rows,
+            dict(self._states),
+            self._run,
+            tuple(run for run, _ in self._queue),
+            self._problems,
+        )
+
+    def _changed(self, stage: StageName, state: StageState) -> None:
+        self._states[stage] = state
+        self._publish(StageChanged(stage, state))
+
+    def _publish(self, event: Event) -> None:
+        if self._journal is not None:
+            self._journal.take(event)
+        self._bus.publish(event)
+
+    def _started(self, stage: str, attempt: int, pid: int) -> None:
+        log.debug("%s, attempt %d, runs as process %d", stage, attempt, pid)
+
+    def _log_grew(self, stage: str, attempt: int, size: int) -> None:
+        if self._run is not None:
+            self._bus.publish(LogGrew(self._run.run_id, StageName(stage), attempt, size))
+
+    def _tell_notices(self) -> None:
+        while self._notices:
+            self._publish(Notice(Level.WARNING, self._notices.pop(0)))
+
+    def _clients_changed(self, count: int) -> None:
+        self._clients = count
+        self.clients_changed.set()
+
+
+def cpus() -> int:
+    """Returns the number of CPUs that this process may use."""
+    return os.process_cpu_count() or 1
+
+
+def _cancelled(run: RunState) -> RunState:
+    return replace(
+        run, status=RunStatus.CANCELLED, ended_at=time.time(), exit_code=EXIT_INTERRUPTED
+    )
+
+
+def _refused(what: str, hint: str = "") -> Refused:
+    return Refused(Problem(what, "", hint), UsageError.exit_code)

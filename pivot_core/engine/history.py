@@ -1,0 +1,165 @@
+"""Owns what is kept of past runs: writes the active run's journal, answers from the journals and logs of old ones."""
+
+import os
+from collections.abc import Mapping
+from typing import cast
+
+from pivot_core.errors import UsageError
+from pivot_core.model import codec
+from pivot_core.model.decision import Status
+from pivot_core.model.ids import Json, RunId, StageName
+from pivot_core.port.events import (
+    Event,
+    LogGrew,
+    PlanChanged,
+    RunFinished,
+    RunQueued,
+    RunStarted,
+    StageChanged,
+)
+from pivot_core.port.values import (
+    LogRef,
+    NoLog,
+    RunReport,
+    RunState,
+    RunStatus,
+    RunSummary,
+    StageState,
+)
+from pivot_core.store import journal
+from pivot_core.store.config import Config
+from pivot_core.store.journal import Journal
+from pivot_core.store.layout import Layout, encode
+
+
+class RunJournal:
+    """One run's journal; it begins with the first event worth keeping, so a run that did nothing leaves none."""
+
+    def __init__(self, layout: Layout, config: Config, run: RunState, command: str) -> None:
+        self._layout = layout
+        self._config = config
+        self._head: list[Json] = [
+            {"command": command},
+            codec.to_json(Event, RunStarted(run)),
+        ]
+        self._run_id = run.run_id
+        self._file: Journal | None = None
+        self._quiet: list[Json] = []
+
+    def take(self, event: Event) -> None:
+        """Appends an event."""
+        record = codec.to_json(Event, event)
+        match event:
+            case RunStarted() | LogGrew() | RunQueued() | PlanChanged():
+                return
+            case StageChanged(state=state) if state.status in (Status.WAIT, Status.QUEUED):
+                return
+            case StageChanged(state=state) if state.status is Status.SAME and self._file is None:
+                self._quiet.append(record)
+                return
+            case RunFinished() if self._file is None:
+                return
+            case RunFinished(run=run) if run.run_id != self._run_id:
+                return
+            case _:
+                self._append(record)
+
+    def end(self) -> None:
+        """Closes the journal and drops the oldest runs beyond those that are kept."""
+        if self._file is not None:
+            self._file.close()
+            journal.retain(self._layout, self._config.run_keep, except_for=(self._run_id,))
+
+    def _append(self, record: Json) -> None:
+        if self._file is None:
+            self._file = Journal(self._layout, self._run_id)
+            self._file.append([*self._head, *self._quiet])
+        self._file.append([record])
+
+
+class Past:
+    """The runs that a project still keeps."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+
+    def find_log(
+        self, stage: StageName, run_id: RunId | None, attempt: int | None
+    ) -> LogRef | NoLog:
+        """Returns where an attempt's log lies: the newest that fits what is given."""
+        attempts = list[tuple[RunId, int]]()
+        for run in journal.runs(self._layout):
+            numbers = self._attempts(run, stage)
+            attempts.extend((run, number) for number in sorted(numbers, reverse=True))
+        for run, number in attempts:
+            if run_id in (None, run) and attempt in (None, number):
+                path = self._layout.log_path(run, stage, number)
+                return LogRef(run, stage, number, path, tuple(attempts))
+        if run_id is not None:
+            return NoLog(f"'{stage}' wrote no log in run {run_id}")
+        return NoLog(f"'{stage}' has not run here: what it printed was never recorded")
+
+    def _attempts(self, run: RunId, stage: StageName) -> list[int]:
+        prefix = encode(stage) + "."
+        try:
+            names = os.listdir(os.path.dirname(self._layout.log_path(run, stage, 1)))
+        except OSError:
+            return []
+        numbers = [name[len(prefix) : -len(".log")] for name in names if name.startswith(prefix)]
+        return [int(number) for number in numbers if number.isdigit()]
+
+    def summaries(self, limit: int) -> tuple[RunSummary, ...]:
+        """Returns past runs, newest first."""
+        found = list[RunSummary]()
+        for run in journal.runs(self._layout):
+            if len(found) == limit:
+                break
+            report = self._replay(run)
+            if report is not None:
+                found.append(report.summary)
+        return tuple(found)
+
+    def report(self, run: RunId) -> RunReport:
+        """Returns one run in full; raises ``UsageError`` for an unknown one."""
+        report = self._replay(run) if run in journal.runs(self._layout) else None
+        if report is None:
+            raise UsageError(f"no run '{run}'", hint="`pivot history` lists the runs kept here")
+        return report
+
+    def _replay(self, run: RunId) -> RunReport | None:
+        """Builds a run from its journal; ``None`` when that tells nothing of it."""
+        last: RunState | None = None
+        states = dict[StageName, StageState]()
+        command = ""
+        for record in journal.read(self._layout, run):
+            if isinstance(begun := record.get("command"), str):
+                command = begun
+                continue
+            try:
+                event = codec.from_json(cast("type[Event]", Event), record)
+            except ValueError:
+                continue
+            match event:
+                case RunStarted(run=state) | RunFinished(run=state):
+                    last = state
+                case StageChanged(stage, state):
+                    states[stage] = state
+                case _:
+                    pass
+        if last is None or last.started_at is None:
+            return None
+        status = last.status
+        if status is RunStatus.RUNNING and not os.path.exists(self._layout.socket_path):
+            # Its engine was killed before it could say how the run ended.
+            status = RunStatus.CANCELLED
+        duration_s = None if last.ended_at is None else last.ended_at - last.started_at
+        counts = last.counts or _count(states)
+        summary = RunSummary(run, status, command, last.started_at, duration_s, counts)
+        return RunReport(summary, states)
+
+
+def _count(states: Mapping[StageName, StageState]) -> dict[str, int]:
+    counts = dict[str, int]()
+    for state in states.values():
+        counts[state.status.value] = counts.get(state.status.value, 0) + 1
+    return counts

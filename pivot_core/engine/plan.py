@@ -1,0 +1,276 @@
+"""Owns the plan of a project: its stages as a graph with their fingerprints; loaded anew only when it must be.
+
+Loading runs user code in a worker and parses all sources. What both depended on is kept in the state: as long as
+every file, directory, variable and package is the same, the plan comes from the state and no user code is imported.
+"""
+
+import asyncio
+import contextlib
+import os
+import platform
+import sys
+import sysconfig
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import pivot_core
+from pivot_core.define import load
+from pivot_core.define.load import LoadReport
+from pivot_core.define.observe import (
+    ALL_VARIABLES,
+    Observed,
+    environment_hash,
+    module_names_hash,
+    value_hash,
+)
+from pivot_core.engine.observe import Subject
+from pivot_core.errors import StoreError
+from pivot_core.fingerprint.analyser import Analyser
+from pivot_core.model import codec, graph
+from pivot_core.model.fingerprint import Analysis
+from pivot_core.model.graph import Graph
+from pivot_core.model.ids import StageName
+from pivot_core.model.stage import Stage
+from pivot_core.port.values import OutRow, StageRow
+from pivot_core.store import hashing
+from pivot_core.store.hashing import Signature
+from pivot_core.store.layout import Layout
+from pivot_core.store.state import State
+
+_KEY = "plan:current"
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """The state's record of a plan; a front end never sees it."""
+
+    version: str
+    machine: Mapping[str, str]
+    files: Mapping[str, tuple[int, int, int, int, int, str, bool]]
+    absent: tuple[str, ...]
+    directories: tuple[str, ...]
+    searched: Mapping[str, str]
+    environment: Mapping[str, str | None]
+    project: str
+    stages: tuple[Stage, ...]
+    analyses: tuple[Analysis, ...]
+    """In the order of ``stages``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a project's definition says, with the code of each stage analysed."""
+
+    project: str
+    """The pipeline's name."""
+    graph: Graph
+    analyses: Mapping[StageName, Analysis]
+    code: Mapping[str, str]
+    """The hash of every source file that was analysed, by absolute path."""
+    environment: Mapping[str, str | None]
+    """Variables that the definition read, hashed; ``None`` for one that was not set."""
+    caveats: tuple[str, ...] = ()
+    """Why the definition is loaded in each run."""
+
+    def subject(self, name: StageName) -> Subject:
+        """Returns one stage as the observer wants it."""
+        return Subject(self.graph.stages[name], self.analyses[name], self.graph.producers)
+
+    def rows(self) -> tuple[StageRow, ...]:
+        """Returns all stages as a front end shows them."""
+        return tuple(
+            StageRow(
+                stage.name,
+                self.graph.upstream[stage.name],
+                stage.dep_paths,
+                tuple(OutRow(out.path, out.kind, out.is_cached) for out in stage.outs),
+                stage.params,
+                stage.mutex,
+                f"{stage.func.module}.{stage.func.qualname}",
+                stage.func.where,
+            )
+            for stage in self.graph.stages.values()
+        )
+
+
+class Planner:
+    """Keeps the current plan of one project."""
+
+    def __init__(
+        self, layout: Layout, state: State, define: Callable[[], Awaitable[LoadReport]]
+    ) -> None:
+        """``define`` loads the definition in a worker."""
+        self._layout = layout
+        self._state = state
+        self._define = define
+        self._plan: Plan | None = None
+        self._stored: _Stored | None = None
+
+    async def current(self) -> Plan:
+        """Returns the plan as the files say now; raises ``DefinitionError``."""
+        known = self._stored or self._from_state()
+        if known is not None and await asyncio.to_thread(self._holds, known):
+            if self._plan is None or self._stored is not known:
+                self._stored, self._plan = known, _plan_of(known)
+            return self._plan
+        self._stored = self._plan = None
+        definitions = load.parse(await self._define())
+        return await asyncio.to_thread(self._analyse, definitions)
+
+    @property
+    def known_variables(self) -> tuple[str, ...]:
+        """The environment variables that the definition read when it was last loaded."""
+        return () if self._plan is None else tuple(self._plan.environment)
+
+    def analyse_again(self, stage: Stage) -> tuple[Analysis, Mapping[str, str]]:
+        """Returns a stage's code as it is now, with the hashes of all sources read; for code edited during a run."""
+        analyser = Analyser(self._layout.root)
+        analysis = analyser.analyse(stage)
+        return analysis, {path: digest for path, digest in analyser.inputs.items() if digest}
+
+    # --- inside ------------------------------------------------------------------------------------------------------
+
+    def _analyse(self, definitions: load.Definitions) -> Plan:
+        whole = graph.build(definitions.stages)
+        analyser = Analyser(self._layout.root)
+        analyses = {name: analyser.analyse(stage) for name, stage in whole.stages.items()}
+        inputs = analyser.inputs
+        observed = definitions.observed
+        plan = Plan(
+            definitions.pipeline,
+            whole,
+            analyses,
+            {path: digest for path, digest in inputs.items() if digest},
+            observed["environment"],
+            tuple(observed["unsafe"]),
+        )
+        if not observed["unsafe"]:
+            self._remember(plan, observed, inputs)
+        self._plan = plan
+        return plan
+
+    def _remember(self, plan: Plan, observed: Observed, inputs: Mapping[str, str | None]) -> None:
+        """Keeps what the plan rests on, unless a source changed between loading and analysing it."""
+        clock = 0
+        with contextlib.suppress(OSError):
+            clock = hashing.fs_clock_ns(self._layout.state_dir)
+        files = dict[str, tuple[int, int, int, int, int, str, bool]]()
+        for path in sorted({*observed["files"], *(path for path in inputs if inputs[path])}):
+            try:
+                sign = hashing.signature(path)
+                found = hashing.hash_file(path)
+            except StoreError:
+                return
+            if sign is None or (inputs.get(path) or found.hash) != found.hash:
+                return
+            size, mtime, ctime, inode, device = sign
+            settled = hashing.is_settled(sign, clock)
+            files[path] = (size, mtime, ctime, inode, device, found.hash, settled)
+        absent = {*observed["absent"], *(path for path, digest in inputs.items() if not digest)}
+        self._stored = _Stored(
+            version=pivot_core.__version__,
+            machine=machine(),
+            files=files,
+            absent=tuple(sorted(absent - files.keys())),
+            directories=tuple(observed["directories"]),
+            searched=observed["searched"],
+            environment=observed["environment"],
+            project=plan.project,
+            stages=tuple(plan.graph.stages.values()),
+            analyses=tuple(plan.analyses[name] for name in plan.graph.stages),
+        )
+        self._state.put({_KEY: codec.to_json(_Stored, self._stored)})
+
+    def _from_state(self) -> _Stored | None:
+        data = self._state.get(_KEY)
+        if not isinstance(data, dict) or data.get("version") != pivot_core.__version__:
+            return None
+        try:
+            return codec.from_json(_Stored, data)
+        except ValueError:
+            return None
+
+    def _holds(self, stored: _Stored) -> bool:
+        """Tells whether everything that a plan rests on is as it was."""
+        return (
+            stored.machine == machine()
+            and environment_holds(stored.environment)
+            and not any(map(os.path.exists, stored.absent))
+            and all(map(os.path.isdir, stored.directories))
+            and all(module_names_hash(path) == digest for path, digest in stored.searched.items())
+            and all(_file_holds(path, *known) for path, known in stored.files.items())
+        )
+
+
+def machine() -> Mapping[str, str]:
+    """Returns what the interpreter is and has installed; equal ones load a definition alike."""
+    places = sorted({sysconfig.get_path("purelib"), sysconfig.get_path("platlib")})
+    installed = list[str]()
+    for place in places:
+        try:
+            installed.extend(
+                name for name in os.listdir(place) if name.endswith((".dist-info", ".pth"))
+            )
+        except OSError:
+            installed.append(f"no {place}")
+    return {
+        "interpreter": f"{sys.implementation.name} {platform.python_version()}",
+        "prefix": sys.prefix,
+        "path": value_hash(os.environ.get("PYTHONPATH", "")),
+        "packages": value_hash("\0".join(sorted(installed))),
+    }
+
+
+def identity(variables: Sequence[str]) -> Mapping[str, str]:
+    """Returns what must be equal for one engine to stand in for another: the machine, ``PIVOT_*``, ``variables``."""
+    names = {name for name in os.environ if name.startswith("PIVOT_")}.union(variables)
+    found = dict(machine())
+    for name in names - {ALL_VARIABLES}:
+        found[f"variable {name}"] = value_hash(os.environ[name]) if name in os.environ else "unset"
+    return found
+
+
+def environment_holds(known: Mapping[str, str | None]) -> bool:
+    """Tells whether the variables that a definition read have the values that it read."""
+    for name, digest in known.items():
+        if name == ALL_VARIABLES:
+            now = environment_hash(dict(os.environ))
+        else:
+            value = os.environ.get(name)
+            now = None if value is None else value_hash(value)
+        if now != digest:
+            return False
+    return True
+
+
+def _file_holds(
+    path: str,
+    size: int,
+    mtime_ns: int,
+    ctime_ns: int,
+    inode: int,
+    device: int,
+    digest: str,
+    is_settled: bool,
+) -> bool:
+    try:
+        sign = hashing.signature(path)
+        if sign is None:
+            return False
+        if is_settled and sign == Signature(size, mtime_ns, ctime_ns, inode, device):
+            return True
+        return hashing.hash_file(path).hash == digest
+    except StoreError:
+        return False
+
+
+def _plan_of(stored: _Stored) -> Plan:
+    whole = graph.build(stored.stages)
+    names = [stage.name for stage in stored.stages]
+    return Plan(
+        stored.project,
+        whole,
+        dict(zip(names, stored.analyses, strict=True)),
+        {path: known[5] for path, known in stored.files.items()},
+        stored.environment,
+    )

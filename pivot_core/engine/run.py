@@ -1,0 +1,429 @@
+"""Owns one run: feeds the scheduler signals, carries out its orders, and tells the engine what changed.
+
+scheduler ──order──► settle, put back (threads) · launch (pool) · record (the writer's thread)
+    ▲                                   │
+    └───────────── inbox ◄──signal──────┘      one task takes signals from the inbox, in order
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from statistics import median
+from typing import cast
+
+from pivot_core.engine.observe import Observation, Observer, Subject
+from pivot_core.engine.plan import Plan
+from pivot_core.engine.pool import Pool, WorkerLost
+from pivot_core.engine.record import Recorder, made_from_report
+from pivot_core.errors import Bug, StoreError
+from pivot_core.model import codec
+from pivot_core.model.decision import Execute, NoInput, Restore, Skip, Status
+from pivot_core.model.failure import Failure, FailureKind
+from pivot_core.model.fingerprint import Analysis
+from pivot_core.model.graph import Selection
+from pivot_core.model.ids import RunId, StageName
+from pivot_core.model.message import (
+    CancelRun,
+    CancelStage,
+    Change,
+    Finished,
+    Interrupt,
+    Launch,
+    Order,
+    Outcome,
+    PutBack,
+    Record,
+    Recorded,
+    RecordFailed,
+    Restored,
+    Settle,
+    Settled,
+    Signal,
+    Step,
+    Unsettled,
+)
+from pivot_core.model.stage import Stage
+from pivot_core.plan.schedule import Scheduler, Task
+from pivot_core.port.values import RunOptions, StageState
+from pivot_core.store.cache import BadObject
+from pivot_core.store.config import Config
+from pivot_core.store.layout import Layout
+from pivot_core.store.state import State
+from pivot_core.worker.job import StageReport, WorkerStageInfo
+
+TAIL_LINES = 20
+_TAIL_BYTES = 16_384
+_PREFIX_BYTES = 15
+"""Of a log record: 13 digits of time, the stream, a space (docs/formats.md)."""
+_UNKNOWN_S = 1.0
+"""What a stage that never ran here counts on the critical path."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What a run works with; owned by the engine."""
+
+    layout: Layout
+    config: Config
+    state: State
+    pool: Pool
+    observer: Observer
+    recorder: Recorder
+    lookers: ThreadPoolExecutor
+    """Threads that stat and hash."""
+    writer: ThreadPoolExecutor
+    """The one thread that writes locks and state."""
+
+
+class ActiveRun:
+    """The course of one run, from the first settled stage to the last that ended."""
+
+    def __init__(
+        self,
+        tools: Tools,
+        plan: Plan,
+        run_id: RunId,
+        stages: Sequence[StageName],
+        options: RunOptions,
+        targets: Sequence[StageName],
+        jobs: int,
+        on_state: Callable[[StageName, StageState], None],
+        analyse_again: Callable[[Stage], tuple[Analysis, Mapping[str, str]]],
+    ) -> None:
+        """``targets`` are the stages that were named (all of them without names); ``force`` applies to those."""
+        self._tools = tools
+        self._plan = plan
+        self._run_id = run_id
+        self._options = options
+        self._forced = frozenset(targets) if options.force else frozenset[StageName]()
+        self._on_state = on_state
+        self._analyse_again = analyse_again
+        self._inbox: asyncio.Queue[Signal | BaseException] = asyncio.Queue()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._subjects: dict[StageName, Subject] = {}
+        self._seen: dict[StageName, Observation] = {}
+        self._reports: dict[StageName, StageReport] = {}
+        self._failures: dict[StageName, Failure] = {}
+        self._began: dict[StageName, float] = {}
+        self._code: dict[StageName, Mapping[str, str]] = {}
+        self.states: dict[StageName, StageState] = {}
+        self.store_error: StoreError | None = None
+        """Set when our own records could not be written; the run then ends with that error's exit code."""
+        self._is_killing = False
+        expected = {name: self._expected_s(name) for name in stages}
+        self._expected = expected
+        self._scheduler = Scheduler(
+            _tasks(plan, stages, options, expected), jobs=jobs, keep_going=options.keep_going
+        )
+        for name in stages:
+            self.states[name] = StageState(Status.WAIT, run_id, expected_s=expected[name])
+
+    # --- what the engine asks for ------------------------------------------------------------------------------------
+
+    async def drive(self) -> None:
+        """Runs to the end; every stage then has a final state."""
+        try:
+            self._obey(self._scheduler.start())
+            while not self._scheduler.is_done:
+                signal = await self._inbox.get()
+                if isinstance(signal, BaseException):
+                    raise signal
+                self._obey(self._scheduler.handle(signal))
+        finally:
+            for task in self._tasks:
+                task.cancel()
+
+    def cancel(self, *, at_once: bool) -> None:
+        """Ends the run: nothing new starts, running stages get SIGINT, or SIGKILL ``at_once``."""
+        if at_once:
+            self._is_killing = True
+            for name, state in self.states.items():
+                if state.status is Status.RUNNING:
+                    self._tools.pool.kill(name, state.attempt)
+        self._inbox.put_nowait(CancelRun())
+
+    def cancel_stage(self, stage: StageName) -> None:
+        """Ends one stage; the others go on."""
+        self._inbox.put_nowait(CancelStage(stage))
+
+    # --- orders ------------------------------------------------------------------------------------------------------
+
+    def _obey(self, step: Step) -> None:
+        for change in step.changes:
+            self._tell(change)
+        for order in step.orders:
+            self._carry_out(order)
+
+    def _carry_out(self, order: Order) -> None:
+        match order:
+            case Settle(stage):
+                self._spawn(self._settle(stage))
+            case PutBack(stage):
+                self._spawn(self._put_back(stage))
+            case Launch(stage, attempt):
+                self._spawn(self._launch(stage, attempt))
+            case Record(stage):
+                self._spawn(self._record(stage))
+            case Interrupt(stage):
+                attempt = self._scheduler.attempt(stage)
+                if self._is_killing:
+                    self._tools.pool.kill(stage, attempt)
+                else:
+                    grace_s = self._tools.config.run_grace_s
+                    self._tools.pool.interrupt(stage, attempt, grace_s)
+
+    def _spawn(self, work: Coroutine[object, object, Signal]) -> None:
+        async def deliver() -> None:
+            self._inbox.put_nowait(await work)
+
+        task = asyncio.create_task(deliver())
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # Nobody would answer the order: the run ends with the error instead of waiting for ever.
+            self._inbox.put_nowait(error)
+
+    async def _settle(self, stage: StageName) -> Signal:
+        subject = self._subjects.get(stage)
+        if subject is None:
+            subject = self._subjects[stage] = self._plan.subject(stage)
+        loop = asyncio.get_running_loop()
+        try:
+            seen = await loop.run_in_executor(
+                self._tools.lookers, self._look, subject, stage in self._forced
+            )
+        except StoreError as error:
+            self._failures[stage] = Failure(FailureKind.INPUT, error.what, hint=error.hint)
+            return Unsettled(stage)
+        self._seen[stage] = seen
+        self._began[stage] = time.monotonic()
+        if isinstance(seen.decision, NoInput):
+            self._failures[stage] = self._no_input(seen.decision)
+        elif isinstance(seen.decision, Skip) and seen.decision.tier > 1:
+            self._tools.writer.submit(self._tools.recorder.skipped, subject, seen)
+        return Settled(stage, seen.decision)
+
+    def _look(self, subject: Subject, forced: bool) -> Observation:
+        return self._tools.observer.settle(subject, forced=forced)
+
+    async def _put_back(self, stage: StageName) -> Signal:
+        subject, seen = self._subjects[stage], self._seen[stage]
+        loop = asyncio.get_running_loop()
+        recorder = self._tools.recorder
+        try:
+            await loop.run_in_executor(self._tools.writer, recorder.put_back, subject, seen)
+        except BadObject:
+            return Restored(stage, ok=False)
+        except StoreError as error:
+            # The stage may still run; when the disk is what fails, running it says so.
+            self._failures[stage] = Failure(FailureKind.DISK, error.what, hint=error.hint)
+            return Restored(stage, ok=False)
+        return Restored(stage, ok=True)
+
+    async def _launch(self, stage: StageName, attempt: int) -> Signal:
+        self._began[stage] = time.monotonic()
+        try:
+            report = await self._tools.pool.run(self._info(stage, attempt))
+        except WorkerLost as lost:
+            self._failures[stage] = Failure(FailureKind.LOST, str(lost))
+            return Finished(stage, Outcome.LOST)
+        self._reports[stage] = report
+        if report["failure"] is not None:
+            self._failures[stage] = codec.from_json(Failure, report["failure"])
+        return Finished(stage, Outcome(report["outcome"]))
+
+    async def _record(self, stage: StageName) -> Signal:
+        report = self._reports[stage]
+        subject, seen = self._subjects[stage], self._seen[stage]
+        try:
+            made = made_from_report(report["outs"], report["signs"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise Bug(f"a worker's report on '{stage}' is not whole", hint=str(error)) from error
+        loop = asyncio.get_running_loop()
+        if not self._ran_what_was_fingerprinted(subject, report["executed"]):
+            analysis, code = await asyncio.to_thread(self._analyse_again, subject.stage)
+            self._code[stage] = code
+            self._subjects[stage] = replace(subject, analysis=analysis)
+            self._failures[stage] = Failure(
+                FailureKind.UNSTABLE_INPUT,
+                "the code changed while the stage ran, three times in a row",
+                hint="run again when it is saved",
+            )
+            return Recorded(stage, ok=False)
+        try:
+            ok = await loop.run_in_executor(
+                self._tools.writer,
+                self._tools.recorder.ran,
+                subject,
+                seen,
+                made,
+                report["duration_s"],
+            )
+        except StoreError as error:
+            self.store_error = error
+            self._failures[stage] = Failure(FailureKind.DISK, error.what, hint=error.hint)
+            return RecordFailed(stage)
+        if not ok:
+            self._failures[stage] = Failure(
+                FailureKind.UNSTABLE_INPUT,
+                "an input changed while the stage ran, three times in a row",
+                hint="either something keeps writing it, or the stage modifies its own input",
+            )
+        return Recorded(stage, ok)
+
+    def _ran_what_was_fingerprinted(self, subject: Subject, executed: Mapping[str, str]) -> bool:
+        """Tells whether the modules that a stage imported were those that its fingerprint was made from."""
+        code = self._code.get(subject.stage.name, self._plan.code)
+        return all(code.get(path, digest) == digest for path, digest in executed.items())
+
+    # --- telling -----------------------------------------------------------------------------------------------------
+
+    def _tell(self, change: Change) -> None:
+        name, status = change.stage, change.status
+        old = self.states[name]
+        seen = self._seen.get(name)
+        decision = None if seen is None else seen.decision
+        state = replace(
+            old,
+            status=status,
+            attempt=self._scheduler.attempt(name),
+            by=change.by,
+            reasons=decision.reasons if isinstance(decision, Execute | Restore) else (),
+            tier=decision.tier if isinstance(decision, Skip | Restore) else None,
+        )
+        match status:
+            case Status.RUNNING:
+                state = replace(state, started_at=time.time(), duration_s=None)
+            case Status.RAN | Status.RESTORED | Status.FAILED | Status.CANCELLED:
+                state = self._ended_state(name, state)
+            case _:
+                pass
+        self.states[name] = state
+        self._on_state(name, state)
+
+    def _ended_state(self, name: StageName, state: StageState) -> StageState:
+        if name in self._began and (state.attempt or state.status is Status.RESTORED):
+            state = replace(state, duration_s=time.monotonic() - self._began[name])
+        if name in self._reports and state.status is Status.RAN:
+            state = replace(state, duration_s=self._reports[name]["duration_s"])
+        if state.status is Status.FAILED:
+            failure = self._failures.get(name)
+            tail = self._log_tail(name, state.attempt) if state.attempt else ()
+            return replace(state, failure=failure, log_tail=tail)
+        return state
+
+    def _log_tail(self, stage: StageName, attempt: int) -> tuple[str, ...]:
+        path = self._tools.layout.log_path(self._run_id, stage, attempt)
+        try:
+            with open(path, "rb") as file:
+                size = os.fstat(file.fileno()).st_size
+                file.seek(max(0, size - _TAIL_BYTES))
+                lines = file.read().split(b"\n")
+        except OSError:
+            return ()
+        whole = lines[1:] if size > _TAIL_BYTES else lines
+        texts = [line[_PREFIX_BYTES + 1 :].decode("utf-8", "replace") for line in whole if line]
+        return tuple(texts[-TAIL_LINES:])
+
+    def _no_input(self, decision: NoInput) -> Failure:
+        names = ", ".join(f"'{path}'" for path in decision.paths)
+        makers = [
+            maker for path in decision.paths for maker in self._plan.graph.producers.get(path, ())
+        ]
+        hint = (
+            f"stage '{makers[0]}' makes it: `pivot repro` runs it first"
+            if makers
+            else "put the file there, or correct the path"
+        )
+        verb = "is" if len(decision.paths) == 1 else "are"
+        return Failure(FailureKind.INPUT, f"{names} {verb} not there", hint=hint)
+
+    # --- preparing ---------------------------------------------------------------------------------------------------
+
+    def _expected_s(self, stage: StageName) -> float | None:
+        past = self._tools.state.get(f"dur:{stage}")
+        if not isinstance(past, list) or not past:
+            return None
+        return median([float(each) for each in past if isinstance(each, int | float)])
+
+    def _info(self, stage: StageName, attempt: int) -> WorkerStageInfo:
+        subject, layout, config = self._subjects[stage], self._tools.layout, self._tools.config
+        spec, analysis = subject.stage, subject.analysis
+        return WorkerStageInfo(
+            run_id=self._run_id,
+            stage=stage,
+            attempt=attempt,
+            func={
+                "base": spec.func.base,
+                "module": spec.func.module,
+                "qualname": spec.func.qualname,
+            },
+            fingerprint=analysis.fingerprint.digest,
+            deps=[
+                {"param": dep.param, "paths": list(dep.paths), "is_list": dep.is_list}
+                for dep in spec.deps
+            ],
+            outs=[
+                {
+                    "field": out.field,
+                    "path": out.path,
+                    "kind": out.kind.value,
+                    "is_cached": out.is_cached,
+                    "param": out.param,
+                }
+                for out in spec.outs
+            ],
+            params=dict(spec.params),
+            params_param=spec.params_param,
+            variant=spec.variant,
+            variant_param=spec.variant_param,
+            preload=list(analysis.preload),
+            sources=list(analysis.sources),
+            project_root=layout.root,
+            state_dir=layout.state_dir,
+            cache_dir=layout.cache_dir,
+            links=list(config.cache_link),
+            log_path=layout.log_path(self._run_id, stage, attempt),
+            log_max_bytes=config.logs_max_bytes,
+            timeout_s=spec.timeout_s,
+            grace_s=config.run_grace_s,
+            isolation=config.run_isolation,
+            commit=self._options.commit,
+        )
+
+
+def _tasks(
+    plan: Plan,
+    stages: Sequence[StageName],
+    options: RunOptions,
+    expected: Mapping[StageName, float | None],
+) -> list[Task]:
+    chosen = set(stages)
+    tasks = list[Task]()
+    previous = ()
+    for name in stages:
+        stage = plan.graph.stages[name]
+        upstream = tuple(parent for parent in plan.graph.upstream[name] if parent in chosen)
+        if options.selection is Selection.ONLY:
+            # In the given order, whatever it is: an edge against it would wait for ever.
+            earlier = {task.name for task in tasks}
+            upstream = tuple(parent for parent in upstream if parent in earlier)
+        tasks.append(
+            Task(
+                name,
+                upstream,
+                previous,
+                stage.mutex,
+                stage.retries,
+                cast("float", expected[name] if expected[name] is not None else _UNKNOWN_S),
+            )
+        )
+        if options.selection is Selection.ONLY:
+            previous = (name,)
+    return tasks

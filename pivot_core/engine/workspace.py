@@ -1,0 +1,159 @@
+"""Owns what brings workspace, cache and locks in line without running a stage: commit, checkout, verify.
+
+The caller holds the project's lease, or has a read-only state for ``verify``.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from pivot_core.engine.answer import explain
+from pivot_core.engine.observe import Observer
+from pivot_core.engine.plan import Plan
+from pivot_core.engine.record import Recorder
+from pivot_core.errors import StoreError
+from pivot_core.model.artifact import Content, Missing
+from pivot_core.model.decision import Skip, headline
+from pivot_core.model.graph import Selection
+from pivot_core.model.ids import ArtifactPath, StageName
+from pivot_core.model.lock import Lock, NoLock
+from pivot_core.model.stage import OutKind
+from pivot_core.plan.select import select
+from pivot_core.port.values import (
+    Action,
+    Change,
+    Explanation,
+    Finding,
+    FindingKind,
+    RunOptions,
+    Verdict,
+)
+from pivot_core.store import lockfile
+from pivot_core.store.cache import Cache
+from pivot_core.store.layout import Layout
+
+
+class Workspace:
+    """One project's files, outside a run."""
+
+    def __init__(
+        self, layout: Layout, cache: Cache, plan: Plan, observer: Observer, recorder: Recorder
+    ) -> None:
+        self._layout = layout
+        self._cache = cache
+        self._plan = plan
+        self._observer = observer
+        self._recorder = recorder
+
+    # --- commit ------------------------------------------------------------------------------------------------------
+
+    def commit(self, targets: Sequence[str]) -> Iterator[Change]:
+        """Records what lies in the workspace as the result of the named stages (all without names), unrun.
+
+        Code, params and inputs are recorded as they are now: the user vouches that these outs follow from them.
+        """
+        for name in select(self._plan.graph, targets, Selection.ONLY):
+            yield from self._commit_stage(name)
+        self._recorder.finish()
+
+    def _commit_stage(self, name: StageName) -> Iterator[Change]:
+        subject = self._plan.subject(name)
+        stage = subject.stage
+        seen = self._observer.settle(subject)
+        if isinstance(seen.decision, Skip):
+            yield from (Change(name, path, Action.UNCHANGED) for path in stage.out_paths)
+            return
+        wanted = (*stage.dep_paths, *stage.out_paths)
+        rows = {path: self._observer.row(path) for path in wanted}
+        missing = [path for path, row in rows.items() if row is None]
+        if missing:
+            yield Change(name, missing[0], Action.REFUSED, f"'{missing[0]}' is not there")
+            return
+        outs = dict[ArtifactPath, Content]()
+        for out in stage.outs:
+            place = self._layout.absolute(out.path)
+            keeper = self._cache if out.kind is not OutKind.METRIC else self._copying
+            found = keeper.put(place) if out.is_cached else keeper.measure(place)
+            if isinstance(found, Missing):
+                yield Change(name, out.path, Action.REFUSED, f"'{out.path}' is not there")
+                return
+            outs[out.path] = found
+        deps = {path: row.found for path in stage.dep_paths if (row := rows[path]) is not None}
+        for path in stage.out_paths:
+            self._observer.row(path)
+        self._recorder.vouched(subject, deps, outs)
+        yield from (Change(name, path, Action.RECORDED) for path in stage.out_paths)
+
+    # --- checkout ----------------------------------------------------------------------------------------------------
+
+    def checkout(self, targets: Sequence[str], *, force: bool) -> Iterator[Change]:
+        """Puts the outs that the lock files name into the workspace; a changed file only with ``force``."""
+        for name in select(self._plan.graph, targets, Selection.ONLY):
+            lock = self._lock(name)
+            if isinstance(lock, NoLock):
+                yield Change(name, None, Action.REFUSED, f"no lock file: {lock.why}")
+                continue
+            current = set(self._plan.graph.stages[name].out_paths)
+            for path, wanted in lock.outs.items():
+                if path in current:
+                    yield self._checkout_out(name, path, wanted, force)
+        self._recorder.finish()
+
+    def _checkout_out(
+        self, name: StageName, path: ArtifactPath, wanted: Content, force: bool
+    ) -> Change:
+        row = self._observer.row(path)
+        if row is not None and row.found == wanted:
+            return Change(name, path, Action.UNCHANGED)
+        if row is not None and not force:
+            return Change(
+                name, path, Action.REFUSED, "it was changed: `--force` overwrites what is there"
+            )
+        try:
+            self._recorder.place(path, wanted)
+        except StoreError as error:
+            return Change(name, path, Action.REFUSED, error.what)
+        return Change(name, path, Action.RESTORED)
+
+    # --- verify ------------------------------------------------------------------------------------------------------
+
+    def verify(self, targets: Sequence[str]) -> Iterator[Finding]:
+        """Yields what keeps the project from being done and whole; nothing when all is well."""
+        for each in explain(self._plan, self._observer, targets, RunOptions()):
+            yield from self._judge(each)
+
+    def _judge(self, each: Explanation) -> Iterator[Finding]:
+        why = "; ".join(headline(reason) for reason in each.reasons)
+        match each.verdict:
+            case Verdict.WILL_RUN | Verdict.UNKNOWN:
+                yield Finding(FindingKind.WOULD_RUN, why, each.stage)
+            case Verdict.BROKEN:
+                said = each.problem.what if each.problem else why
+                yield Finding(FindingKind.BROKEN, said, each.stage)
+            case Verdict.RESTORE if each.tier != 2:
+                yield Finding(FindingKind.WOULD_RUN, f"{why} (its result is cached)", each.stage)
+            case Verdict.RESTORE | Verdict.UP_TO_DATE:
+                yield from self._find_outs(each.stage)
+
+    def _find_outs(self, name: StageName) -> Iterator[Finding]:
+        lock = self._lock(name)
+        if isinstance(lock, NoLock):
+            return
+        kept = {out.path for out in self._plan.graph.stages[name].outs if out.is_cached}
+        for path, wanted in lock.outs.items():
+            row = self._observer.row(path)
+            if row is not None and row.found == wanted:
+                continue
+            if path in kept and self._cache.has_all(wanted):
+                message = "only in the cache: `pivot checkout` restores it"
+                yield Finding(FindingKind.NOT_CHECKED_OUT, message, name, path)
+            else:
+                yield Finding(FindingKind.LOST, "in neither workspace nor cache", name, path)
+
+    # --- inside ------------------------------------------------------------------------------------------------------
+
+    def _lock(self, name: StageName) -> Lock | NoLock:
+        return lockfile.read(self._layout.lock_path(name), name)
+
+    @property
+    def _copying(self) -> Cache:
+        """A view of the cache that leaves git-tracked files as they are."""
+        return Cache(self._layout, ("reflink", "copy"))
