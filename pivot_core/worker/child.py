@@ -286,10 +286,7 @@ def _show(failed: Failure) -> None:
 
 def _signs(absolute: str) -> dict[str, list[int]]:
     """Returns the stat signature of each file of an out."""
-    if os.path.isdir(absolute):
-        there = list(hashing.walk(absolute))
-    else:
-        there = [("", absolute)]
+    there = hashing.walk(absolute) if os.path.isdir(absolute) else [("", absolute)]
     found = [(inside, hashing.signature(path)) for inside, path in there]
     return {inside: list(sign) for inside, sign in found if sign is not None}
 

@@ -88,7 +88,7 @@ def _strip(shown: traceback.TracebackException, seen: set[int]) -> Iterable[tupl
     kept = [frame for frame in shown.stack if not _is_ours(frame.filename)]
     shown.stack = traceback.StackSummary.from_list(kept)
     yield from ((frame.filename, frame.lineno or 0) for frame in kept)
-    if isinstance(shown.filename, str) and shown.lineno is not None:  # a SyntaxError's own place
+    if hasattr(shown, "filename") and shown.lineno is not None:  # a SyntaxError's own place
         yield shown.filename, int(shown.lineno)
 
 

@@ -19,58 +19,65 @@ class InputModifiedError(BaseException):
 class Guard:
     """Watches the deps of one stage; what bypasses Python is noticed by the engine when the stage has ended."""
 
-    def __init__(self, root: str, deps: Iterable[str]) -> None:
+    def __init__(self, deps: Iterable[str]) -> None:
+        """``deps`` are relative to the current directory; each is known by its inode, whatever name it is given."""
         self.modified: list[str] = []
-        self._files: dict[str, str] = {}
+        self._inodes: dict[tuple[int, int], str] = {}
         self._directories: list[tuple[str, str]] = []
         for dep in deps:
-            for place in {
-                os.path.normpath(os.path.join(root, dep)),
-                os.path.realpath(os.path.join(root, dep)),
-            }:
-                self._files[place] = dep
-                if dep.endswith("/"):
-                    self._directories.append((place + "/", dep))
+            try:
+                for found in (os.stat(dep), os.lstat(dep)):
+                    self._inodes[found.st_dev, found.st_ino] = dep
+            except OSError:
+                continue  # its reader will say so
+            if dep.endswith("/"):
+                self._directories.append((os.path.realpath(dep) + os.sep, dep))
 
     def install(self) -> None:
         """Starts watching; an audit hook cannot be taken away, so one process guards one stage."""
-        if self._files:
+        if self._inodes:
             sys.addaudithook(self._on_event)
 
     def disarm(self) -> None:
         """Stops watching."""
-        self._files.clear()
+        self._inodes.clear()
         self._directories.clear()
 
     def _on_event(self, event: str, args: tuple[object, ...]) -> None:
         if event == "open":
             if cast("int", args[2]) & _WRITES:
-                self._check(args[0], -1)
-        elif event == "os.rename":
-            self._check(args[0], cast("int", args[2]))
-            self._check(args[1], cast("int", args[3]))
-        elif event in ("os.remove", "os.rmdir"):
-            self._check(args[0], cast("int", args[1]))
+                self._check(args[0], follow=True)
         elif event in ("os.truncate", "shutil.rmtree"):
-            self._check(args[0], -1)
+            self._check(args[0], follow=True)
+        elif event == "os.rename":
+            self._check(args[0], args[2])
+            self._check(args[1], args[3])
+        elif event in ("os.remove", "os.rmdir"):
+            self._check(args[0], args[1])
 
-    def _check(self, path: object, directory: int) -> None:
-        if not self._files or isinstance(path, int):
+    def _check(self, path: object, directory: object = -1, *, follow: bool = False) -> None:
+        if not self._inodes:
             return
+        base = cast("int", directory)
         try:
-            name = os.fsdecode(cast("str", path))
-        except TypeError:
-            return
-        if directory >= 0 and not os.path.isabs(name):
-            name = os.path.join(os.path.realpath(f"/proc/self/fd/{directory}"), name)
-        for place in {os.path.abspath(name), os.path.realpath(name)}:
-            dep = self._files.get(place) or self._dep_around(place)
-            if dep is not None:
-                if dep not in self.modified:
-                    self.modified.append(dep)
-                raise InputModifiedError(dep)
+            if isinstance(path, int):
+                found = os.fstat(path)
+            else:
+                at = None if base < 0 else base
+                found = os.stat(cast("str", path), dir_fd=at, follow_symlinks=follow)
+        except (OSError, TypeError, ValueError):
+            dep = None  # a new file, or nothing that could be opened
+        else:
+            dep = self._inodes.get((found.st_dev, found.st_ino))
+        if dep is None and self._directories and isinstance(path, (str, bytes, os.PathLike)):
+            dep = self._dep_around(os.fsdecode(cast("str", path)), base)
+        if dep is not None:
+            if dep not in self.modified:
+                self.modified.append(dep)
+            raise InputModifiedError(dep)
 
-    def _dep_around(self, place: str) -> str | None:
+    def _dep_around(self, name: str, base: int) -> str | None:
+        place = os.path.realpath(os.path.join(f"/proc/self/fd/{base}" if base >= 0 else "", name))
         for prefix, dep in self._directories:
             if place.startswith(prefix):
                 return dep

@@ -17,7 +17,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from typing import NotRequired, TypedDict
 
 from pivot_core.worker import leftovers
@@ -93,7 +93,7 @@ class Leash:
             self._child = child
 
     @contextlib.contextmanager
-    def exposed(self, timeout_s: float | None, abandon: Callable[[], str]) -> Iterator[None]:
+    def exposed(self, timeout_s: float | None, abandon: Callable[[], str]) -> Generator[None]:
         """Lets a command, or the time limit, raise KeyboardInterrupt in the main thread.
 
         One that goes on regardless ends with the worker: ``abandon`` then cleans up and returns the report.

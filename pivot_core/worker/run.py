@@ -272,10 +272,9 @@ def _own_streams() -> None:
     for fd in (0, 1, 2):
         os.dup2(null, fd)
     os.close(null)
-    sys.stdin = open(0, encoding="utf-8", closefd=False)
-    for name, fd in (("stdout", 1), ("stderr", 2)):
-        stream = open(
-            fd, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False
+    for name, fd, mode in (("stdin", 0, "r"), ("stdout", 1, "w"), ("stderr", 2, "w")):
+        stream = open(  # noqa: SIM115 open for the life of the process
+            fd, mode, buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False
         )
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)

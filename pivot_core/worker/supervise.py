@@ -229,7 +229,7 @@ def _run_child(
         _become_new()
         faulthandler.enable(report, all_threads=False)
         text = body()
-        atexit._run_exitfuncs()  # noqa: SLF001 what the stage registered
+        atexit._run_exitfuncs()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] what the stage registered
         _flush()
         data = memoryview(text.encode("utf-8", "surrogatepass"))
         while data:
@@ -237,13 +237,15 @@ def _run_child(
         code = 0
     except KeyboardInterrupt:
         pass
+    except BaseException as error:  # noqa: BLE001 an error of ours: the log of the stage shows it
+        sys.excepthook(type(error), error, error.__traceback__)
     finally:
         os._exit(code)
 
 
 def _become_new() -> None:
     """Drops what a new process would not have: exit handlers, resource trackers, NumPy's random state."""
-    atexit._clear()  # noqa: SLF001
+    atexit._clear()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] nothing public does it
     for name in _TRACKERS:
         if name in sys.modules:
             # The worker's tracker lives as long as the engine, and tells the terminal what a stage leaked.
