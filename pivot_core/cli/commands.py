@@ -126,7 +126,10 @@ def _load(name: str) -> click.Command | None:
 
 
 def _share_options(command: click.Command) -> None:
-    """Adds ``-C``, ``-q`` and ``-v``, so that each works before and after the command."""
+    """Adds ``-C``, ``-q`` and ``-v``, so that each works before and after the command (and its own commands)."""
+    if isinstance(command, click.Group) and not isinstance(command, Commands):
+        for inner in command.commands.values():
+            _share_options(inner)
     taken = {name for param in command.params for name in param.opts}
     for option in (
         click.Option(

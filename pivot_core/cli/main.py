@@ -22,6 +22,9 @@ def main() -> int:
 
         print(f"pivot {__version__}")
         return 0
+    # A closed descriptor is no stream at all, and nobody to tell.
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 open to the end
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     # What cannot be shown in the terminal's encoding is shown as an escape; it must not end the command.
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -64,6 +67,8 @@ def _run(arguments: list[str]) -> int:
         return UsageError.exit_code
     except (KeyboardInterrupt, click.Abort):
         return EXIT_INTERRUPTED
+    except SystemExit as end:  # a signal while a request waited
+        return end.code if isinstance(end.code, int) else 1
     except BrokenPipeError:
         raise
     except Exception as error:  # noqa: BLE001 the user sees it next, as a bug of ours without our traceback
