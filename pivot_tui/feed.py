@@ -9,6 +9,7 @@ import contextlib
 from collections.abc import Awaitable, Callable
 
 from pivot_core.port import (
+    Command,
     EngineEnding,
     Explain,
     Explanations,
@@ -18,7 +19,6 @@ from pivot_core.port import (
     Port,
     Published,
     Reply,
-    Command,
     Subscription,
 )
 from pivot_tui import board as fold

@@ -1,10 +1,13 @@
 """Owns the lines around the panels: header, banner, and what is printed at exit; pure."""
 
+from collections.abc import Callable
+
 from pivot_core.port import Problem, RunState, RunStatus, Status, one_line
 from pivot_tui import format as fmt
-from pivot_tui import rows, spans
+from pivot_tui import keys, rows, spans
 from pivot_tui.board import Board, Link
 from pivot_tui.glyphs import LOOKS
+from pivot_tui.keys import Key, Scope
 from pivot_tui.spans import Line, Paint
 
 _BAR_CELLS = 16
@@ -33,7 +36,12 @@ def header(board: Board, now: float, cells: int) -> Line:
         )
         if spans.width(start) + 2 + spans.width(end) <= cells:
             return spans.spread(start, end, cells)
-    return spans.spread(start, (*link, (" ", Paint.TEXT)) if board.link is Link.LOST else (), cells)
+    if board.link is Link.LOST:
+        return spans.spread(start, (*link, (" ", Paint.TEXT)), cells)
+    room = cells - spans.width(start) - 3
+    return spans.spread(
+        start, (*spans.crop(counts, room), (" ", Paint.TEXT)) if room > 0 else (), cells
+    )
 
 
 def _start(board: Board, now: float, long_run: bool, bar: bool) -> Line:
@@ -80,6 +88,31 @@ def _link(board: Board) -> Line:
             return spans.text("connecting…", Paint.MUTED)
         case Link.LOST:
             return spans.text("DISCONNECTED", Paint.FAIL)
+
+
+def tabs(listed: tuple[Scope, ...], active: Scope) -> Line:
+    """Returns the line of tabs; their numbers are their keys."""
+    return tuple(
+        (f" {number} {scope.value.title()} ", Paint.ACCENT if scope is active else Paint.MUTED)
+        for number, scope in enumerate(listed, 2)
+    )
+
+
+def footer(scope: Scope, is_refused: Callable[[Key], bool], cells: int) -> Line:
+    """Returns the keys of the focused panel; where there is no room those of the highest rank leave."""
+    listed = keys.footer(scope)
+    kept = sorted(listed, key=lambda key: key.rank)
+    while kept and spans.width(_hints(kept, is_refused)) > cells:
+        kept.pop()
+    return _hints([key for key in listed if key in kept], is_refused)
+
+
+def _hints(shown: list[Key], is_refused: Callable[[Key], bool]) -> Line:
+    parts: Line = ()
+    for key in shown:
+        paint = Paint.MUTED if is_refused(key) else Paint.ACCENT
+        parts = (*parts, (f" {key.shown.split()[0]} ", paint), (f"{key.footer} ", Paint.MUTED))
+    return parts
 
 
 def banner(board: Board, cells: int) -> list[Line]:

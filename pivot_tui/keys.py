@@ -36,13 +36,19 @@ TABLE: tuple[Key, ...] = (
     Key("run_menu", ("r",), "r", Scope.STAGES, "Run…", "run…", 1),
     Key("cancel_stage", ("x",), "x", Scope.STAGES, "Cancel stage", "cancel", 3),
     Key("cancel_run", ("X",), "X", Scope.ALL, "Cancel run"),
-    Key(
-        "again", ("R",), "R", Scope.ALL, "Repeat last run choice; reconnect when the engine is lost"
-    ),
+    Key("again", ("R",), "R", Scope.ALL, "Repeat the last run choice; reconnect"),
     Key("why", ("d",), "d", Scope.STAGES, "Why it will run, or not", "why", 2),
     Key("logs", ("l", "enter", "right"), "l enter", Scope.STAGES, "Logs of the stage", "logs", 2),
-    Key("problem(1)", ("n",), "n", Scope.STAGES, "Next problem", "next problem", 6),
-    Key("problem(-1)", ("N",), "N", Scope.STAGES, "Previous problem"),
+    Key(
+        "problem(1)",
+        ("n",),
+        "n",
+        Scope.ALL,
+        "Next stage that failed, is blocked or stale",
+        "next problem",
+        6,
+    ),
+    Key("problem(-1)", ("N",), "N", Scope.ALL, "Previous one"),
     # Moving.
     Key("move('down')", ("j", "down"), "j ↓", Scope.MOVE, "Down"),
     Key("move('up')", ("k", "up"), "k ↑", Scope.MOVE, "Up"),
@@ -95,8 +101,8 @@ def in_scope(scope: Scope) -> list[Key]:
 
 
 def footer(scope: Scope) -> list[Key]:
-    """Returns what the footer shows while a panel of this scope has the focus, in the order of the table."""
-    return [key for key in TABLE if key.footer and key.scope in (scope, Scope.ALL)]
+    """Returns what the footer shows while a panel of this scope has the focus, its own keys first."""
+    return [key for place in (scope, Scope.ALL) for key in in_scope(place) if key.footer]
 
 
 def markdown() -> str:

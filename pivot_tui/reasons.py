@@ -3,8 +3,11 @@
 import json
 from typing import assert_never
 
+from rich.cells import cell_len
+
 from pivot_core.port import (
     CodeChanged,
+    ContentHash,
     DepChanged,
     Explanation,
     Failure,
@@ -17,6 +20,7 @@ from pivot_core.port import (
     ParamChanged,
     Problem,
     Reason,
+    RunId,
     StageRow,
     StageState,
     Status,
@@ -37,10 +41,10 @@ _VERDICTS = {
     Verdict.BROKEN: ("CANNOT RUN", Paint.FAIL),
 }
 _TIERS = {
-    0: "nothing of the plan changed (tier 0)",
-    1: "output generations match (tier 1)",
-    2: "the lock file matches (tier 2)",
-    3: "the run cache knows these inputs (tier 3)",
+    0: "the plan check, tier 0",
+    1: "output generations, tier 1",
+    2: "the lock file, tier 2",
+    3: "the run cache, tier 3",
 }
 _KIND = 7
 _BLANK: Line = ()
@@ -54,24 +58,34 @@ def lines(
     if state.status is Status.FAILED and state.failure is not None:
         text += _failure(state.failure, cells)
         text.append(_BLANK)
+    if state.status is Status.BLOCKED:
+        text += [
+            (("BLOCKED", Paint.BLOCKED), (f" by {one_line(', '.join(state.by))}", Paint.TEXT)),
+            _BLANK,
+        ]
     text += _verdict(found, unfolded, cells) if found else [spans.text("looking…", Paint.MUTED)]
     if state.run_id is not None and state.reasons:
-        text += [
-            _BLANK,
-            spans.text(f"In run {fmt.short_run(state.run_id)}, decided because", Paint.STRONG),
-        ]
-        for reason in state.reasons:
-            text += _reason(reason, cells)
-    text += [_BLANK, _pair("code", f"{row.function}  {row.where}")]
-    return [spans.crop(line, cells) for line in text]
+        text += [_BLANK, *_recorded(state.run_id, state.reasons, found, cells)]
+    where = spans.text(one_line(f"{row.function}  {row.where}"), Paint.MUTED)
+    return [spans.crop(line, cells) for line in [*text, _BLANK, where]]
+
+
+def _recorded(
+    run_id: RunId, recorded: tuple[Reason, ...], found: Explanation | None, cells: int
+) -> list[Line]:
+    run = fmt.short_run(run_id)
+    if found is not None and recorded == found.reasons:
+        return [spans.text(f"run {run} decided so for the same reasons", Paint.MUTED)]
+    text = [spans.text(f"run {run} decided because", Paint.STRONG)]
+    for reason in recorded:
+        text += _reason(reason, cells)
+    return text
 
 
 def _verdict(found: Explanation, unfolded: bool, cells: int) -> list[Line]:
     words, paint = _VERDICTS[found.verdict]
     number = len(found.reasons)
     because = f" because ({fmt.plural(number, 'reason')})" if number else ""
-    if found.tier is not None:
-        because += ("  · " if number else ": ") + _TIERS[found.tier]
     text: list[Line] = [((words, paint), (because, Paint.MUTED)), _BLANK]
     if found.problem is not None:
         text += _problem(found.problem, cells)
@@ -85,62 +99,63 @@ def _verdict(found: Explanation, unfolded: bool, cells: int) -> list[Line]:
             text += [spans.text(f"      {one_line(name)}", Paint.MUTED) for name in found.unchanged]
     for caveat in found.caveats:
         text += _wrapped("  ! ", caveat, Paint.STALE, cells)
+    if found.tier is not None:
+        text.append(spans.text(f"decided by {_TIERS[found.tier]}", Paint.MUTED))
     return text
 
 
 def _reason(reason: Reason, cells: int) -> list[Line]:
     match reason:
         case Forced():
-            return [_row("~", "forced", "the request said so")]
+            return _row("~", "forced", "the request said so", "", cells)
         case NeverRan(why):
-            return _wrapped(f"  ◆ {'lock':<{_KIND}}", why, Paint.TEXT, cells)
+            return _wrapped(f"  ~ {'lock':<{_KIND}}", why, Paint.TEXT, cells)
         case CodeChanged():
-            return _code(reason)
+            return _code(reason, cells)
         case ParamChanged(name, old, new, had, has):
             before = json.dumps(old, ensure_ascii=False) if had else "—"
             after = json.dumps(new, ensure_ascii=False) if has else "—"
-            return [_row("~", "param", name, f"{before} → {after}")]
+            return _row("~", "param", name, f"{before} → {after}", cells)
         case DepChanged(path, old, new, producer):
-            hashes = f"{fmt.short_hash(old)} → {fmt.short_hash(new)}"
-            first = _row("~", "dep", path, hashes)
-            return [first, _under(f"written by {producer}")] if producer else [first]
+            change = _hashes(old, new) + (f"  written by {producer}" if producer else "")
+            return _row("~", "dep", path, change, cells)
         case OutsChanged(added, removed):
-            return [_row("+", "out", path, "added") for path in added] + [
-                _row("-", "out", path, "removed") for path in removed
+            return [line for path in added for line in _row("+", "out", path, "added", cells)] + [
+                line for path in removed for line in _row("-", "out", path, "removed", cells)
             ]
         case OutMissing(path):
-            return [_row("~", "out", path, "missing")]
+            return _row("~", "out", path, "missing", cells)
         case OutAltered(path, old, new):
-            return [_row("~", "out", path, f"{fmt.short_hash(old)} → {fmt.short_hash(new)}")]
+            return _row("~", "out", path, _hashes(old, new), cells)
         case NotInCache(path):
-            return [_row("~", "out", path, "not in the cache")]
+            return _row("~", "out", path, "not in the cache", cells)
         case UpstreamRuns(stages):
-            return _wrapped(f"  ○ {'waits':<{_KIND}}", ", ".join(stages), Paint.TEXT, cells)
+            return _wrapped(f"  ~ {'waits':<{_KIND}}", ", ".join(stages), Paint.TEXT, cells)
         case _:
             assert_never(reason)
 
 
-def _code(reason: CodeChanged) -> list[Line]:
-    hashes = f"{fmt.short_hash(reason.old)} → {fmt.short_hash(reason.new)}"
-    first = _row("~", "code", reason.symbol.replace(":", "."), f"{reason.edit.value}  {hashes}")
-    return [first, _under(str(reason.where))] if reason.where else [first]
+def _code(reason: CodeChanged, cells: int) -> list[Line]:
+    where = f"{reason.where}  " if reason.where else ""
+    change = f"{where}{reason.edit.value}  {_hashes(reason.old, reason.new)}"
+    return _row("~", "code", reason.symbol.replace(":", "."), change, cells)
 
 
-def _row(mark: str, kind: str, subject: str, change: str = "") -> Line:
-    return (
+def _hashes(old: ContentHash | None, new: ContentHash | None) -> str:
+    return f"{fmt.short_hash(old)} → {fmt.short_hash(new)}"
+
+
+def _row(mark: str, kind: str, subject: str, change: str, cells: int) -> list[Line]:
+    """One reason: what changed and how, the how on lines of its own where both do not fit."""
+    first = (
         (f"  {mark} ", Paint.STALE),
         (f"{kind:<{_KIND}}", Paint.MUTED),
         (one_line(subject), Paint.STRONG),
-        (f"   {one_line(change)}" if change else "", Paint.TEXT),
     )
-
-
-def _under(words: str) -> Line:
-    return spans.text(" " * (4 + _KIND) + "└ " + one_line(words), Paint.MUTED)
-
-
-def _pair(label: str, words: str) -> Line:
-    return ((f"{label:<{_KIND}}", Paint.MUTED), (one_line(words), Paint.MUTED))
+    said = one_line(change)
+    if spans.width(first) + 3 + cell_len(said) <= cells:
+        return [(*first, (f"   {said}", Paint.TEXT))]
+    return [first, *_wrapped(" " * (4 + _KIND) + "└ ", said, Paint.TEXT, cells)]
 
 
 def _wrapped(lead: str, words: str, paint: Paint, cells: int) -> list[Line]:

@@ -49,7 +49,7 @@ _SELECTIONS = {
 _WORDS = (
     (Verdict.WILL_RUN, "run", Paint.STALE),
     (Verdict.RESTORE, "restore", Paint.RAN),
-    (Verdict.UNKNOWN, "depend", Paint.STALE),
+    (Verdict.UNKNOWN, "maybe", Paint.STALE),
     (Verdict.UP_TO_DATE, "same", Paint.MUTED),
     (Verdict.BROKEN, "cannot run", Paint.FAIL),
 )

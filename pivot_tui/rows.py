@@ -12,10 +12,9 @@ from pivot_tui.board import Board
 from pivot_tui.glyphs import LOOKS, WORD_CELLS
 from pivot_tui.spans import Line, Paint
 
-_INDENT = 2
 _DEEPEST = 8
 _NAME_MIN = 16
-_NOTE_MIN = 16
+_NOTE = 16
 _DURATION = 7
 _MARGIN = 2  # the cursor
 _FIXED = _MARGIN + 2 + WORD_CELLS + _DURATION + 2
@@ -28,21 +27,29 @@ class Columns:
     name: int
     """Indentation, glyph and name together."""
     note: int
+    indent: int
+    """Cells a level."""
 
 
 def columns(rows: Iterable[OutlineRow], cells: int) -> Columns:
-    """Returns widths for rows of ``cells``: the names whole where there is room, the note what is left."""
-    widest = max((_indent(row) + 2 + cell_len(row.stage) for row in rows), default=0)
-    room = cells - _FIXED
-    name = max(min(widest, room - _NOTE_MIN), min(_NAME_MIN, room))
-    return Columns(name, max(room - name, 0))
+    """Returns widths for rows of ``cells``: names whole where there is room, indented less where there is not."""
+    room = max(cells - _FIXED, 0)
+    sizes = [(min(row.depth, _DEEPEST), 2 + cell_len(row.stage)) for row in rows]
+    indent = 2
+    widest = max((indent * depth + size for depth, size in sizes), default=0)
+    if widest > room - _NOTE:
+        indent = 1
+        widest = max((indent * depth + size for depth, size in sizes), default=0)
+    share = max(room - _NOTE, room * 2 // 3, min(_NAME_MIN, room))
+    name = min(widest, share)
+    return Columns(name, max(room - name, 0), indent)
 
 
 def line(board: Board, row: OutlineRow, widths: Columns, now: float, selected: bool) -> Line:
     """Returns the row of a stage."""
     state = board.state(row.stage)
     look = LOOKS[state.status]
-    lead = " " * _indent(row)
+    lead = " " * (widths.indent * min(row.depth, _DEEPEST))
     name = spans.middle(one_line(row.stage), widths.name - len(lead) - 2)
     calm = state.status in (Status.SAME, Status.WAIT, Status.CANCELLED)
     name_paint = Paint.STRONG if selected else Paint.MUTED if calm else Paint.TEXT
@@ -54,10 +61,6 @@ def line(board: Board, row: OutlineRow, widths: Columns, now: float, selected: b
         (spans.right(_duration(state, now), _DURATION) + "  ", Paint.MUTED),
         *spans.crop(_note(state, row.others, now), widths.note),
     )
-
-
-def _indent(row: OutlineRow) -> int:
-    return _INDENT * min(row.depth, _DEEPEST)
 
 
 def _duration(state: StageState, now: float) -> str:

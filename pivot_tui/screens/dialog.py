@@ -11,7 +11,7 @@ from textual.screen import ModalScreen
 
 from pivot_tui import spans
 from pivot_tui.spans import Line, Paint
-from pivot_tui.widgets.painting import Lines
+from pivot_tui.widgets.painting import Lines, application
 
 _CELLS = 58
 
@@ -58,7 +58,7 @@ class Dialog(ModalScreen[int]):
         self.dismiss(choice)
 
     def _draw(self) -> None:
-        cells = min(_CELLS, self.app.size.width * 9 // 10 - 4)
+        cells = min(_CELLS, application(self).size.width * 9 // 10 - 4)
         lines: list[Line] = [spans.text(" " + piece) for piece in spans.wrap(self._lost, cells - 1)]
         buttons: Line = ()
         for index, words in enumerate(self._choices):

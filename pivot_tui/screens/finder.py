@@ -77,7 +77,7 @@ class Entries(Scrolled, can_focus=False):
     @override
     def render_line(self, y: int) -> Strip:
         at = y + self.scroll_offset.y
-        cells = self.size.width
+        cells = self.scrollable_content_region.width
         if at >= len(self._rows):
             empty = y == 0 and not self._rows
             return strip(self, spans.text("  nothing matches", Paint.MUTED) if empty else (), cells)

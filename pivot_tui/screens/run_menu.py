@@ -15,10 +15,11 @@ from pivot_tui import requests, spans
 from pivot_tui.board import Board
 from pivot_tui.requests import Asked, Choice
 from pivot_tui.spans import Line, Paint
-from pivot_tui.widgets.painting import Lines
+from pivot_tui.widgets.painting import Lines, application
 
-_LABEL = 22
-_TIME = 9
+_LABEL = 20
+_TIME = 7
+_CELLS = 72
 
 
 class RunMenu(ModalScreen[Asked | None]):
@@ -112,7 +113,7 @@ class RunMenu(ModalScreen[Asked | None]):
             await asyncio.sleep(0)
 
     def _draw(self) -> None:
-        cells = min(76, self.app.size.width * 9 // 10) - 4
+        cells = min(_CELLS, application(self).size.width * 95 // 100) - 4
         lines = [self._line(choice, cells) for choice in self._offered]
         stale = requests.stale_upstream(self._stage, self._board)
         if stale:

@@ -10,7 +10,7 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.strip import Strip
 
-from pivot_core.port import StageName
+from pivot_core.port import StageName, Status
 from pivot_tui import format as fmt
 from pivot_tui import rows, spans
 from pivot_tui.board import PROBLEMS, Board
@@ -40,14 +40,16 @@ class DagView(Scrolled):
 
         stage: StageName
 
-    def __init__(self, board: Board, id: str | None = None) -> None:  # noqa: A002 Textual's name
-        super().__init__(id=id)
+    def __init__(self, board: Board, id: str, classes: str) -> None:  # noqa: A002 Textual's name
+        super().__init__(id=id, classes=classes)
         self._board: Board = board
         self._cursor: int = 0
         self._now: float = 0.0
         self._index: dict[StageName, int] = {}
-        self._widths: rows.Columns = rows.Columns(0, 0)
+        self._widths: tuple[int, rows.Columns] = (-1, rows.Columns(0, 0, 0))
         self._empty: list[Line] = []
+        self._told: StageName | None = None
+        """The stage that was last reported as selected."""
 
     @property
     def selected(self) -> StageName | None:
@@ -55,19 +57,21 @@ class DagView(Scrolled):
         shown = self._board.rows
         return shown[self._cursor].stage if self._cursor < len(shown) else None
 
-    def show_plan(self, empty: list[Line]) -> None:
-        """Lays out anew after rows came, went or moved; ``empty`` is shown when there are none."""
-        before = self.selected_name
-        self._empty = empty
+    def show_plan(self, empty: list[str]) -> None:
+        """Lays out anew after rows came, went or moved; ``empty`` is said when there are none.
+
+        The cursor stays with its stage; at first it stands at what runs, else at what failed.
+        """
+        self._empty = [spans.text("  " + words, Paint.MUTED) for words in empty]
         self._index = {row.stage: at for at, row in enumerate(self._board.rows)}
-        self._cursor = self._index.get(before, 0) if before is not None else 0
+        first = self._board.with_status(Status.RUNNING) or self._board.with_status(Status.FAILED)
+        wanted = self._told or (first[0] if first else None)
+        self._cursor = self._index.get(wanted, 0) if wanted is not None else 0
         self.border_title = Content(f"1 Stages {fmt.count(len(self._board.rows))}")
         self._lay_out()
         self.refresh(layout=True)
+        self.call_after_refresh(self._reveal)
         self._tell()
-
-    selected_name: StageName | None = None
-    """The selected stage by name, so that the cursor stays with it when rows move."""
 
     def tick(self, now: float, changed: set[StageName]) -> None:
         """Draws the rows of ``changed`` again at this time."""
@@ -85,11 +89,13 @@ class DagView(Scrolled):
             self._go(self._index[stage])
 
     def problem(self, direction: int) -> StageName | None:
-        """Returns the next stage that failed, is blocked or stale; going round at the ends."""
+        """Returns the next stage that needs attention, going round at the ends: failures, where there are any."""
+        counts = self._board.counts
+        wanted = {Status.FAILED} if counts[Status.FAILED] else PROBLEMS
         shown = self._board.rows
         for step in range(1, len(shown) + 1):
             name = shown[(self._cursor + direction * step) % len(shown)].stage
-            if self._board.state(name).status in PROBLEMS:
+            if self._board.state(name).status in wanted:
                 return name
         return None
 
@@ -104,14 +110,14 @@ class DagView(Scrolled):
     @override
     def render_line(self, y: int) -> Strip:
         at = y + self.scroll_offset.y
-        cells = self.size.width
+        cells = self.scrollable_content_region.width
         if not self._board.rows:
             line = self._empty[y] if y < len(self._empty) else ()
             return strip(self, spans.crop(line, cells), cells)
         if at >= len(self._board.rows):
             return strip(self, (), cells)
         chosen = at == self._cursor
-        line = rows.line(self._board, self._board.rows[at], self._widths, self._now, chosen)
+        line = rows.line(self._board, self._board.rows[at], self._columns(cells), self._now, chosen)
         under = self.get_component_rich_style("paint--cursor", partial=True) if chosen else None
         return strip(self, line, cells, under)
 
@@ -129,8 +135,13 @@ class DagView(Scrolled):
         if event.chain == 2 and self.selected is not None:
             self.post_message(self.Opened(self.selected))
 
+    def _columns(self, cells: int) -> rows.Columns:
+        if self._widths[0] != cells:
+            self._widths = (cells, rows.columns(self._board.rows, cells))
+        return self._widths[1]
+
     def _lay_out(self) -> None:
-        self._widths = rows.columns(self._board.rows, self.size.width)
+        self._widths = (-1, rows.Columns(0, 0, 0))
         self.virtual_size = Size(self.size.width, len(self._board.rows))
 
     def _go(self, at: int) -> None:
@@ -150,11 +161,6 @@ class DagView(Scrolled):
             self.scroll_to(y=self._cursor - height + 1, animate=False, force=True)
 
     def _tell(self) -> None:
-        if self.selected is not None and self.selected != self.selected_name:
-            self.selected_name = self.selected
+        if self.selected is not None and self.selected != self._told:
+            self._told = self.selected
             self.post_message(self.Selected(self.selected))
-
-
-def no_stages(said: list[str]) -> list[Line]:
-    """Returns what an empty panel says."""
-    return [(("  " + words, Paint.MUTED),) for words in said]

@@ -41,8 +41,9 @@ class LogView(Widget, can_focus=True):
     COMPONENT_CLASSES: ClassVar[set[str]] = PAINTS
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(Scope.LOGS, Scope.MOVE)]
 
-    def __init__(self, id: str | None = None) -> None:  # noqa: A002 Textual's name
-        super().__init__(id=id)
+    def __init__(self, id: str, classes: str) -> None:  # noqa: A002 Textual's name
+        super().__init__(id=id, classes=classes)
+        self._number: int | None = None
         self._log: LogFile | None = None
         self._title: str = ""
         self._why_none: str = ""
@@ -56,6 +57,11 @@ class LogView(Widget, can_focus=True):
         self._on_screen: list[_Place] = []
 
     # --- what is shown ---
+
+    def number(self, number: int | None) -> None:
+        """Shows the panel's key in its title, or not."""
+        self._number = number
+        self._retitle()
 
     def show(self, log: LogFile | None, title: str, why_none: str = "") -> None:
         """Shows another log from its end, or says why there is none; the panel owns the file from now on."""
@@ -299,7 +305,8 @@ class LogView(Widget, can_focus=True):
         super().notify_style_update()
 
     def _retitle(self) -> None:
-        self.border_title = Content(f"2 Logs {self._title}".rstrip())
+        label = f"{self._number} Logs " if self._number is not None else ""
+        self.border_title = Content(label + self._title)
         if self._log is None:
             self.border_subtitle = None
         elif self._following:

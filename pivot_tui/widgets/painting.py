@@ -1,9 +1,10 @@
 """Owns turning lines into strips: the paints of ``theme.tcss`` become styles, and glyphs become ASCII where asked."""
 
-from typing import ClassVar, override
+from typing import ClassVar, cast, override
 
 from rich.segment import Segment
 from rich.style import Style
+from textual.app import App
 from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -19,9 +20,14 @@ PAINTS: set[str] = {f"paint--{paint.value}" for paint in Paint} | {
 }
 
 
+def application(widget: Widget) -> App[None]:
+    """Returns the application that a widget or screen belongs to."""
+    return cast("App[None]", widget.app)
+
+
 def is_ascii(widget: Widget) -> bool:
     """Tells whether the dashboard draws in ASCII."""
-    return widget.app.has_class("-ascii")
+    return application(widget).has_class("-ascii")
 
 
 def strip(widget: Widget, line: Line, cells: int, under: Style | None = None) -> Strip:

@@ -110,9 +110,7 @@ def _states() -> dict[StageName, StageState]:
         "train_baseline": StageState(
             Status.FAILED, RUN, 1, NOW - 147, 7.3, failure=_FAILURE, log_tail=("KeyError",)
         ),
-        "compare_with_baseline": StageState(
-            Status.BLOCKED, RUN, by=(StageName("train_baseline"),)
-        ),
+        "compare_with_baseline": StageState(Status.BLOCKED, RUN, by=(StageName("train_baseline"),)),
         "export_onnx": StageState(Status.QUEUED, RUN, expected_s=9.0),
     }
     return {StageName(name): state for name, state in given.items()}
@@ -172,7 +170,9 @@ def nothing_defined() -> Snapshot:
 def explanations() -> dict[StageName, Explanation]:
     """Returns what the engine would say of some stages."""
     found = [
-        Explanation(StageName("clean"), Verdict.UP_TO_DATE, 1, (), ("data/fetch_raw.csv",), (), None),
+        Explanation(
+            StageName("clean"), Verdict.UP_TO_DATE, 1, (), ("data/fetch_raw.csv",), (), None
+        ),
         Explanation(
             StageName("train@large"),
             Verdict.WILL_RUN,

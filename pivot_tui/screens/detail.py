@@ -1,0 +1,114 @@
+"""Owns what the detail panels show of the selected stage: asks the engine for its log and its reasons."""
+
+from pivot_core.port import (
+    Explain,
+    Explanation,
+    FindLog,
+    LogRef,
+    PivotError,
+    RunId,
+    StageName,
+    Status,
+    one_line,
+)
+from pivot_core.port.logfile import LogFile
+from pivot_tui import format as fmt
+from pivot_tui import reasons
+from pivot_tui.board import Board, Dirty, Link
+from pivot_tui.feed import Feed
+from pivot_tui.latest import Latest
+from pivot_tui.widgets.log import LogView
+from pivot_tui.widgets.why import WhyView
+
+
+class Detail:
+    """Keeps both panels at one stage; an answer that comes after another stage was selected is dropped."""
+
+    def __init__(self, board: Board, feed: Feed, log: LogView, why: WhyView) -> None:
+        self._board: Board = board
+        self._feed: Feed = feed
+        self._log: LogView = log
+        self._why: WhyView = why
+        self._stage: StageName | None = None
+        self._explains: bool = False
+        self._found: Explanation | None = None
+        self._log_shown: tuple[RunId, int] | None = None
+        self._log_place: tuple[object, ...] = ()
+        self._explaining: Latest[StageName] = Latest(self._explain)
+        self._finding: Latest[StageName] = Latest(self._find_log)
+
+    def select(self, stage: StageName) -> None:
+        """Turns to another stage."""
+        self._stage = stage
+        self._found = None
+        self._log_place = ()
+        self._log_shown = None
+        self._renew(stage, keep_place=False)
+
+    def update(self, dirty: Dirty) -> None:
+        """Takes up what changed of the stage."""
+        stage = self._stage
+        if stage is None or stage not in self._board.stages:
+            return
+        if dirty.plan or stage in dirty.stages:
+            self._renew(stage, keep_place=True)
+        elif stage in dirty.logs:
+            grown = self._board.logs[stage]
+            if (grown.run_id, grown.attempt) == self._log_shown:
+                self._log.grew()
+            else:
+                self._finding.want(stage)
+
+    def explains(self, on: bool) -> None:
+        """Tells whether the reasons are on screen: they are asked for only then."""
+        self._explains = on
+        if on and self._found is None and self._stage is not None:
+            self._want_reasons(self._stage)
+
+    def _renew(self, stage: StageName, keep_place: bool) -> None:
+        state = self._board.state(stage)
+        place = (state.run_id, state.attempt, state.status is Status.WAIT)
+        if place != self._log_place:
+            self._log_place = place
+            self._finding.want(stage)
+        else:
+            self._log.grew()
+        self._show_why(stage, keep_place)
+        self._want_reasons(stage)
+
+    def _want_reasons(self, stage: StageName) -> None:
+        if self._explains and self._board.link is Link.ATTACHED:
+            self._explaining.want(stage)
+
+    async def _find_log(self, stage: StageName) -> None:
+        try:
+            answer = await self._feed.find_log(FindLog(stage))
+        except (PivotError, OSError):
+            return  # the banner says that the engine is gone; what is on screen stays
+        if stage != self._stage:
+            return
+        if not isinstance(answer, LogRef):
+            self._log_shown = None
+            self._log.show(None, one_line(stage), one_line(answer.why))
+            return
+        self._log_shown = (answer.run_id, answer.attempt)
+        attempt = f" · attempt {answer.attempt}" if answer.attempt > 1 else ""
+        title = f"{one_line(stage)} · run {fmt.short_run(answer.run_id)}{attempt}"
+        self._log.show(LogFile(answer.path), title)
+
+    async def _explain(self, stage: StageName) -> None:
+        try:
+            found = await self._feed.explain(Explain((stage,)))
+        except (PivotError, OSError):
+            return  # the panel keeps what it has
+        if stage == self._stage and stage in self._board.stages:
+            self._found = next((one for one in found if one.stage == stage), None)
+            self._show_why(stage, keep_place=True)
+
+    def _show_why(self, stage: StageName, keep_place: bool) -> None:
+        row, state, found = self._board.stages[stage], self._board.state(stage), self._found
+        self._why.show(
+            one_line(stage),
+            lambda unfolded, cells: reasons.lines(row, state, found, unfolded, cells),
+            keep_place,
+        )
