@@ -54,6 +54,11 @@ class Dashboard(App[None], inherit_bindings=False):
             for number, code in _EXIT_BY.items():
                 loop.add_signal_handler(number, self._end, code)
 
+    @property
+    def exit_code(self) -> int:
+        """What ``pivot ui`` exits with; Textual says 1 after an exception, which it has then shown."""
+        return EXIT_BUG if self.return_code == 1 else self.return_code or 0
+
     def _end(self, code: int) -> None:
         self.exit(return_code=code)
 

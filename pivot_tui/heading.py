@@ -174,7 +174,10 @@ def farewell(board: Board) -> list[str]:
     if run is None:
         return []
     lines = list[str]()
-    if run.status in (RunStatus.RUNNING, RunStatus.QUEUED):
+    if board.link is Link.LOST and board.active is not None:
+        lines.append(f"engine lost while run {run.run_id} was active")
+        lines.append("  `pivot repro` takes up what was not done")
+    elif board.active is not None:
         done, total = board.done
         lines.append(f"detached: run {run.run_id} continues, {done} of {total} stages done")
         lines.append("  `pivot ui` attaches again")

@@ -1,63 +1,69 @@
-"""Owns the ``pivot ui`` command: checks the terminal, finds the project, and only then loads the dashboard."""
+"""Owns the ``pivot ui`` command: checks the terminal, gets the way to the engine, and only then loads the dashboard."""
 
 import os
 import sys
-from typing import Literal
+from typing import Protocol
 
 import click
 
-from pivot_core.port import Port, UsageError, client
-
-_EPILOG = (
-    "Example: `pivot ui` beside a running `pivot repro` shows that run; quitting leaves it alone."
-)
+from pivot_core.port import Door, UsageError
 
 
-@click.command("ui", epilog=_EPILOG)
-@click.option(
-    "--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only (PIVOT_ASCII=1)."
-)
+class Session(Protocol):
+    """What the command line hands to the commands of other packages."""
+
+    def door(self) -> Door:
+        """Returns the way to the project's engine; raises ``UsageError`` outside a project."""
+        ...
+
+
+@click.command("ui")
+@click.option("--ascii", "ascii_only", is_flag=True, help="Draw in ASCII (also PIVOT_ASCII=1).")
 @click.option(
     "--theme",
     type=click.Choice(["auto", "dark", "light"]),
     default="auto",
     show_default=True,
-    help="Colours; auto follows the terminal's background where it tells.",
+    help="Colours; auto follows the terminal's background where it is told.",
 )
-def command(ascii_only: bool, theme: Literal["auto", "dark", "light"]) -> None:
-    """Opens the dashboard; starts an engine when none is live."""
+@click.pass_obj
+def command(session: Session, *, ascii_only: bool, theme: str) -> int:
+    r"""Open the dashboard; start an engine where none is live.
+
+    Opened beside a running `pivot repro` it shows that run. Quitting it stops nothing.
+
+    \b
+    Examples:
+      pivot ui
+      pivot -C ../other ui --theme light
+    """
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("`pivot ui` needs a terminal", hint="`pivot repro` runs without one")
-    root = client.find_root(os.getcwd())
-    print(f"pivot: opening {root} …", file=sys.stderr, flush=True)
-    sys.exit(_show(root, "light" if _is_light(theme) else "dark", ascii_only or _wants_ascii()))
+    door = session.door()
+    print(f"pivot: opening {door.root} …", file=sys.stderr, flush=True)
+    shade = theme if theme != "auto" else _terminal_shade()
+    return _show(door, f"pivot-{shade}", ascii_only or _wants_ascii())
 
 
-def _show(root: str, theme: str, ascii_only: bool) -> int:
+def _show(door: Door, theme: str, ascii_only: bool) -> int:
     # Textual takes most of the time to the first paint: it is imported after the line above is on screen.
-    from pivot_tui.app import EXIT_BUG, Dashboard
+    from pivot_tui.app import Dashboard
     from pivot_tui.heading import farewell
 
-    async def connect() -> Port:
-        return await client.attach(root)
-
-    app = Dashboard(connect, theme=f"pivot-{theme}", ascii_only=ascii_only)
+    app = Dashboard(door.attach, theme=theme, ascii_only=ascii_only)
     app.run()
     for line in farewell(app.board):
         print(line)
-    return EXIT_BUG if app.return_code == 1 else app.return_code or 0
+    return app.exit_code
 
 
-def _is_light(theme: str) -> bool:
-    if theme != "auto":
-        return theme == "light"
-    # "foreground;background" in the terminal's 16 colours, as many terminals and tmux set it.
+def _terminal_shade() -> str:
+    # "foreground;background" in the terminal's 16 colours, as many terminals and multiplexers set it.
     background = os.environ.get("COLORFGBG", "").rpartition(";")[2]
-    return background in ("7", "15")
+    return "light" if background in ("7", "15") else "dark"
 
 
 def _wants_ascii() -> bool:
     if os.environ.get("PIVOT_ASCII", "") not in ("", "0"):
         return True
-    encoding = (sys.stdout.encoding or "").lower().replace("-", "")
-    return encoding != "utf8"
+    return (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"

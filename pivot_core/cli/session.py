@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # `pivot --help` needs neither
     from pivot_core.cli.paper import Paper
+    from pivot_core.port import Door
 
 
 class Session:
@@ -37,3 +38,12 @@ class Session:
         from pivot_core.cli import paper
 
         return paper.standard_error()
+
+    def door(self) -> "Door":
+        """Returns the way to the project's engine, for a command that another package contributes.
+
+        Raises ``UsageError`` outside a project.
+        """
+        from pivot_core.cli import compose
+
+        return compose.ProjectDoor(compose.find_root())

@@ -6,12 +6,11 @@ from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.content import Content
 from textual.screen import ModalScreen
 
 from pivot_tui import spans
 from pivot_tui.spans import Line, Paint
-from pivot_tui.widgets.painting import Lines, application
+from pivot_tui.widgets.painting import Lines, application, title
 
 _CELLS = 58
 
@@ -41,7 +40,7 @@ class Dialog(ModalScreen[int]):
 
     def on_mount(self) -> None:
         """Draws the question."""
-        self.query_one(Vertical).border_title = Content(self._title)
+        self.query_one(Vertical).border_title = title(self, self._title)
         self._draw()
 
     def action_step(self, by: int) -> None:

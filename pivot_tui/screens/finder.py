@@ -7,7 +7,6 @@ from typing import ClassVar, override
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.content import Content
 from textual.geometry import Size
 from textual.screen import ModalScreen
 from textual.strip import Strip
@@ -16,7 +15,7 @@ from textual.widgets import Input
 from pivot_core.port import one_line
 from pivot_tui import spans
 from pivot_tui.spans import Line, Paint
-from pivot_tui.widgets.painting import Scrolled, strip
+from pivot_tui.widgets.painting import Scrolled, strip, title
 
 _KEYS = 10
 
@@ -128,8 +127,8 @@ class Finder(ModalScreen[Entry | None]):
     def on_mount(self) -> None:
         """Lists everything."""
         popup = self.query_one(Vertical)
-        popup.border_title = Content(self._title)
-        popup.border_subtitle = Content("enter: do it · esc: close")
+        popup.border_title = title(self, self._title)
+        popup.border_subtitle = title(self, "enter: do it · esc: close")
         self.query_one(Entries).show(self._entries, self._titled)
 
     def on_input_changed(self, event: Input.Changed) -> None:

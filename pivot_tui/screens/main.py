@@ -83,6 +83,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
             return
         if dirty.plan:
             self._dag.show_plan(self._no_stages())
+        self._dag.set_class(bool(self._board.problems) or self._board.link is Link.LOST, "-old")
         self._dag.tick(self._clock(), dirty.stages)
         self._detail.update(dirty)
         self._frame()
@@ -103,7 +104,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self.query_one("#tabs", Lines).show([heading.tabs(_TABS, self._tab)])
 
     def _tick(self) -> None:
-        if self._board.active is not None:
+        if self._board.active is not None and self._board.link is Link.ATTACHED:
             self._dag.tick(self._clock(), set(self._board.with_status(Status.RUNNING)))
             self._frame()
 
@@ -255,6 +256,8 @@ class MainScreen(Screen[None], inherit_bindings=False):
         """Draws in ASCII, or no longer."""
         application(self).toggle_class("-ascii")
         self._log.notify_style_update()
+        self.on_resize()
+        self.paint(Dirty(plan=True, run=True))
         self.refresh(layout=True)
 
     # --- help and palette ---

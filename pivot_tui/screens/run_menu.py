@@ -7,7 +7,6 @@ from typing import ClassVar, override
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.content import Content
 from textual.screen import ModalScreen
 
 from pivot_core.port import Explain, Explanations, PivotError, StageName, one_line
@@ -15,7 +14,7 @@ from pivot_tui import requests, spans
 from pivot_tui.board import Board
 from pivot_tui.requests import Asked, Choice
 from pivot_tui.spans import Line, Paint
-from pivot_tui.widgets.painting import Lines, application
+from pivot_tui.widgets.painting import Lines, application, title
 
 _LABEL = 20
 _TIME = 7
@@ -59,8 +58,8 @@ class RunMenu(ModalScreen[Asked | None]):
     def on_mount(self) -> None:
         """Draws the choices and asks for their plans."""
         popup = self.query_one(Vertical)
-        popup.border_title = Content(f"Run {one_line(self._stage)}")
-        popup.border_subtitle = Content("enter or key: run · esc: close")
+        popup.border_title = title(self, f"Run {one_line(self._stage)}")
+        popup.border_subtitle = title(self, "enter or key: run · esc: close")
         self._ask()
 
     @property

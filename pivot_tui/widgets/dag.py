@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import ClassVar, override
 
 from textual.binding import BindingType
-from textual.content import Content
 from textual.events import Click, Resize
 from textual.geometry import Size
 from textual.message import Message
@@ -17,7 +16,7 @@ from pivot_tui.board import PROBLEMS, Board
 from pivot_tui.keys import Scope
 from pivot_tui.spans import Line, Paint
 from pivot_tui.widgets.bindings import bindings
-from pivot_tui.widgets.painting import Scrolled, strip
+from pivot_tui.widgets.painting import Scrolled, strip, title
 
 
 class DagView(Scrolled):
@@ -67,7 +66,7 @@ class DagView(Scrolled):
         first = self._board.with_status(Status.RUNNING) or self._board.with_status(Status.FAILED)
         wanted = self._told or (first[0] if first else None)
         self._cursor = self._index.get(wanted, 0) if wanted is not None else 0
-        self.border_title = Content(f"1 Stages {fmt.count(len(self._board.rows))}")
+        self.border_title = title(self, f"1 Stages {fmt.count(len(self._board.rows))}")
         self._lay_out()
         self.refresh(layout=True)
         self.call_after_refresh(self._reveal)

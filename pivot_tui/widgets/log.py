@@ -11,7 +11,6 @@ from rich.cells import cell_len, chop_cells
 from rich.segment import Segment
 from rich.style import Style
 from textual.binding import BindingType
-from textual.content import Content
 from textual.events import MouseScrollDown, MouseScrollUp, Resize
 from textual.geometry import Region
 from textual.strip import Strip
@@ -24,7 +23,7 @@ from pivot_tui.keys import Scope
 from pivot_tui.spans import Paint
 from pivot_tui.widgets import sgr
 from pivot_tui.widgets.bindings import bindings
-from pivot_tui.widgets.painting import PAINTS, is_ascii, strip
+from pivot_tui.widgets.painting import PAINTS, is_ascii, strip, title
 
 _SHOWN_BYTES = 4096
 _STRIPS_KEPT = 2000
@@ -306,14 +305,14 @@ class LogView(Widget, can_focus=True):
 
     def _retitle(self) -> None:
         label = f"{self._number} Logs " if self._number is not None else ""
-        self.border_title = Content(label + self._title)
+        self.border_title = title(self, label + self._title)
         if self._log is None:
             self.border_subtitle = None
         elif self._following:
-            self.border_subtitle = Content(f"FOLLOW · {fmt.plural(self.count, 'line')}")
+            self.border_subtitle = title(self, f"FOLLOW · {fmt.plural(self.count, 'line')}")
         else:
             new = self.count - self._known
-            self.border_subtitle = Content(f"PAUSED · {fmt.count(new)} new · G to follow")
+            self.border_subtitle = title(self, f"PAUSED · {fmt.count(new)} new · G to follow")
 
 
 def _cut(pieces: list[tuple[str, Style]], cells: int) -> list[tuple[str, Style]]:

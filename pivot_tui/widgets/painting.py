@@ -5,6 +5,7 @@ from typing import ClassVar, cast, override
 from rich.segment import Segment
 from rich.style import Style
 from textual.app import App
+from textual.content import Content
 from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -28,6 +29,11 @@ def application(widget: Widget) -> App[None]:
 def is_ascii(widget: Widget) -> bool:
     """Tells whether the dashboard draws in ASCII."""
     return application(widget).has_class("-ascii")
+
+
+def title(widget: Widget, words: str) -> Content:
+    """Returns the title of a panel: text alone, never markup."""
+    return Content(glyphs.to_ascii(words) if is_ascii(widget) else words)
 
 
 def strip(widget: Widget, line: Line, cells: int, under: Style | None = None) -> Strip:

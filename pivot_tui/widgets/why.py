@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import ClassVar, override
 
 from textual.binding import BindingType
-from textual.content import Content
 from textual.events import Resize
 from textual.geometry import Size
 from textual.strip import Strip
@@ -12,7 +11,7 @@ from textual.strip import Strip
 from pivot_tui.keys import Scope
 from pivot_tui.spans import Line
 from pivot_tui.widgets.bindings import bindings
-from pivot_tui.widgets.painting import Scrolled, strip
+from pivot_tui.widgets.painting import Scrolled, strip, title
 
 
 class WhyView(Scrolled):
@@ -65,7 +64,7 @@ class WhyView(Scrolled):
 
     def _retitle(self) -> None:
         label = f"{self._number} Why " if self._number is not None else ""
-        self.border_title = Content(label + self._title)
+        self.border_title = title(self, label + self._title)
 
     def _lay_out(self) -> None:
         self._lines = self._text(self._unfolded, max(self.size.width - 1, 1))
