@@ -8,8 +8,8 @@ a library does while it is being imported belongs to its version. Files of insta
 
 import itertools
 import os
+import stat
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from importlib.machinery import EXTENSION_SUFFIXES
 from typing import TYPE_CHECKING, Any, TypedDict, cast, override
@@ -27,8 +27,7 @@ ALL_VARIABLES = "*"
 _MODULE_SUFFIXES = (".py", *EXTENSION_SUFFIXES)
 _SPECIAL = ("/proc/", "/sys/", "/dev/")
 _ENTRIES_LIMIT = 10_000
-# The clock of ctime; elsewhere a clock that is early enough.
-_COARSE = getattr(time, "CLOCK_REALTIME_COARSE", None)
+_DIRECTORY = ()
 _UNSAFE_EVENTS = {
     "subprocess.Popen": "starts a process",
     "os.system": "starts a process",
@@ -42,6 +41,9 @@ _UNSAFE_EVENTS = {
     "socket.gethostbyname": "looks up a host",
     "sqlite3.connect": "opens a database",
 }
+
+
+type _Look = tuple[int, ...] | None
 
 
 class Observed(TypedDict):
@@ -71,10 +73,9 @@ class Observer:
     def __init__(self, executed: Mapping[str, bytes]) -> None:
         """``executed`` is what ``importing.install`` gave; it grows while modules are imported."""
         self._executed: Mapping[str, bytes] = executed
-        self._started_ns: int = _file_clock_ns()
         self._is_on: bool = False
-        self._paths: set[str] = set()
-        self._listed: set[str] = set()
+        self._paths: dict[str, _Look] = {}
+        self._listed: dict[str, str] = {}
         self._variables: set[str] = set()
         self._unsafe: set[str] = set()
         self._environment: dict[str, str] = dict(os.environ)
@@ -93,76 +94,73 @@ class Observer:
 
     def note(self, *paths: str) -> None:
         """Adds files that Pivot itself read or looked for."""
-        self._paths.update(paths)
+        for path in paths:
+            self._paths.setdefault(path, _look(path))
 
     def result(self) -> Observed:
-        """Returns what was noticed, as things are now."""
-        for directory in self._listed:
-            try:
-                with os.scandir(directory) as entries:
-                    found = [entry.path for entry in itertools.islice(entries, _ENTRIES_LIMIT)]
-            except OSError:
-                continue
-            if len(found) == _ENTRIES_LIMIT:
-                self._unsafe.add(
-                    f"lists '{directory}', which has more than {_ENTRIES_LIMIT} entries"
-                )
-            self._paths.update(found)
+        """Returns what was noticed; what has changed since then makes the definition unsafe."""
+        listed = dict(self._listed)
+        for directory in listed:
+            self._note_entries(directory)
         modules = {*project_modules().values(), *self._executed}
-        everything = self._paths | self._listed | modules
-        directories = {path for path in everything if os.path.isdir(path)}
-        absent = {path for path in everything if not os.path.exists(path)}
-        files = everything - directories - absent
-        self._unsafe.update(
-            f"'{path}' changed while the definition was loaded"
-            for path in filter(self._is_new, files)
-        )
+        self.note(*modules)
+        looks = {path: _look(path) for path in self._paths}
+        changed = {path for path, look in looks.items() if look != self._paths[path]}
+        changed.update(path for path, known in listed.items() if names_hash(path) != known)
+        reasons = {f"'{path}' changed while the definition was loaded" for path in changed}
         places = {path for path in sys.path if is_project_file(path + os.sep)}
         places.update(map(os.path.dirname, modules))
+        directories = {path for path, look in looks.items() if look == _DIRECTORY}
+        absent = {path for path, look in looks.items() if look is None}
         return Observed(
-            files=sorted(files),
+            files=sorted(looks.keys() - directories - absent),
             sources={path: bytes_hash(self._executed[path]) for path in sorted(self._executed)},
             directories=sorted(directories),
-            listed={path: names_hash(path) for path in sorted(self._listed & directories)},
+            listed={path: listed[path] for path in sorted(listed)},
             absent=sorted(absent),
             searched={path: module_names_hash(path) for path in sorted(places)},
             environment={name: self._hash(name) for name in sorted(self._variables)},
-            unsafe=sorted(self._unsafe),
+            unsafe=sorted(self._unsafe | reasons),
         )
 
-    def _is_new(self, path: str) -> bool:
+    def _note_entries(self, directory: str) -> None:
+        """Adds what a listing may have told of the entries: ``os.DirEntry.stat`` cannot be observed."""
         try:
-            return os.stat(path).st_ctime_ns >= self._started_ns
+            with os.scandir(directory) as entries:
+                found = [entry.path for entry in itertools.islice(entries, _ENTRIES_LIMIT + 1)]
         except OSError:
-            return True
+            return
+        if len(found) > _ENTRIES_LIMIT:
+            self._unsafe.add(f"lists '{directory}', which has more than {_ENTRIES_LIMIT} entries")
+        self.note(*found[:_ENTRIES_LIMIT])
 
     def _audit(self, event: str, args: tuple[object, ...]) -> None:
-        if not self._is_on:
+        if not self._is_on or _by_this_module():
             return
         if event == "open":
             flags = args[2]
             if isinstance(flags, int) and flags & os.O_ACCMODE == os.O_WRONLY:
                 return
-            self._notice(args[0], self._paths)
+            self._notice(args[0], self._paths, _look)
         elif event in ("os.listdir", "os.scandir"):
             if not _by_import():
-                self._notice("." if args[0] is None else args[0], self._listed)
+                self._notice("." if args[0] is None else args[0], self._listed, names_hash)
         elif event in _UNSAFE_EVENTS and _by_project():
             self._unsafe.add(_UNSAFE_EVENTS[event])
 
-    def _notice(self, path: object, found: set[str]) -> None:
+    def _notice[L](self, path: object, found: dict[str, L], look: Callable[[str], L]) -> None:
         if not isinstance(path, (str, bytes, os.PathLike)):
             return
         absolute = os.path.abspath(os.fsdecode(cast("str", path)))
         if absolute in found or not is_project_file(absolute) or absolute.startswith(_SPECIAL):
             return
         if _by_project():
-            found.add(absolute)
+            found[absolute] = look(absolute)
 
     def _noticing(self, function: Callable[..., Any]) -> Callable[..., Any]:
         def stand_in(path: object, *args: object, **kwargs: object) -> object:
-            if self._is_on:
-                self._notice(path, self._paths)
+            if self._is_on and not _by_this_module():
+                self._notice(path, self._paths, _look)
             return function(path, *args, **kwargs)
 
         stand_in.__name__ = stand_in.__qualname__ = function.__name__
@@ -180,6 +178,17 @@ class Observer:
             return environment_hash(self._environment)
         value = self._environment.get(name)
         return None if value is None else value_hash(value)
+
+
+def _look(path: str) -> _Look:
+    """Tells what lies at ``path``: a signature of a file, whether it is a directory, or ``None`` for nothing."""
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    if stat.S_ISDIR(found.st_mode):
+        return _DIRECTORY
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
 
 
 def value_hash(value: str) -> str:
@@ -221,12 +230,6 @@ def module_names_hash(directory: str) -> str:
     return value_hash("\0".join(names))
 
 
-def _file_clock_ns() -> int:
-    if _COARSE is not None:
-        return time.clock_gettime_ns(cast("int", _COARSE))
-    return time.time_ns() - 10_000_000
-
-
 def _by_project() -> bool:
     """Tells whether the running call was made by project code, directly or through a library."""
     frame = _outside_frame()
@@ -239,6 +242,11 @@ def _by_project() -> bool:
             return False
         frame = frame.f_back
     return False
+
+
+def _by_this_module() -> bool:
+    """Tells whether the function that calls us was called from here: our own looking is not to be noticed."""
+    return sys._getframe(2).f_code.co_filename == __file__  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] no public way
 
 
 def _by_import() -> bool:

@@ -50,7 +50,6 @@ class _Building:
     def stage(self, given: Registration) -> Stage | None:
         """Returns the stage of one registration; ``None`` when it has mistakes, which are noted."""
         before = len(self.problems)
-        self._check_name(given)
         mutex = self._mutex(given)
         timeout_s = self._timeout(given)
         retries = self._retries(given)
@@ -86,7 +85,7 @@ class _Building:
             return
         for noun, text in (("name", name), ("variant", variant)):
             is_good = isinstance(text, str) and _NAME.fullmatch(text)
-            if not is_good and text not in (None, "<lambda>"):  # the lambda itself is refused
+            if not is_good and text is not None:
                 hint = "use letters, digits and . _ - + = /"
                 self._problem(given, f"{text!r:.100} cannot be a stage's {noun}", "", hint)
 
@@ -125,6 +124,7 @@ class _Building:
             name = getattr(given.func, "__qualname__", given.name or repr(given.func))
             self._problem(given, f"'{name}' cannot be a stage: it {reason}", "", hint)
             return None
+        self._check_name(given)
         if given.func not in self._signatures:
             try:
                 self._signatures[given.func] = inspect_stage(given.func)
@@ -134,12 +134,12 @@ class _Building:
         return self._signatures[given.func]
 
     def _deps(self, given: Registration, signature: StageSignature) -> tuple[StageDep, ...]:
-        self._check_keys(given, "deps", given.deps, list(signature.deps), "input")
+        given_paths = self._paths(given, "deps", given.deps, list(signature.deps), "input")
         found = list[StageDep]()
         for param, marker in signature.deps.items():
             key = f"deps.{param}"
             declared = marker.path if isinstance(marker, Dep) else None
-            path = given.deps.get(param, declared)
+            path = given_paths.get(param, declared)
             if path is None:
                 hint = f"pass deps={{'{param}': path}}"
                 self._problem(given, f"the input '{param}' has no path", key, hint)
@@ -150,7 +150,7 @@ class _Building:
                 what = f"the input '{param}' takes {expected}, as its Dep says"
                 self._problem(given, what, key, f"give {expected}")
                 continue
-            members = list(cast("Sequence[object]", path)) if is_list else [cast("object", path)]
+            members = list(cast("Sequence[object]", path)) if is_list else [path]
             if not members:
                 self._problem(given, f"the input '{param}' has no paths", key, "name at least one")
             resolved = [self._path(given, member, key) for member in members]
@@ -161,12 +161,12 @@ class _Building:
         return tuple(found)
 
     def _outs(self, given: Registration, signature: StageSignature) -> tuple[StageOut, ...]:
-        self._check_keys(given, "outs", given.outs, list(signature.outs), "output")
+        given_paths = self._paths(given, "outs", given.outs, list(signature.outs), "output")
         previous = {name: param for param, name in signature.incremental.items()}
         found = list[StageOut]()
         for name, marker in signature.outs.items():
             key = f"outs.{name}"
-            path = self._path(given, given.outs.get(name, marker.path), key, is_out=True)
+            path = self._path(given, given_paths.get(name, marker.path), key, is_out=True)
             if path is None:
                 continue
             if marker.kind is marker.kind.DIRECTORY:
@@ -195,21 +195,19 @@ class _Building:
             return None
         return found
 
-    def _check_keys(
-        self,
-        given: Registration,
-        section: str,
-        overrides: Mapping[str, object],
-        known: Sequence[str],
-        noun: str,
-    ) -> None:
-        if not isinstance(cast("object", overrides), Mapping):
+    def _paths(
+        self, given: Registration, section: str, value: object, known: Sequence[str], noun: str
+    ) -> Mapping[str, object]:
+        """Returns the paths that a registration gives, of which each must belong to an annotation."""
+        if not isinstance(value, Mapping):
             self._problem(given, f"{section} is not a mapping", section, "give {name: path}")
-            return
-        for name in overrides:
+            return {}
+        found = cast("Mapping[str, object]", value)
+        for name in found:
             if name not in known:
                 what = f"'{given.full_name}' has no {noun} '{name}'"
                 self._problem(given, what, f"{section}.{name}", _nearest(str(name), known))
+        return found
 
     def _variant_param(self, given: Registration, signature: StageSignature) -> str | None:
         name = signature.variant_param

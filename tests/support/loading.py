@@ -57,7 +57,8 @@ def in_child(call: Callable[[], Json]) -> Json:
 def report(root: Path, files: Mapping[str, str]) -> LoadReport:
     """Returns the report of loading a project with these files."""
     write(root, files)
-    return cast("LoadReport", cast("object", in_child(lambda: cast("Json", load.load(str(root))))))
+    answer = in_child(lambda: cast("Json", cast("object", load.load(str(root)))))
+    return cast("LoadReport", cast("object", answer))
 
 
 def definitions(root: Path, files: Mapping[str, str]) -> Definitions:
