@@ -259,7 +259,8 @@ class Cache:
     def _link_out(self, path: str, content_hash: ContentHash, link: str) -> None:
         """Replaces a file of the workspace by a link to its object; where that cannot be, the file stays."""
         target = self.layout.object_path(content_hash)
-        if os.path.exists(path) and os.path.samestat(os.stat(path), os.stat(target)):
+        is_same = os.path.exists(path) and os.path.samestat(os.stat(path), os.stat(target))
+        if is_same and (link == "hardlink" or os.path.islink(path)):
             return
         tmp = atomic.tmp_name(self.layout.tmp_dir)
         os.makedirs(self.layout.tmp_dir, exist_ok=True)

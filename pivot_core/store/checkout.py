@@ -156,7 +156,7 @@ class _Restore:
         """
         try:
             atomic.point("restore")
-            self._make(tmp, there, content)
+            linked = self._make(tmp, there, content)
             atomic.point("rename")
             found = there.look()
             if found is not None and stat.S_ISDIR(found.st_mode):
@@ -171,29 +171,43 @@ class _Restore:
         # Renaming one hard link over another of the same file does nothing and leaves both.
         with contextlib.suppress(FileNotFoundError):
             os.unlink(tmp, dir_fd=there.fd)
+        self._renew(content, linked)
         atomic.passed("restored")
         return True
 
-    def _make(self, tmp: str, there: Place, content: FileContent) -> None:
-        """Makes the file in the first of the wanted ways that works; a copy when none does."""
+    def _make(self, tmp: str, there: Place, content: FileContent) -> Signature | None:
+        """Makes the file in the first of the wanted ways that works; a copy when none does.
+
+        Returns the good object's signature where that file is a link to it.
+        """
         for link in self._order:
             if link == "copy":
                 break
             if link == "reflink":
                 if self._clone(tmp, there, content):
-                    return
+                    return None
             elif not content.executable:
                 self._check(content)
-                try:
-                    cache.make_link(
-                        self._source.layout, content.hash, tmp, there.path, link, there.fd
-                    )
-                except OSError as error:
-                    if error.errno not in cache.NO_LINK:
-                        raise
-                else:
-                    return
+                before = hashing.signature(self._source.layout.object_path(content.hash))
+                if self._link(tmp, there, content, link):
+                    return before
         self._copy(tmp, there, content)
+        return None
+
+    def _link(self, tmp: str, there: Place, content: FileContent, link: str) -> bool:
+        try:
+            cache.make_link(self._source.layout, content.hash, tmp, there.path, link, there.fd)
+        except OSError as error:
+            if error.errno not in cache.NO_LINK:
+                raise
+            return False
+        return True
+
+    def _renew(self, content: FileContent, before: Signature | None) -> None:
+        """Reports an object's new signature: another hard link moves its change time and nothing else."""
+        after = hashing.signature(self._source.layout.object_path(content.hash))
+        if before and after and before != after == before._replace(ctime_ns=after.ctime_ns):
+            self.verified.append((content.hash, after))
 
     def _check(self, content: FileContent) -> None:
         sign = self._source.check(content, self._trusted)

@@ -102,7 +102,7 @@ def entries(root: str) -> list[Entry]:
     result = list[Entry]()
     for key in sorted(KEYS):
         default = _as_json(getattr(config, KEYS[key].field))
-        origin, value = origins[key] if key in origins else ("default", default)
+        origin, value = origins.get(key, ("default", default))
         result.append(Entry(key, value, origin))
     return result
 

@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass
 
 FILE_NAME = ".pivotignore"
+_NOTHING = "(?!)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ def _rule(line: str) -> _Rule | None:
     try:
         return _Rule(re.compile(prefix + body, re.DOTALL), is_negated, is_dir_only)
     except re.error:
-        # A broken character class matches nothing, as in git.
+        # A character class such as [z-a] matches nothing, as in git.
         return None
 
 
@@ -108,7 +109,10 @@ def _translate(pattern: str) -> str:
         elif pattern[at] == "?":
             out.append("[^/]")
             at += 1
-        elif pattern[at] == "[" and (end := _class_end(pattern, at)) > 0:
+        elif pattern[at] == "[":
+            end = _class_end(pattern, at)
+            if end < 0:
+                return _NOTHING
             out.append(_class(pattern[at + 1 : end]))
             at = end + 1
         elif pattern[at] == "\\" and at + 1 < len(pattern):
@@ -125,11 +129,16 @@ def _class_end(pattern: str, start: int) -> int:
     at = start + 1
     if at < len(pattern) and pattern[at] in "!^":
         at += 1
-    return pattern.find("]", at + 1)
+    first = at
+    while at < len(pattern):
+        if pattern[at] == "]" and at > first:
+            return at
+        at += 2 if pattern[at] == "\\" else 1
+    return -1
 
 
 def _class(body: str) -> str:
     is_negated = body[:1] in ("!", "^")
-    members = body[1:] if is_negated else body
+    members = re.sub(r"\\(.)", r"\1", body[1:] if is_negated else body)
     safe = re.sub(r"([\\\[\]^&~|])", r"\\\1", members)
     return f"(?!/)[{'^' if is_negated else ''}{safe}]"
