@@ -42,6 +42,8 @@ _UNSAFE_EVENTS = {
     "sqlite3.connect": "opens a database",
 }
 
+_LISTING = ("os.listdir", "os.scandir")
+_EVENTS = frozenset(("open", *_LISTING, *_UNSAFE_EVENTS))
 
 type _Look = tuple[int, ...] | None
 
@@ -135,17 +137,18 @@ class Observer:
         self.note(*found[:_ENTRIES_LIMIT])
 
     def _audit(self, event: str, args: tuple[object, ...]) -> None:
-        if not self._is_on or _by_this_module():
+        # Looking at frames is an event too: nothing may be asked before the event is known to matter.
+        if not self._is_on or event not in _EVENTS or _by_this_module():
             return
         if event == "open":
             flags = args[2]
-            if isinstance(flags, int) and flags & os.O_ACCMODE == os.O_WRONLY:
-                return
-            self._notice(args[0], self._paths, _look)
-        elif event in ("os.listdir", "os.scandir"):
+            is_written = isinstance(flags, int) and flags & os.O_ACCMODE == os.O_WRONLY
+            if not is_written:
+                self._notice(args[0], self._paths, _look)
+        elif event in _LISTING:
             if not _by_import():
                 self._notice("." if args[0] is None else args[0], self._listed, names_hash)
-        elif event in _UNSAFE_EVENTS and _by_project():
+        elif _by_project():
             self._unsafe.add(_UNSAFE_EVENTS[event])
 
     def _notice[L](self, path: object, found: dict[str, L], look: Callable[[str], L]) -> None:
