@@ -1,0 +1,1 @@
+"""Owns what a stage's code is: from source alone, without importing any of it."""

@@ -1,0 +1,213 @@
+"""Owns the analysis of stages for one plan: from a stage to its fingerprint, by way of source files alone."""
+
+import ast
+import os
+from collections.abc import Mapping, Sequence
+
+import xxhash
+
+from pivot_core.errors import DefinitionError
+from pivot_core.fingerprint import source as source_
+from pivot_core.fingerprint.boundary import boundary
+from pivot_core.fingerprint.effects import Piece
+from pivot_core.fingerprint.files import Files
+from pivot_core.fingerprint.finder import Finder, Location, interpreter_paths
+from pivot_core.fingerprint.form import Detail, Form
+from pivot_core.fingerprint.names import Module, Names, Outside, Symbol
+from pivot_core.fingerprint.normalize import normalise
+from pivot_core.fingerprint.reach import Reach
+from pivot_core.fingerprint.scope import Chain
+from pivot_core.fingerprint.territory import Territory
+from pivot_core.model.fingerprint import Analysis, Caveat, Fingerprint
+from pivot_core.model.fingerprint import Symbol as Named
+from pivot_core.model.ids import ContentHash
+from pivot_core.model.stage import FunctionRef, SourceLocation, Stage
+
+type _Shown = tuple[Named, SourceLocation]
+
+
+class Analyser:
+    """Analyses the stages of one plan; files are read once, so what changes meanwhile is not seen."""
+
+    def __init__(self, root: str, *, site: Sequence[str] | None = None) -> None:
+        self._root: str = os.path.abspath(root)
+        self._site: list[str] = interpreter_paths() if site is None else list(site)
+        self._files: Files = Files()
+        self._sources: dict[str, source_.Source] = {}
+        self._territories: dict[str, tuple[Finder, Territory]] = {}
+        self._symbols: dict[tuple[Piece, str], _Shown] = {}
+        self._preloads: dict[tuple[str, Module], tuple[str, ...]] = {}
+
+    @property
+    def inputs(self) -> Mapping[str, ContentHash | None]:
+        """Every absolute path that was looked at so far, with what ``files.observe`` gives for it.
+
+        The hash of a file's bytes, of a directory's names (its path then ends in ``/``), or ``None`` for what was
+        looked for and is absent. While none of them differs, every analysis would come out the same.
+        """
+        return self._files.seen
+
+    def analyse(self, stage: Stage) -> Analysis:
+        """Returns the fingerprint of a stage's code.
+
+        Raises ``DefinitionError`` when its function cannot be found, or a module that it needs does not parse.
+        """
+        ref = stage.func
+        finder, territory = self._territory(ref.base)
+        module, name = self._function(territory.names, ref)
+        roots = [
+            (module, normalise([ast.Name(name, ast.Load())], None)),
+            *boundary(territory.names, module, name, stage.params_param),
+        ]
+        reach = Reach(territory, module, roots, Detail.NONE)
+        while reach.reads | reach.detail != reach.detail:
+            reach = Reach(territory, module, roots, reach.reads | reach.detail)
+        symbols = self._named(territory, reach, module, name, roots)
+        lazy = [name for name in reach.lazy if finder.is_installed(name)]
+        loaded = territory.loaded(module)
+        return Analysis(
+            fingerprint=Fingerprint(
+                digest=ContentHash(reach.digest()), symbols=tuple(symbol for symbol, _ in symbols)
+            ),
+            locations=tuple((symbol.name, place) for symbol, place in symbols),
+            caveats=self._caveats(reach),
+            preload=tuple(sorted({*self._preload(ref.base, module), *lazy})),
+            sources=tuple(m.place.path for m in loaded if m.place.is_source),
+        )
+
+    def source(self, symbol_name: str, base: str = "") -> str | None:
+        """Returns the current source of a symbol of a fingerprint; ``None`` when it is gone.
+
+        ``base`` is that of the stage: two pipelines may each have a module of the same name.
+        """
+        name, _, label = symbol_name.partition(":")
+        module = self._territory(base)[1].names.module(name)
+        if module is None or module.source is None:
+            return None
+        if label == "*":
+            return "\n".join(module.source.lines)
+        if label == "__doc__":
+            return module.source.doc
+        texts = [unit.text() for unit in module.source.units if unit.label == label]
+        return "\n".join(texts) if texts else None
+
+    # --- modules ------------------------------------------------------------------------------------------------------
+
+    def _territory(self, base: str) -> tuple[Finder, Territory]:
+        found = self._territories.get(base)
+        if found is None:
+            directory = os.path.normpath(os.path.join(self._root, base))
+            finder = Finder(directory, self._root, self._site, self._files)
+            found = self._territories[base] = finder, Territory(Names(finder, self._load))
+        return found
+
+    def _load(self, place: Location, tolerant: bool) -> tuple[source_.Source | None, str]:
+        """Reads a module: its source, or the hash of a file that has none or that does not parse."""
+        if place.is_namespace:
+            return None, ""
+        known = self._sources.get(place.path)
+        if known is not None:
+            return known, ""
+        data = self._files.read(place.path) or b""
+        if not place.is_source:
+            return None, xxhash.xxh3_128_hexdigest(data)
+        try:
+            parsed = source_.parse(place.path, data, self._shown(place.path))
+        except DefinitionError:
+            if tolerant:
+                return None, xxhash.xxh3_128_hexdigest(data)
+            raise
+        self._sources[place.path] = parsed
+        return parsed, ""
+
+    def _function(self, names: Names, ref: FunctionRef) -> tuple[Module, str]:
+        module = names.module(ref.module)
+        where = str(ref.where)
+        if module is None or module.source is None:
+            what = f"module '{ref.module}' of stage function '{ref.qualname}' is not in the project"
+            raise DefinitionError(what, where, "its source must lie in the project")
+        name = ref.qualname.partition(".")[0]
+        targets = names.resolve(module, Chain((), (name,)))
+        if not any(
+            isinstance(t, Symbol) or (isinstance(t, Outside) and t.is_module) for t in targets
+        ):
+            raise DefinitionError(
+                f"module '{ref.module}' has no function '{ref.qualname}'",
+                where,
+                "define it at the top of the module, where its source shows it",
+            )
+        return module, name
+
+    def _preload(self, base: str, module: Module) -> tuple[str, ...]:
+        """Returns the installed modules that importing a module imports."""
+        found = self._preloads.get((base, module))
+        if found is None:
+            finder, territory = self._territory(base)
+            wanted = dict.fromkeys(territory.foreign(module))
+            found = tuple(name for name in wanted if finder.is_installed(name))
+            self._preloads[base, module] = found
+        return found
+
+    def _shown(self, path: str) -> str:
+        inside = path.startswith(self._root + os.sep)
+        return os.path.relpath(path, self._root) if inside else path
+
+    # --- symbols ------------------------------------------------------------------------------------------------------
+
+    def _named(
+        self,
+        territory: Territory,
+        reach: Reach,
+        module: Module,
+        name: str,
+        roots: Sequence[tuple[Module, Form]],
+    ) -> list[_Shown]:
+        """Returns what was reached under the names that people know, sorted."""
+        groups = dict[str, list[Piece]]()
+        for piece in reach.pieces:
+            groups.setdefault(f"{piece.module.name}:{piece.unit.label}", []).append(piece)
+        own = f"{module.name}:{name}"
+        shown = list[_Shown]()
+        for label, pieces in groups.items():
+            pieces.sort(key=lambda piece: piece.unit.index)
+            texts = [reach.pieces[piece].shown for piece in pieces]
+            if label == own:
+                texts += [territory.resolved(*root).shown for root in roots]
+            shown.append(self._symbol(label, texts, pieces[0]))
+        for whole in reach.wholes:
+            units = whole.source.units if whole.source else ()
+            text = whole.digest or " ".join(sorted({unit.label for unit in units}))
+            shown.append(self._marked(whole, "*", text))
+        for documented in reach.docs:
+            text = documented.source.doc if documented.source else ""
+            shown.append(self._marked(documented, "__doc__", text))
+        for ordered, labels in reach.orders.items():
+            shown.append(self._marked(ordered, "<order>", " ".join(labels)))
+        return sorted(shown, key=lambda entry: entry[0].name)
+
+    def _symbol(self, label: str, texts: Sequence[str], piece: Piece) -> _Shown:
+        key = (piece, "".join(texts))
+        found = self._symbols.get(key)
+        if found is None:
+            digest = texts[0] if len(texts) == 1 else _hash("\n".join(texts))
+            place = SourceLocation(self._shown(piece.module.place.path), piece.unit.line)
+            found = self._symbols[key] = Named(label, ContentHash(digest)), place
+        return found
+
+    def _marked(self, module: Module, mark: str, text: str) -> _Shown:
+        place = SourceLocation(self._shown(module.place.path), 1)
+        return Named(f"{module.name}:{mark}", ContentHash(_hash(text))), place
+
+    def _caveats(self, reach: Reach) -> tuple[Caveat, ...]:
+        found = [
+            (self._shown(module.place.path), line, message)
+            for module, line, message in reach.caveats
+        ]
+        return tuple(
+            Caveat(message, SourceLocation(file, line))
+            for file, line, message in sorted(set(found))
+        )
+
+
+def _hash(text: str) -> str:
+    return xxhash.xxh3_128_hexdigest(text.encode("utf-8", "surrogatepass"))

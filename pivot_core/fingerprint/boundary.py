@@ -1,0 +1,183 @@
+"""Owns what counts of a stage function's annotations: the loaders and the params model, not types and paths."""
+
+import ast
+from collections.abc import Iterator, Sequence
+
+from pivot_core.fingerprint import dynamic
+from pivot_core.fingerprint.form import Form
+from pivot_core.fingerprint.names import Module, Names, Outside, Symbol
+from pivot_core.fingerprint.normalize import normalise, quoted_expression
+from pivot_core.fingerprint.source import Unit
+
+type Part = tuple[Module, ast.expr]
+"""An expression that counts, with the module whose names it uses."""
+
+_WITH_PATH = frozenset(["Dep", "DirectoryOut", "IncrementalOut", "Metric", "Out", "Plot"])
+_NOT_CODE = frozenset(["path", "cache"])
+
+
+def boundary(
+    names: Names, module: Module, name: str, params: str | None
+) -> Iterator[tuple[Module, Form]]:
+    """Yields the forms of what counts at the border of the stage function ``module.name``.
+
+    ``params`` is the parameter that takes the params model, the one annotation that counts as it is written.
+    """
+    reader = _Reader(names)
+    for owner, unit in reader.definitions(module, ast.Name(name)):
+        if not isinstance(unit.node, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        args = unit.node.args
+        for arg in (*args.posonlyargs, *args.args, *args.kwonlyargs):
+            if arg.annotation is None:
+                continue
+            if arg.arg == params:
+                yield _form(owner, _unquoted(arg.annotation))
+            else:
+                yield from _forms(arg.arg, reader.markers(owner, arg.annotation))
+        if unit.node.returns is not None:
+            for field, parts in reader.fields(owner, unit.node.returns):
+                yield from _forms(field, parts)
+
+
+class _Reader:
+    def __init__(self, names: Names) -> None:
+        self._names: Names = names
+        self._seen: set[tuple[Module, Unit]] = set()
+
+    def definitions(self, module: Module, node: ast.expr) -> Iterator[tuple[Module, Unit]]:
+        """Yields the statements of the project that define what a dotted expression names."""
+        chain = dynamic.chain(node, dynamic.global_name)
+        for target in self._names.resolve(module, chain) if chain else ():
+            if isinstance(target, Symbol) and target.module.source is not None:
+                for unit in target.module.source.groups.get(target.name, ()):
+                    yield target.module, unit
+
+    def markers(self, module: Module, node: ast.expr) -> Iterator[Part]:
+        """Yields what counts of the markers in an annotation."""
+        node = _unquoted(node)
+        match node:
+            case ast.Subscript(value=generic, slice=ast.Tuple(elts=[inner, *metadata])):
+                yield from self.markers(module, inner)
+                is_annotated = _last_name(generic) == "Annotated"
+                for part in metadata:
+                    yield from (
+                        self._marker(module, part) if is_annotated else self.markers(module, part)
+                    )
+            case ast.Subscript(slice=inner):
+                yield from self.markers(module, inner)
+            case ast.BinOp(left=left, right=right):
+                yield from self.markers(module, left)
+                yield from self.markers(module, right)
+            case ast.Name() | ast.Attribute():
+                for owner, unit in self._new(module, node):
+                    value = _value(unit)
+                    if value is not None:
+                        yield from self.markers(owner, value)
+            case _:
+                pass
+
+    def fields(self, module: Module, node: ast.expr) -> Iterator[tuple[str, list[Part]]]:
+        """Yields the outs of a return annotation: the fields of a TypedDict, else one without a name."""
+        node = _unquoted(node)
+        is_class = False
+        if isinstance(node, ast.Name | ast.Attribute):
+            for owner, unit in list(self.definitions(module, node)):
+                match unit.node:
+                    case ast.ClassDef():
+                        is_class = True
+                        yield from self._fields_of(owner, unit.node)
+                    case ast.Assign(value=ast.Call(args=[_, ast.Dict(keys=keys, values=values)])):
+                        is_class = True
+                        for key, value in zip(keys, values, strict=True):
+                            name = str(key.value) if isinstance(key, ast.Constant) else ""
+                            yield name, list(self.markers(owner, value))
+                    case _:
+                        pass
+        if not is_class:
+            yield "return", list(self.markers(module, node))
+
+    def _fields_of(self, module: Module, node: ast.ClassDef) -> Iterator[tuple[str, list[Part]]]:
+        for base in node.bases:
+            for owner, unit in self._new(module, base):
+                if isinstance(unit.node, ast.ClassDef):
+                    yield from self._fields_of(owner, unit.node)
+        for part in node.body:
+            if isinstance(part, ast.AnnAssign) and isinstance(part.target, ast.Name):
+                yield part.target.id, list(self.markers(module, part.annotation))
+
+    def _marker(self, module: Module, node: ast.expr) -> Iterator[Part]:
+        if isinstance(node, ast.Call):
+            kind = self._kind(module, node.func)
+            yield module, _without_path(node, kind) if kind else node
+            return
+        found = False
+        if isinstance(node, ast.Name | ast.Attribute):
+            for owner, unit in self._new(module, node):
+                value = _value(unit)
+                if isinstance(value, ast.Call) and self._kind(owner, value.func):
+                    found = True
+                    yield from self._marker(owner, value)
+        if not found:
+            yield module, node
+
+    def _kind(self, module: Module, function: ast.expr) -> str:
+        """Returns which of Pivot's own markers is called; empty for another function."""
+        chain = dynamic.chain(function, dynamic.global_name)
+        for target in self._names.resolve(module, chain) if chain else ():
+            if isinstance(target, Outside) and target.root == "pivot_core":
+                return target.path.rpartition(".")[2]
+        return ""
+
+    def _new(self, module: Module, node: ast.expr) -> Iterator[tuple[Module, Unit]]:
+        """Yields definitions that are not being read already: aliases and bases can go round."""
+        for found in self.definitions(module, node):
+            if found not in self._seen:
+                self._seen.add(found)
+                yield found
+                self._seen.discard(found)
+
+
+def _without_path(node: ast.Call, kind: str) -> ast.expr:
+    """The path counts among the deps and outs, and where an out is kept does not change it."""
+    arguments = node.args[1:] if kind in _WITH_PATH else node.args
+    # IncrementalOut and Out take `cache` third.
+    arguments = arguments[:1] if kind in _WITH_PATH else arguments
+    keywords = [k for k in node.keywords if kind not in _WITH_PATH or k.arg not in _NOT_CODE]
+    parts = [*arguments, *(keyword.value for keyword in keywords)]
+    return ast.Tuple([ast.Constant(kind), *parts])
+
+
+def _forms(name: str, parts: Iterator[Part] | Sequence[Part]) -> Iterator[tuple[Module, Form]]:
+    for module, part in parts:
+        yield _form(module, ast.Tuple([ast.Constant(name), part]))
+
+
+def _form(module: Module, node: ast.expr) -> tuple[Module, Form]:
+    source = module.source
+    known = None if source is None or source.stars else source.groups
+    return module, normalise([node], known)
+
+
+def _value(unit: Unit) -> ast.expr | None:
+    match unit.node:
+        case ast.Assign(value=value) | ast.TypeAlias(value=value):
+            return value
+        case ast.AnnAssign(value=value):
+            return value
+        case _:
+            return None
+
+
+def _unquoted(node: ast.expr) -> ast.expr:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return quoted_expression(node.value) or node
+    return node
+
+
+def _last_name(node: ast.expr) -> str:
+    match node:
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name
+        case _:
+            return ""

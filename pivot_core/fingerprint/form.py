@@ -1,0 +1,111 @@
+"""Owns the value that a statement is normalised to: what it says, what it refers to and what it changes."""
+
+from dataclasses import dataclass
+from enum import Enum, IntFlag
+
+from pivot_core.fingerprint.scope import Chain, Import
+
+
+class Detail(IntFlag):
+    """What counts only where reachable code reads it."""
+
+    NONE = 0
+    NAMES = 1
+    """The name of a function."""
+    ANNOTATIONS = 2
+    """The annotations of a function; those in a class body always count."""
+    DOCS = 4
+    """Docstrings."""
+
+
+class Use(Enum):
+    """What is done with what a reference names."""
+
+    VALUE = "value"
+    """Anything: a module that is used as a value counts as a whole."""
+    ALIAS = "alias"
+    """It gets another name or is compared with None: a module does not count by itself."""
+    VIA = "via"
+    """It is used through a local variable that may be a module: only then it counts here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """One reference to something outside the statement."""
+
+    chain: Chain
+    use: Use
+    line: int
+    depth: int
+    """0 when it is evaluated on import, else how many calls it takes to get there."""
+    calls: int
+    """How often the thing itself is called: 2 in ``f(x)(y)``."""
+    rest: tuple[str, ...] = ()
+    """With VIA: the attributes that are taken of the variable."""
+
+
+class Change(Enum):
+    """How something may be changed in place."""
+
+    BIND = "bind"
+    """An attribute is assigned to or deleted: ``x.a = 1``; for a module it is one of its names."""
+    STORE = "store"
+    """An entry is assigned to or deleted: ``x[0] = 1``."""
+    METHOD = "method"
+    """A method is called, or a function of a module."""
+    CALL = "call"
+    """A function is called, and nothing is done with the result."""
+    ARGUMENT = "argument"
+    """Passed to something that is called."""
+    BASE = "base"
+    """Subclassed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A place that may change something in place."""
+
+    change: Change
+    chain: Chain | None
+    """What may change; ``None`` for something that came in as an argument."""
+    depth: int
+    dropped: bool = False
+    """Whether the result of the call is not used, so that it can only be there for its effect."""
+    method: str = ""
+    is_decorator: bool = False
+    """Whether the result takes the place of what is decorated."""
+    callee: Chain | None = None
+    """What an ARGUMENT is passed to; ``None`` when that is no dotted expression."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wild:
+    """An import of a module whose name is computed."""
+
+    prefix: str
+    """What is known of the name."""
+    level: int
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A statement without its comments, formatting, docstrings and the names of its local variables."""
+
+    hash: str
+    """Of the syntax, with a gap for each reference: what fills the gap is in ``refs``."""
+    refs: tuple[Ref, ...]
+    """In the order in which they are written."""
+    sites: tuple[Site, ...]
+    loads: tuple[tuple[Import, int], ...]
+    """What its import statements execute, each with the depth at which they stand."""
+    wild: tuple[Wild, ...]
+    hides: tuple[tuple[str, int, int], ...]
+    """What can reach any name of the module (``eval``), each with depth and line."""
+    watchers: tuple[Chain, ...]
+    """Decorators that may look at the annotations of what they decorate."""
+    reads: Detail
+    """What it reads of other definitions."""
+    lists_subclasses: bool
+    observes: tuple[tuple[str, int, int], ...]
+    """What it takes from the world, with depth and line: ``the environment`` or ``a file``."""

@@ -1,0 +1,275 @@
+"""Owns what a dotted name in one module means: which definition of which module, or what outside the project."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from pivot_core.fingerprint import dynamic
+from pivot_core.fingerprint.finder import Finder, Location
+from pivot_core.fingerprint.scope import Chain, Import
+from pivot_core.fingerprint.source import Source, Unit
+
+_INERT = frozenset({"__name__", "__file__", "__spec__", "__package__", "__loader__", "__cached__"})
+
+
+@dataclass(slots=True, eq=False)
+class Module:
+    """A module of the project under one name."""
+
+    name: str
+    place: Location
+    source: Source | None
+    """``None`` for a namespace package, an extension module, and one that does not parse but need not."""
+    digest: str = ""
+    """The hash of the file where it is no source that can be read."""
+    meanings: dict[Chain, tuple["Target", ...]] = field(
+        default_factory=dict[Chain, tuple["Target", ...]]
+    )
+
+    @property
+    def package(self) -> str:
+        """What a relative import starts from."""
+        return self.name if self.place.directories else self.name.rpartition(".")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    """Everything that binds one name of a module."""
+
+    module: Module
+    name: str
+    rest: tuple[str, ...] = ()
+    """The attributes that are taken of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A name that only leads to another one: it counts itself where something changes it."""
+
+    module: Module
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A module as a value."""
+
+    module: Module
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A name that the module's source does not show."""
+
+    module: Module
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Below:
+    """Every module of a package."""
+
+    module: Module
+
+
+@dataclass(frozen=True, slots=True)
+class Doc:
+    """The docstring of a module."""
+
+    module: Module
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """A builtin, or something of the standard library or an installed package."""
+
+    path: str
+    is_module: bool = True
+    """Unset for what no import gave: a builtin, or a name that nothing binds."""
+
+    @property
+    def root(self) -> str:
+        """The top-level module."""
+        return self.path.partition(".")[0]
+
+
+type Target = Symbol | Link | Whole | Missing | Below | Doc | Outside
+type Seen = frozenset[tuple[Module, str]]
+
+
+class Names:
+    """Resolves names as the interpreter would, without running anything: every branch counts."""
+
+    def __init__(
+        self, finder: Finder, load: Callable[[Location, bool], tuple[Source | None, str]]
+    ) -> None:
+        self._finder: Finder = finder
+        self._load: Callable[[Location, bool], tuple[Source | None, str]] = load
+        self._modules: dict[str, Module | None] = {}
+
+    def module(self, name: str, tolerant: bool = False) -> Module | None:
+        """Returns a module of the project; ``None`` for any other.
+
+        Raises ``DefinitionError`` when it does not parse, unless ``tolerant``: then its bytes count as they are.
+        """
+        if name not in self._modules:
+            place = self._finder.find(name)
+            if place is None:
+                self._modules[name] = None
+            else:
+                source, digest = self._load(place, tolerant)
+                self._modules[name] = Module(name, place, source, digest)
+        return self._modules[name]
+
+    def below(self, prefix: str) -> Iterator[Module]:
+        """Yields every module whose name starts with ``prefix``."""
+        for place in self._finder.below(prefix):
+            module = self.module(place.name, tolerant=True)
+            if module is not None:
+                yield module
+
+    def absolute(self, module: Module, name: str, level: int) -> str:
+        """Returns the full name of what a module imports."""
+        if not level:
+            return name
+        parts = module.package.split(".")
+        return ".".join([*parts[: len(parts) - level + 1], *([name] if name else [])])
+
+    def loaded(self, module: Module, thing: Import) -> Iterator[Module]:
+        """Yields the modules of the project that an import executes, outer packages first."""
+        name = self.absolute(module, thing.module, thing.level)
+        parts = name.split(".")
+        for end in range(1, len(parts) + 1):
+            found = self.module(".".join(parts[:end]))
+            if found is not None:
+                yield found
+        inner = thing.name and thing.name != "*" and self._submodule(self.module(name), thing.name)
+        if inner:
+            yield inner
+
+    def resolve(self, module: Module, chain: Chain) -> tuple[Target, ...]:
+        """Returns everything that a dotted name may stand for in a module."""
+        found = module.meanings.get(chain)
+        if found is None:
+            found = module.meanings[chain] = tuple(
+                dict.fromkeys(self._resolve(module, chain, frozenset()))
+            )
+        return found
+
+    def _resolve(self, module: Module, chain: Chain, seen: Seen) -> list[Target]:
+        if not chain.imports:
+            return self._global(module, chain.names, seen)
+        return [
+            target
+            for thing in chain.imports
+            for target in self._imported(module, thing, chain.names, seen)
+        ]
+
+    def _imported(
+        self, module: Module, thing: Import, rest: tuple[str, ...], seen: Seen
+    ) -> list[Target]:
+        name = self.absolute(module, thing.module, thing.level)
+        names = rest if thing.name is None else (thing.name, *rest)
+        target = self.module(name)
+        if target is None:
+            return [Outside(".".join((name, *names)))]
+        return [Whole(target)] if thing.name == "*" else self._attribute(target, names, seen)
+
+    def _global(self, module: Module, names: tuple[str, ...], seen: Seen) -> list[Target]:
+        name, rest = names[0], names[1:]
+        if (module, name) in seen:
+            return []
+        seen |= {(module, name)}
+        group = module.source.groups.get(name) if module.source else None
+        if group is None:
+            return self._unbound(module, names, seen)
+        if self._is_pipeline(module, group, seen):
+            return [Outside(".".join(("pivot_core.Pipeline", *rest)))]
+        targets = list[Target]()
+        is_link = len(group) == 1
+        for unit in group:
+            things = unit.imports.get(name, ())
+            for thing in things:
+                targets += self._imported(module, thing, rest, seen)
+            is_link = is_link and bool(things) and unit.is_plain_import
+            if not things and len(unit.binds) == 1 and unit.alias is not None:
+                targets += self._aliased(module, unit, rest, seen)
+        return [Link(module, name) if is_link else Symbol(module, name, rest), *targets]
+
+    def _aliased(
+        self, module: Module, unit: Unit, rest: tuple[str, ...], seen: Seen
+    ) -> list[Target]:
+        """A name that is given to a module: its attributes are the module's."""
+        chain = unit.alias and dynamic.chain(unit.alias, dynamic.global_name)
+        if chain is None:
+            return []
+        return [
+            inner
+            for target in self._resolve(module, chain, seen)
+            if isinstance(target, Whole)
+            for inner in self._attribute(target.module, rest, seen)
+        ]
+
+    def _unbound(self, module: Module, names: tuple[str, ...], seen: Seen) -> list[Target]:
+        found = self._starred(module, names, seen)
+        if found:
+            return found
+        if names[0] == "__doc__":
+            return [Doc(module)]
+        return [Link(module, names[0]), Outside(".".join(names), is_module=False)]
+
+    def _starred(self, module: Module, names: tuple[str, ...], seen: Seen) -> list[Target]:
+        found = list[Target]()
+        for star in module.source.stars if module.source else ():
+            other = self.module(self.absolute(module, star.module, star.level))
+            if other is None or other.source is None or not other.source.exported(names[0]):
+                continue
+            if names[0] in other.source.groups:
+                found += self._global(other, names, seen)
+            elif (other, names[0]) not in seen:
+                found += self._starred(other, names, seen | {(other, names[0])})
+        return found
+
+    def _attribute(self, module: Module, names: tuple[str, ...], seen: Seen) -> list[Target]:
+        """Takes attributes of a module, as ``module.a.b`` and ``from module import a`` do."""
+        if not names:
+            return [Whole(module)]
+        if module.source is None and not module.place.is_namespace:
+            return [Whole(module)]
+        name, rest = names[0], names[1:]
+        is_bound = module.source is not None and name in module.source.groups
+        if is_bound and (module, name) not in seen:
+            return self._global(module, names, seen)
+        found = self._starred(module, names, seen)
+        if found:
+            return found
+        inner = self._submodule(module, name)
+        if inner is not None:
+            return self._attribute(inner, rest, seen)
+        return [] if is_bound else self._unseen(module, name)
+
+    def _unseen(self, module: Module, name: str) -> list[Target]:
+        if name in _INERT:
+            return [Outside(name, is_module=False)]
+        if name == "__doc__":
+            return [Doc(module)]
+        if name == "__path__":
+            return [Below(module)]
+        if module.source is not None and "__getattr__" in module.source.groups:
+            return [Link(module, name), Symbol(module, "__getattr__", (name,))]
+        return [Link(module, name), Missing(module, name)]
+
+    def _submodule(self, module: Module | None, name: str) -> Module | None:
+        if module is None or not module.place.directories:
+            return None
+        return self.module(f"{module.name}.{name}")
+
+    def _is_pipeline(self, module: Module, group: list[Unit], seen: Seen) -> bool:
+        """Whether a name is a ``Pipeline``: what is registered with it is no part of any stage's code."""
+        call = group[0].called if len(group) == 1 else None
+        chain = call and dynamic.chain(call, dynamic.global_name)
+        return chain is not None and any(
+            isinstance(target, Outside)
+            and target.path.startswith("pivot_core.")
+            and target.path.endswith(".Pipeline")
+            for target in self._resolve(module, chain, seen)
+        )

@@ -1,0 +1,318 @@
+"""Owns everything that one stage's function reaches, in an order that depends on the code alone, and its digest.
+
+The walk starts at the function and takes references in the order in which they are written. A definition is known
+by its number in that order, never by its name or place, so that the digest says how the code hangs together: two
+pieces of code have equal digests when one is the other with helpers renamed or moved.
+"""
+
+import sys
+from collections.abc import Sequence
+
+import xxhash
+
+from pivot_core.fingerprint.effects import Piece, Place, Touches
+from pivot_core.fingerprint.form import Detail, Form, Ref, Use, Wild
+from pivot_core.fingerprint.names import (
+    Below,
+    Doc,
+    Link,
+    Missing,
+    Module,
+    Names,
+    Outside,
+    Symbol,
+    Target,
+    Whole,
+)
+from pivot_core.fingerprint.scope import Import
+from pivot_core.fingerprint.territory import Entry, Territory
+
+type Node = Piece | Place | Module | Doc
+"""A statement, all that binds a name, a whole module, or its docstring."""
+
+
+class Reach:
+    """One walk from a function, at one level of detail."""
+
+    def __init__(
+        self,
+        territory: Territory,
+        start: Module,
+        roots: Sequence[tuple[Module, Form]],
+        detail: Detail,
+    ) -> None:
+        self.detail: Detail = detail
+        self.reads: Detail = Detail.NONE
+        """What the code that was reached reads of definitions; to be walked again when it is more than ``detail``."""
+        self.pieces: dict[Piece, Entry] = {}
+        self.wholes: dict[Module, None] = {}
+        self.docs: dict[Module, None] = {}
+        self.caveats: dict[tuple[Module, int, str], None] = {}
+        self.orders: dict[Module, list[str]] = {}
+        """Where the place of statements among each other matters: what runs on import, in order."""
+        self.lazy: dict[str, None] = {}
+        """What imports inside functions name that lies outside the project."""
+        self._territory: Territory = territory
+        self._names: Names = territory.names
+        self._numbers: dict[Node, int] = {}
+        self._queue: list[Node] = []
+        self._text: list[str] = []
+        self._packages: set[str] = set()
+        self._touches: list[Touches] = []
+        self._entered: set[Module] = set()
+        self._links: set[Place] = set()
+        """Names that lead to others: numbered when something changes them."""
+        self._loaded: dict[Module, None] = {}
+        self._lists_subclasses: bool = False
+        self._enter(start)
+        for module, form in roots:
+            self._write(module, territory.resolved(module, form))
+        self._walk()
+
+    def digest(self) -> str:
+        """Returns the hash of everything reached."""
+        return xxhash.xxh3_128_hexdigest("\n".join(self._text).encode())
+
+    # --- the walk -----------------------------------------------------------------------------------------------------
+
+    def _walk(self) -> None:
+        done = 0
+        while True:
+            while done < len(self._queue):
+                node = self._queue[done]
+                self._text.append(f"#{done}")
+                self._visit(node)
+                done += 1
+            self._outside()
+            self._subclasses()
+            if done == len(self._queue):
+                break
+        self._order()
+
+    def _visit(self, node: Node) -> None:
+        match node:
+            case Piece(module, unit):
+                entry = self._territory.entry(node, self.detail)
+                self.pieces[node] = entry
+                self._write(module, entry)
+                self._observed(node)
+                self._in_module(module)
+                del unit
+            case Module():
+                self._whole(node)
+            case Doc(module):
+                self._text.append(f"doc {module.source.doc if module.source else ''!a}")
+            case (module, name):
+                self._group(module, name)
+
+    def _number(self, node: Node) -> int:
+        number = self._numbers.get(node)
+        if number is None:
+            number = self._numbers[node] = len(self._queue)
+            self._queue.append(node)
+        return number
+
+    def _group(self, module: Module, name: str) -> None:
+        for unit in module.source.groups.get(name, ()) if module.source else ():
+            self._text.append(f"= {self._number(Piece(module, unit))}")
+        self._touched((module, name))
+        self._in_module(module)
+
+    def _touched(self, place: Place) -> bool:
+        pieces = [piece for touches in self._touches for piece in touches.places.get(place, ())]
+        for piece in pieces:
+            self._text.append(f"~ {self._number(piece)}")
+        return bool(pieces)
+
+    def _in_module(self, module: Module) -> None:
+        """Notes that something of a module is reached: what may change any name of it counts."""
+        if module not in self._entered:
+            self._entered.add(module)
+            self._touched((module, "*"))
+
+    def _enter(self, module: Module) -> None:
+        """Notes that a module is executed: what it changes of what was reached so far counts."""
+        if module in self._loaded:
+            return
+        self._loaded.update(dict.fromkeys(self._territory.loaded(module)))
+        touches = self._territory.touches(module)
+        self._touches.append(touches)
+        for place, pieces in touches.places.items():
+            if (
+                place in self._numbers
+                or place in self._links
+                or (place[1] == "*" and place[0] in self._entered)
+            ):
+                if place in self._links:
+                    self._text.append(f"~ {self._number(place)}")
+                for piece in pieces:
+                    self._text.append(f"~ {self._number(piece)}")
+
+    # --- statements ---------------------------------------------------------------------------------------------------
+
+    def _write(self, module: Module, entry: Entry) -> None:
+        form = entry.form
+        self.reads |= form.reads
+        self._lists_subclasses = self._lists_subclasses or form.lists_subclasses
+        for thing, depth in form.loads:
+            if depth:
+                self._lazily(module, thing)
+        self._text.append(form.hash)
+        for ref, targets in zip(form.refs, entry.targets, strict=True):
+            self._text.append(" ".join(self._fill(module, ref, target) for target in targets))
+        for what, _, line in form.hides:
+            self._caveat(module, line, f"{what}: all of module '{module.name}' counts")
+            self._text.append(f"* {self._number(module)}")
+            self._imported_by(module)
+        for wild in form.wild:
+            self._wild(module, wild)
+
+    def _fill(self, module: Module, ref: Ref, target: Target) -> str:
+        """Returns what stands in a gap."""
+        match target:
+            case Symbol(other, name, rest):
+                return ".".join((str(self._number((other, name))), *rest))
+            case Link() | Missing():
+                return self._fill_unseen(module, ref, target)
+            case Whole(other):
+                if ref.use is Use.ALIAS:
+                    return "module" if other.source else f"module {other.name}"
+                message = f"module '{other.name}' is used as a value: all of it counts"
+                self._caveat(module, ref.line, message)
+                return f"*{self._number(other)}"
+            case Below(other):
+                message = f"the modules of package '{other.name}' are looked up: all of them count"
+                self._caveat(module, ref.line, message)
+                return " ".join(
+                    f"*{self._number(inner)}" for inner in self._names.below(other.name + ".")
+                )
+            case Doc(other):
+                self.docs[other] = None
+                return f"doc {self._number(target)}"
+            case Outside(path, is_module):
+                if is_module:
+                    self._packages.add(target.root)
+                return path
+
+    def _fill_unseen(self, module: Module, ref: Ref, target: Link | Missing) -> str:
+        place = (target.module, target.name)
+        is_touched = any(place in touches.places for touches in self._touches)
+        if is_touched:
+            return str(self._number(place))
+        if isinstance(target, Link):
+            self._links.add(place)
+            return ""
+        name = target.module.name
+        message = f"nothing in module '{name}' shows what '{target.name}' is: all of it counts"
+        self._caveat(module, ref.line, message)
+        return f"*{self._number(target.module)}"
+
+    def _wild(self, module: Module, wild: Wild) -> None:
+        prefix = self._names.absolute(module, wild.prefix, wild.level)
+        which = (
+            f"every module that starts with '{prefix}'" if prefix else "every module of the project"
+        )
+        self._caveat(
+            module, wild.line, f"the name of an imported module is computed: {which} counts"
+        )
+        for found in self._names.below(prefix):
+            self._text.append(f"* {self._number(found)}")
+
+    def _lazily(self, module: Module, thing: Import) -> None:
+        name = self._names.absolute(module, thing.module, thing.level)
+        found = list(self._names.loaded(module, thing))
+        for inner in found:
+            self._enter(inner)
+        if not found:
+            self.lazy[name] = None
+            if thing.name not in (None, "*"):
+                self.lazy[f"{name}.{thing.name}"] = None
+
+    # --- whole modules ------------------------------------------------------------------------------------------------
+
+    def _whole(self, module: Module) -> None:
+        self.wholes[module] = None
+        self._enter(module)
+        self._in_module(module)
+        if module.source is None:
+            self._text.append(f"file {module.digest}")
+            if module.digest:
+                self._caveat(module, 1, f"module '{module.name}' has no source: its file counts")
+            return
+        for unit in module.source.units:
+            self._text.append(f"- {self._number(Piece(module, unit))}")
+        for name in module.source.groups:
+            self._number((module, name))
+        for star in module.source.stars:
+            other = self._names.module(self._names.absolute(module, star.module, star.level))
+            if other is not None:
+                self._text.append(f"* {self._number(other)}")
+
+    def _imported_by(self, module: Module) -> None:
+        """What can use any name can use the modules that have one."""
+        for unit in module.source.units if module.source else ():
+            for name in unit.imports:
+                for ref in self._territory.entry(Piece(module, unit), Detail.NONE).targets:
+                    for target in ref:
+                        if isinstance(target, Whole):
+                            self._text.append(f"* {name} {self._number(target.module)}")
+
+    # --- what is found at the end -------------------------------------------------------------------------------------
+
+    def _outside(self) -> None:
+        """Takes in what changes something outside the project that the code may use."""
+        is_foreign = any(
+            root not in sys.stdlib_module_names for root in self._packages - {"pivot_core"}
+        )
+        for touches in self._touches:
+            for piece, path in touches.outside:
+                root = path.partition(".")[0]
+                is_used = root in self._packages or (root == "os" and self._packages)
+                if (is_used or is_foreign) and piece not in self._numbers:
+                    self._text.append(f"! {self._number(piece)}")
+
+    def _subclasses(self) -> None:
+        """Takes in the subclasses of the classes that were reached, where code asks for them."""
+        if not self._lists_subclasses:
+            return
+        for module in self._loaded:
+            for unit in module.source.units if module.source else ():
+                piece = Piece(module, unit)
+                if piece not in self._numbers and self._has_reached_base(piece):
+                    self._text.append(f"< {self._number(piece)}")
+
+    def _has_reached_base(self, piece: Piece) -> bool:
+        bases = self._territory.effects.bases(piece)
+        return any((base.module, base.name) in self._numbers for base in bases)
+
+    def _order(self) -> None:
+        """Where a name has several statements, their place among what runs on import matters."""
+        several = dict[Module, None]()
+        for node in self._queue:
+            if isinstance(node, tuple) and node[0].source is not None:
+                module, name = node
+                is_one = len(module.source.groups.get(name, ())) == 1 if module.source else True
+                if not is_one or any(node in touches.places for touches in self._touches):
+                    several[module] = None
+        for module in several:
+            pieces = [
+                Piece(module, unit) for unit in (module.source.units if module.source else ())
+            ]
+            ran = [p for p in pieces if p in self._numbers and not p.unit.is_definition]
+            if len(ran) > 1:
+                self._text.append(f"order {[self._numbers[piece] for piece in ran]}")
+                self.orders[module] = [piece.unit.label for piece in ran]
+
+    # --- caveats ------------------------------------------------------------------------------------------------------
+
+    def _caveat(self, module: Module, line: int, message: str) -> None:
+        self.caveats[module, line, message] = None
+
+    def _observed(self, piece: Piece) -> None:
+        if not piece.unit.is_active:
+            return
+        for inner, what, line in self._territory.effects.on_import(piece).observes:
+            read = f"{what} is read when module '{inner.module.name}' is imported"
+            self._caveat(
+                inner.module, line, f"{read}: the code that reads it counts, not what it finds"
+            )

@@ -1,0 +1,342 @@
+"""Owns what a statement refers to and may change: dotted names and calls, seen from the scopes that they stand in."""
+
+import ast
+import builtins
+from abc import ABC, abstractmethod
+from collections.abc import Container, Sequence
+
+from pivot_core.fingerprint import dynamic
+from pivot_core.fingerprint.form import Change, Detail, Form, Ref, Site, Use, Wild
+from pivot_core.fingerprint.scope import Chain, Import, Kind, Scope
+
+GAP = "§"
+_BUILTINS = frozenset(dir(builtins))
+_READS = {
+    "__name__": Detail.NAMES,
+    "__qualname__": Detail.NAMES,
+    "__doc__": Detail.DOCS,
+    "getdoc": Detail.DOCS,
+    "getsource": Detail.DOCS | Detail.ANNOTATIONS | Detail.NAMES,
+    "__annotations__": Detail.ANNOTATIONS,
+    "__annotate__": Detail.ANNOTATIONS,
+    "get_annotations": Detail.ANNOTATIONS,
+    "get_type_hints": Detail.ANNOTATIONS,
+    "getfullargspec": Detail.ANNOTATIONS,
+    "signature": Detail.ANNOTATIONS,
+    "TypeAdapter": Detail.ANNOTATIONS,
+    "validate_call": Detail.ANNOTATIONS,
+}
+_ENVIRONMENT = "the environment"
+_FILE = "a file"
+_OBSERVES = {
+    "environ": _ENVIRONMENT,
+    "getenv": _ENVIRONMENT,
+    "genfromtxt": _FILE,
+    "listdir": _FILE,
+    "loadtxt": _FILE,
+    "open": _FILE,
+    "read_bytes": _FILE,
+    "read_csv": _FILE,
+    "read_excel": _FILE,
+    "read_json": _FILE,
+    "read_parquet": _FILE,
+    "read_text": _FILE,
+    "scandir": _FILE,
+}
+
+
+class References(ABC):
+    """Writes names and calls as tokens and gaps, and notes what fills the gaps; a subclass writes the rest."""
+
+    def __init__(self, known: Container[str] | None) -> None:
+        self._known: Container[str] | None = known
+        self._targets: list[str] = []
+        self._refs: list[Ref] = []
+        self._wild: list[Wild] = []
+        self._hides: list[tuple[str, int, int]] = []
+        self._reads: Detail = Detail.NONE
+        self._lists_subclasses: bool = False
+        self._observes: list[tuple[str, int, int]] = []
+        self.out: list[str] = []
+        """The tokens of the canonical form."""
+        self.scopes: list[Scope] = []
+        self.depth: int = 0
+        self.dropped: ast.AST | None = None
+        """The call whose result is not used."""
+        self.decorator: ast.expr | None = None
+        self.copied: str = ""
+        """The attribute that is only handed on, as in ``w.__doc__ = f.__doc__``."""
+        self.loads: list[tuple[Import, int]] = []
+        self.sites: list[Site] = []
+        self.watchers: list[Chain] = []
+        """Decorators that may look at annotations."""
+
+    @abstractmethod
+    def visit(self, node: ast.AST) -> None:
+        """Writes any syntax."""
+
+    @abstractmethod
+    def several(self, values: Sequence[object]) -> None:
+        """Writes a list of syntax."""
+
+    def form_of(self, digest: str) -> Form:
+        """Returns what was noted, as the form with that hash."""
+        return Form(
+            hash=digest,
+            refs=tuple(self._refs),
+            sites=tuple(self.sites),
+            loads=tuple(self.loads),
+            wild=tuple(self._wild),
+            hides=tuple(self._hides),
+            watchers=tuple(self.watchers),
+            reads=self._reads,
+            lists_subclasses=self._lists_subclasses,
+            observes=tuple(self._observes),
+        )
+
+    # --- what a name stands for ---------------------------------------------------------------------------------------
+
+    def lookup(self, name: str) -> Scope | None:
+        """Returns the scope that a name belongs to here; ``None`` for the module's."""
+        last = len(self.scopes) - 1
+        for index in range(last, -1, -1):
+            scope = self.scopes[index]
+            if scope.kind is Kind.CLASS and index != last:
+                continue
+            if name in scope.outer:
+                return None
+            if name in scope.bound:
+                return scope
+        return None
+
+    def in_function(self) -> bool:
+        """Whether what is written now runs only when a function is called."""
+        return any(scope.kind is Kind.FUNCTION for scope in self.scopes)
+
+    def chain(self, node: ast.expr) -> Chain | None:
+        """Returns a dotted expression that starts at a global name, an import or another name for one."""
+        return dynamic.chain(node, self._meaning)
+
+    def _meaning(self, name: str) -> Chain | None:
+        scope = self.lookup(name)
+        if scope is None:
+            return dynamic.global_name(name)
+        if name in scope.imports and name not in scope.others:
+            return Chain(tuple(scope.imports[name]), ())
+        return self._aliased(scope, name)
+
+    def _aliased(self, scope: Scope, name: str) -> Chain | None:
+        value = scope.aliases.pop(name, None)  # taken out meanwhile: `x = x.y` would go round
+        if value is None:
+            return None
+        chain = self.chain(value)
+        scope.aliases[name] = value
+        return chain
+
+    # --- names --------------------------------------------------------------------------------------------------------
+
+    def reference(self, node: ast.expr, use: Use = Use.VALUE, calls: int = 0) -> None:
+        """Writes an expression that may be dotted."""
+        names = list[str]()
+        inner = node
+        while isinstance(inner, ast.Attribute):
+            names.append(inner.attr)
+            inner = inner.value
+        names.reverse()
+        if names and isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
+            self._note(names, node)
+        if isinstance(inner, ast.Name):
+            self._dotted(inner, tuple(names), use, calls)
+            return
+        root = dynamic.root(inner, self._meaning)
+        if root is None:
+            self.out.append("." + ".".join(names) if names else "()")
+            self.visit(inner)
+            return
+        self.out.append(GAP)
+        self._dynamic(inner, Use.ALIAS)
+        self.ref(root.then(*names), inner, use, calls)
+
+    def ref(
+        self,
+        chain: Chain,
+        node: ast.AST,
+        use: Use = Use.VALUE,
+        calls: int = 0,
+        rest: tuple[str, ...] = (),
+    ) -> None:
+        """Notes what fills a gap."""
+        self._refs.append(Ref(chain, use, getattr(node, "lineno", 0), self.depth, calls, rest))
+
+    def bind(self, name: str) -> None:
+        """Writes a name that is given as text where it is bound (``except … as name``)."""
+        scope = self.lookup(name)
+        self.out.append(self._target(name) if scope is None else self._stand_in(scope, name))
+
+    def _dotted(self, root: ast.Name, names: tuple[str, ...], use: Use, calls: int) -> None:
+        name = root.id
+        scope = self.lookup(name)
+        if scope is None:
+            self._global(root, names, use, calls)
+            return
+        things = tuple(scope.imports.get(name, ()))
+        if things and name not in scope.others:
+            self.out.append(GAP)
+            self.ref(Chain(things, names), root, use, calls)
+            return
+        self.out.append(self._stand_in(scope, name))
+        self.out.extend("." + attribute for attribute in names)
+        if not isinstance(root.ctx, ast.Load):
+            return
+        if things:
+            self.ref(Chain(things, names), root, use, calls)
+        is_used = bool(names) or use is Use.VALUE
+        if is_used and (chain := self._aliased(scope, name)) is not None:
+            self.ref(chain, root, Use.VIA, calls, names)
+        if scope.kind is Kind.CLASS and (self._known is None or name in self._known):
+            self.ref(Chain((), (name, *names)), root, use, calls)  # before the class binds it
+
+    def _global(self, root: ast.Name, names: tuple[str, ...], use: Use, calls: int) -> None:
+        name = root.id
+        if isinstance(root.ctx, ast.Load):
+            self._note([name], root)
+            if self._known is not None and name not in self._known and name in _BUILTINS:
+                self.out.append(".".join((name, *names)))
+                return
+        elif self.in_function():
+            self.sites.append(Site(Change.BIND, Chain((), (name,)), self.depth))
+        else:
+            self.out.append(self._target(name))
+            return
+        self.out.append(GAP)
+        self.ref(Chain((), (name, *names)), root, use, calls)
+
+    def _stand_in(self, scope: Scope, name: str) -> str:
+        """Returns what is written for a local variable: a number, unless its name can be seen from outside."""
+        token = scope.numbers.get(name)
+        if token is None:
+            place = self.scopes.index(scope)
+            is_seen = scope.kind is Kind.CLASS or scope.is_open or name in scope.params
+            token = f"${place}:{name if is_seen else len(scope.numbers)}"
+            scope.numbers[name] = token
+        return token
+
+    def _target(self, name: str) -> str:
+        """Returns what is written for a name that the statement binds in the module: its name does not count."""
+        if name not in self._targets:
+            self._targets.append(name)
+        return f"${self._targets.index(name)}"
+
+    def _note(self, names: Sequence[str], node: ast.expr) -> None:
+        for name in names:
+            if name in _OBSERVES:
+                self._observes.append((_OBSERVES[name], self.depth, node.lineno))
+            if name == "__subclasses__":
+                self._lists_subclasses = True
+            if name != self.copied and name in _READS:
+                self._reads |= _READS[name]
+
+    # --- calls --------------------------------------------------------------------------------------------------------
+
+    def call(self, node: ast.Call, layers: int = 1) -> None:
+        """Writes a call; ``layers`` counts how often it is called on, as in ``f(x)(y)``."""
+        is_dropped = self.dropped is node
+        if self._dynamic(node, Use.ALIAS if is_dropped else Use.VALUE):
+            return
+        self.out.append("Call")
+        callee = self.chain(node.func)
+        if isinstance(node.func, ast.Attribute):
+            self.method(node.func, is_dropped, self.decorator is node)
+        elif is_dropped and callee is not None:
+            self.sites.append(Site(Change.CALL, callee, self.depth, is_dropped))
+        for argument in (*node.args, *(keyword.value for keyword in node.keywords)):
+            value = argument.value if isinstance(argument, ast.Starred) else argument
+            if isinstance(value, ast.Name | ast.Attribute):
+                self.site(Change.ARGUMENT, value, is_dropped, callee=callee)
+        if isinstance(node.func, ast.Call):
+            self.call(node.func, layers + 1)
+        else:
+            self.reference(node.func, calls=layers)
+        self.several(node.args)
+        self.several(node.keywords)
+
+    def _dynamic(self, node: ast.expr, use: Use) -> bool:
+        """Notes what a string names; whether the whole expression is written by that."""
+        thing = dynamic.imported_by(node)
+        if isinstance(thing, Wild):
+            self._wild.append(thing)
+            return False
+        if thing is not None:
+            self.loads.append((thing, self.depth))
+            self.out.append(GAP)
+            self.ref(Chain((thing,), ()), node, use)
+            return True
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+            return False
+        if self.lookup(node.func.id) is not None:
+            return False
+        return self._builtin(node, node.func.id)
+
+    def _builtin(self, node: ast.Call, function: str) -> bool:
+        if function in ("eval", "exec", "globals") or (function == "vars" and not node.args):
+            self._hides.append((f"{function}() can use any name", self.depth, node.lineno))
+        if function not in dynamic.PROBES or not node.args:
+            return False
+        if function in ("setattr", "delattr"):
+            self.site(Change.BIND, node, dropped=True)
+        named = dynamic.attribute_of(node)
+        of = named and self.chain(named[0])
+        if named is None or of is None:
+            return False
+        self._note([named[1]], node)
+        self.out.extend((function, GAP))
+        self.ref(of.then(named[1]), node)
+        self.several(node.args[2:])
+        return True
+
+    # --- changes ------------------------------------------------------------------------------------------------------
+
+    def method(self, function: ast.expr, dropped: bool, is_decorator: bool = False) -> None:
+        """Notes that a method, or a function of a module, is called."""
+        if isinstance(function, ast.Attribute):
+            self.site(Change.METHOD, function.value, dropped, is_decorator, method=function.attr)
+
+    def site(
+        self,
+        change: Change,
+        node: ast.expr,
+        dropped: bool = False,
+        is_decorator: bool = False,
+        method: str = "",
+        callee: Chain | None = None,
+    ) -> None:
+        """Notes a change of what an expression starts with, unless this function made that itself."""
+        found, chain = self._changed(node)
+        if found:
+            depth = self.depth
+            self.sites.append(Site(change, chain, depth, dropped, method, is_decorator, callee))
+
+    def _changed(self, node: ast.expr) -> tuple[bool, Chain | None]:
+        """Returns whether anything from outside this function changes, and what; ``None`` for an argument."""
+        names = list[str]()
+        while not isinstance(node, ast.Name):
+            special = dynamic.root(node, self._meaning)
+            if special is not None:
+                return True, special.then(*reversed(names))
+            match node:
+                case ast.Attribute(value=value, attr=attribute):
+                    names.append(attribute)
+                    node = value
+                case ast.Call(func=ast.Name(id="setattr" | "delattr"), args=[value, *_]):
+                    names = ["*"]
+                    node = value
+                case ast.Subscript(value=value) | ast.Starred(value=value) | ast.Call(func=value):
+                    names.clear()
+                    node = value
+                case _:
+                    return False, None
+        scope = self.lookup(node.id)
+        if scope is not None and (node.id in scope.made or node.id in ("self", "cls")):
+            return False, None
+        root = self._meaning(node.id)
+        return True, root and root.then(*reversed(names))

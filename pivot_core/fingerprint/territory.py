@@ -1,0 +1,139 @@
+"""Owns what is known of the modules that one search path finds: resolved statements, load order, changes on import."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import xxhash
+
+from pivot_core.fingerprint.effects import Effects, Piece, Touches
+from pivot_core.fingerprint.form import Detail, Form, Ref, Use
+from pivot_core.fingerprint.names import (
+    Below,
+    Doc,
+    Link,
+    Missing,
+    Module,
+    Names,
+    Outside,
+    Symbol,
+    Target,
+    Whole,
+)
+from pivot_core.fingerprint.scope import Import
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A statement with what its gaps are filled with."""
+
+    form: Form
+    targets: tuple[tuple[Target, ...], ...]
+    """For each reference everything that it may stand for."""
+    shown: str
+    """A hash of the statement with the names of what it refers to."""
+
+
+class Territory:
+    """What is known of the modules that one search path finds; shared by all stages that use it."""
+
+    def __init__(self, names: Names) -> None:
+        self.names: Names = names
+        self.effects: Effects = Effects(names)
+        self._entries: dict[tuple[Piece, Detail], Entry] = {}
+        self._loaded: dict[Module, tuple[Module, ...]] = {}
+        self._touches: dict[Module, Touches] = {}
+
+    def entry(self, piece: Piece, detail: Detail) -> Entry:
+        """Returns a statement with its references resolved."""
+        found = self._entries.get((piece, detail))
+        if found is None:
+            form = piece.unit.form(detail)
+            if not detail & Detail.ANNOTATIONS and self._is_watched(piece.module, form):
+                form = piece.unit.form(detail | Detail.ANNOTATIONS)
+            found = self._entries[piece, detail] = self.resolved(piece.module, form)
+        return found
+
+    def resolved(self, module: Module, form: Form) -> Entry:
+        """Returns a form with its references resolved as seen from a module."""
+        targets = tuple(self._targets(module, ref) for ref in form.refs)
+        text = "\n".join([form.hash, *(_shown(t) for several in targets for t in several)])
+        return Entry(form, targets, xxhash.xxh3_128_hexdigest(text.encode()))
+
+    def loaded(self, module: Module) -> tuple[Module, ...]:
+        """Returns the modules that importing a module executes, itself and its packages included, in order."""
+        found = self._loaded.get(module)
+        if found is None:
+            order = dict[Module, None]()
+            for thing in (Import(module.name, 0, None),):
+                for inner in self.names.loaded(module, thing):
+                    self._load(inner, order)
+            found = self._loaded[module] = tuple(order)
+        return found
+
+    def touches(self, module: Module) -> Touches:
+        """Returns what importing a module changes, in all the modules that it executes."""
+        found = self._touches.get(module)
+        if found is None:
+            found = Touches()
+            for inner in self.loaded(module):
+                found.add(self.effects.of(inner))
+            self._touches[module] = found
+        return found
+
+    def foreign(self, module: Module) -> Iterable[str]:
+        """Yields the modules that importing a module imports and that are not the project's."""
+        for inner in self.loaded(module):
+            for thing in inner.source.loads() if inner.source else ():
+                name = self.names.absolute(inner, thing.module, thing.level)
+                if self.names.module(name) is None:
+                    yield name
+                    if thing.name not in (None, "*"):
+                        yield f"{name}.{thing.name}"
+
+    def _load(self, start: Module, order: dict[Module, None]) -> None:
+        """Python executes an import where it stands, so what is imported comes first."""
+        stack = [(start, iter(self._imports(start)))]
+        seen = {start, *order}
+        while stack:
+            module, rest = stack[-1]
+            inner = next(rest, None)
+            if inner is None:
+                order.setdefault(module)
+                stack.pop()
+            elif inner not in seen:
+                seen.add(inner)
+                stack.append((inner, iter(self._imports(inner))))
+
+    def _imports(self, module: Module) -> Iterable[Module]:
+        for thing in module.source.loads() if module.source else ():
+            yield from self.names.loaded(module, thing)
+
+    def _is_watched(self, module: Module, form: Form) -> bool:
+        """Whether a decorator that is not the project's may read the annotations."""
+        return any(
+            chain.names[-1:] == ("register",)
+            or any(isinstance(t, Outside) for t in self.names.resolve(module, chain))
+            for chain in form.watchers
+        )
+
+    def _targets(self, module: Module, ref: Ref) -> tuple[Target, ...]:
+        found = self.names.resolve(module, ref.chain)
+        if ref.use is not Use.VIA:
+            return found
+        if not any(isinstance(target, Whole) for target in found):
+            return ()
+        return self.names.resolve(module, ref.chain.then(*ref.rest))
+
+
+def _shown(target: Target) -> str:
+    match target:
+        case Symbol(module, name, rest):
+            return f"{module.name}:{'.'.join((name, *rest))}"
+        case Outside(path):
+            return path
+        case Link():
+            return ""
+        case Missing(module, name):
+            return f"{module.name}:{name}?"
+        case Whole(module) | Below(module) | Doc(module):
+            return f"{module.name}:*"
