@@ -425,7 +425,9 @@ class Engine(Port):
             self._states = {row.name: self._states.get(row.name, unknown) for row in rows}
             self._publish(PlanChanged(rows, dict(self._states)))
         for caveat in plan.caveats:
-            self._publish(Notice(Level.WARNING, f"the definition is loaded each time: it {caveat}"))
+            self._publish(
+                Notice(Level.WARNING, f"the definition is loaded anew in each run: {caveat}")
+            )
         return plan
 
     def _check_inputs(self, plan: Plan, stages: Sequence[StageName]) -> None:

@@ -21,6 +21,7 @@ from pivot_core.define.observe import (
     Observed,
     environment_hash,
     module_names_hash,
+    names_hash,
     value_hash,
 )
 from pivot_core.engine.observe import Subject
@@ -49,6 +50,7 @@ class _Stored:
     files: Mapping[str, tuple[int, int, int, int, int, str, bool]]
     absent: tuple[str, ...]
     directories: tuple[str, ...]
+    listed: Mapping[str, str]
     searched: Mapping[str, str]
     environment: Mapping[str, str | None]
     project: str
@@ -161,7 +163,8 @@ class Planner:
                 found = hashing.hash_file(path)
             except StoreError:
                 return
-            if sign is None or (inputs.get(path) or found.hash) != found.hash:
+            seen = {found.hash, inputs.get(path) or found.hash}
+            if sign is None or seen | {observed["sources"].get(path, found.hash)} != {found.hash}:
                 return
             size, mtime, ctime, inode, device = sign
             settled = hashing.is_settled(sign, clock)
@@ -173,6 +176,7 @@ class Planner:
             files=files,
             absent=tuple(sorted(absent - files.keys())),
             directories=tuple(observed["directories"]),
+            listed=observed["listed"],
             searched=observed["searched"],
             environment=observed["environment"],
             project=plan.project,
@@ -197,6 +201,7 @@ class Planner:
             and environment_holds(stored.environment)
             and not any(map(os.path.exists, stored.absent))
             and all(map(os.path.isdir, stored.directories))
+            and all(names_hash(path) == digest for path, digest in stored.listed.items())
             and all(module_names_hash(path) == digest for path, digest in stored.searched.items())
             and all(_file_holds(path, *known) for path, known in stored.files.items())
         )
