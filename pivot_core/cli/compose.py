@@ -426,7 +426,9 @@ class _Look:
         pool = Pool(self.here, 1, on_started=_unheard, on_grew=_unheard)
         await pool.start()
         try:
-            report = await pool.load_definitions({"project_root": self.here.root})
+            report = await pool.load_definitions(
+                {"project_root": self.here.root, "isolation": self._config.run_isolation}
+            )
         finally:
             await pool.close()
         return cast("LoadReport", cast("object", report))

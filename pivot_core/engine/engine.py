@@ -473,7 +473,9 @@ class Engine(Port):
 
     async def _define(self) -> LoadReport:
         pool = await self._workers(self._pool_jobs or self._config.run_jobs or cpus())
-        report = await pool.load_definitions({"project_root": self._layout.root})
+        report = await pool.load_definitions(
+            {"project_root": self._layout.root, "isolation": self._config.run_isolation}
+        )
         return cast("LoadReport", cast("object", report))
 
     def _observer(self) -> Observer:
