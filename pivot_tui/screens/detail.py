@@ -34,8 +34,8 @@ class Detail:
         self._found: Explanation | None = None
         self._log_shown: tuple[RunId, int] | None = None
         self._log_place: tuple[object, ...] = ()
-        self._explaining: Latest[StageName] = Latest(self._explain)
-        self._finding: Latest[StageName] = Latest(self._find_log)
+        self._explaining: Latest[StageName] = Latest(self._explain, why.run_worker)
+        self._finding: Latest[StageName] = Latest(self._find_log, log.run_worker)
 
     def select(self, stage: StageName) -> None:
         """Turns to another stage."""

@@ -12,7 +12,9 @@ from pivot_core.port import (
     Explanation,
     Failure,
     FailureKind,
+    LogGrew,
     LogRef,
+    NeverRan,
     OutKind,
     OutRow,
     ParamChanged,
@@ -34,6 +36,7 @@ from pivot_core.port import (
 from tests.support.scripted_port import ScriptedPort
 
 NOW = 1_790_000_000.0
+LINES = 60
 RUN = RunId("20260921-130613-a4f2")
 
 _EDGES: dict[str, tuple[str, ...]] = {
@@ -130,7 +133,7 @@ def run_state(status: RunStatus = RunStatus.RUNNING) -> RunState:
         ended_at=NOW - 10 if ended else None,
         jobs=4,
         stages=tuple(StageName(name) for name in _EDGES),
-        counts={"ran": 4, "same": 5, "restored": 1} if status is RunStatus.DONE else None,
+        counts={"ran": 3, "same": 5, "restored": 2} if status is RunStatus.DONE else None,
         exit_code=0 if status is RunStatus.DONE else None,
     )
 
@@ -149,6 +152,23 @@ def idle(status: Status = Status.SAME) -> Snapshot:
     stages = tuple(stage_row(name, upstream) for name, upstream in _EDGES.items())
     states = {row.name: StageState(status, expected_s=20.0, tier=1) for row in stages}
     return Snapshot(3, ENGINE, stages, states, None, (), ())
+
+
+def a_run_that_is_done() -> Snapshot:
+    """Returns the stages after a run in which all went well."""
+    whole = a_run_in_progress()
+    ends = (Status.RAN, Status.SAME, Status.SAME, Status.RESTORED)
+    states = {
+        name: StageState(
+            ends[index % len(ends)],
+            RUN,
+            attempt=1,
+            duration_s=3.7 * (index + 1) if index % len(ends) == 0 else None,
+            tier=1,
+        )
+        for index, name in enumerate(whole.states)
+    }
+    return Snapshot(90, ENGINE, whole.stages, states, run_state(RunStatus.DONE), (), ())
 
 
 def broken() -> Snapshot:
@@ -192,6 +212,15 @@ def explanations() -> dict[StageName, Explanation]:
             None,
         ),
         Explanation(StageName("embeddings"), Verdict.RESTORE, 3, (), (), (), None),
+        Explanation(
+            StageName("train_baseline"),
+            Verdict.WILL_RUN,
+            None,
+            (NeverRan("never ran here"),),
+            ("data/clean.csv",),
+            (),
+            None,
+        ),
     ]
     return {one.stage: one for one in found}
 
@@ -222,7 +251,12 @@ def write_log(path: Path, lines: int, begin: int = 0) -> None:
         file.writelines(records)
 
 
-def port(snapshot: Snapshot, folder: Path, lines: int = 60) -> ScriptedPort:
+def log_grew() -> LogGrew:
+    """Returns the event that the log of ``train@large`` is longer."""
+    return LogGrew(RUN, StageName("train@large"), 1, 10_000)
+
+
+def port(snapshot: Snapshot, folder: Path, lines: int = LINES) -> ScriptedPort:
     """Returns a scripted port with explanations and the log of ``train@large``."""
     scripted = ScriptedPort(snapshot)
     scripted.explanations = explanations()

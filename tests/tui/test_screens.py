@@ -1,0 +1,124 @@
+"""What the screens look like; a changed picture is reviewed like code."""
+
+from pathlib import Path
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+from pivot_tui.screens.run_menu import RunMenu
+from tests.tui import scenes
+from tests.tui.driving import Driver, opened
+
+
+async def explained(driver: Driver) -> None:
+    await driver.press("d")
+    await driver.until(lambda: "looking" not in driver.why_text)
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.parametrize("size", ["80x24", "100x30", "160x48"])
+async def test_a_run_in_progress(
+    size: str, theme: str, picture: SnapshotAssertion, tmp_path: Path
+) -> None:
+    port = scenes.port(scenes.a_run_in_progress(), tmp_path)
+    width, height = size.split("x")
+    async with opened(port, (int(width), int(height)), f"pivot-{theme}") as driver:
+        await explained(driver)
+        assert driver.picture == picture
+
+
+async def test_the_log_of_the_selected_stage(picture: SnapshotAssertion, tmp_path: Path) -> None:
+    async with opened(scenes.port(scenes.a_run_in_progress(), tmp_path)) as driver:
+        assert driver.picture == picture
+
+
+async def test_a_paused_log_that_wraps(picture: SnapshotAssertion, tmp_path: Path) -> None:
+    async with opened(scenes.port(scenes.a_run_in_progress(), tmp_path)) as driver:
+        await driver.press("2", "w", "k", "k", "k")
+        scenes.write_log(tmp_path / "train@large.1.log", 12, 60)
+        driver.port.publish(scenes.log_grew())
+        await driver.until(lambda: driver.log.count == 72)
+        await driver.pilot.pause()
+        assert driver.picture == picture
+
+
+async def test_the_run_menu_with_its_plans(picture: SnapshotAssertion, tmp_path: Path) -> None:
+    async with opened(scenes.port(scenes.a_run_in_progress(), tmp_path)) as driver:
+        await driver.press("r")
+        menu = driver.app.screen
+        assert isinstance(menu, RunMenu)
+        await driver.until(lambda: len(menu.plans) == 6)
+        await driver.pilot.pause()
+        assert driver.picture == picture
+
+
+async def test_help_beside_what_cannot_be_done(picture: SnapshotAssertion, tmp_path: Path) -> None:
+    async with opened(scenes.port(scenes.a_run_in_progress(), tmp_path)) as driver:
+        await driver.press("g", "question_mark")
+        assert driver.picture == picture
+
+
+async def test_the_palette_narrowed_by_typing(picture: SnapshotAssertion, tmp_path: Path) -> None:
+    async with opened(scenes.port(scenes.a_run_in_progress(), tmp_path)) as driver:
+        await driver.press("colon", *"stage")
+        assert driver.picture == picture
+
+
+async def test_why_a_stage_failed(picture: SnapshotAssertion, tmp_path: Path) -> None:
+    async with opened(scenes.port(scenes.a_run_in_progress(), tmp_path)) as driver:
+        await driver.press("n", "3")
+        await driver.until(lambda: "KeyError" in driver.why_text and "WILL RUN" in driver.why_text)
+        await driver.pilot.pause()
+        assert driver.picture == picture
+
+
+async def test_quitting_during_a_run_asks(picture: SnapshotAssertion, tmp_path: Path) -> None:
+    async with opened(scenes.port(scenes.a_run_in_progress(), tmp_path)) as driver:
+        await driver.press("q")
+        assert driver.picture == picture
+
+
+async def test_a_definition_that_cannot_be_used(picture: SnapshotAssertion, tmp_path: Path) -> None:
+    async with opened(scenes.port(scenes.broken(), tmp_path)) as driver:
+        assert driver.picture == picture
+
+
+async def test_no_stages_yet(picture: SnapshotAssertion, tmp_path: Path) -> None:
+    async with opened(scenes.port(scenes.nothing_defined(), tmp_path)) as driver:
+        assert driver.picture == picture
+
+
+async def test_a_run_that_is_done(picture: SnapshotAssertion, tmp_path: Path) -> None:
+    async with opened(scenes.port(scenes.a_run_that_is_done(), tmp_path)) as driver:
+        assert driver.picture == picture
+
+
+async def test_a_lost_engine(picture: SnapshotAssertion, tmp_path: Path) -> None:
+    async with opened(scenes.port(scenes.a_run_in_progress(), tmp_path)) as driver:
+        driver.port.drop()
+        await driver.until(lambda: "DISCONNECTED" in driver.said("header"))
+        await driver.pilot.pause()
+        assert driver.picture == picture
+
+
+async def test_without_colour(
+    picture: SnapshotAssertion, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with opened(scenes.port(scenes.a_run_in_progress(), tmp_path)) as driver:
+        await explained(driver)
+        assert driver.picture == picture
+
+
+async def test_in_ascii(picture: SnapshotAssertion, tmp_path: Path) -> None:
+    port = scenes.port(scenes.a_run_in_progress(), tmp_path)
+    async with opened(port, ascii_only=True) as driver:
+        assert driver.picture == picture
+
+
+@pytest.mark.parametrize("size", ["60x15", "44x10"])
+async def test_a_small_terminal(size: str, picture: SnapshotAssertion, tmp_path: Path) -> None:
+    port = scenes.port(scenes.a_run_in_progress(), tmp_path)
+    width, height = size.split("x")
+    async with opened(port, (int(width), int(height))) as driver:
+        assert driver.picture == picture
