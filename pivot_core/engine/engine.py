@@ -92,6 +92,7 @@ BARRIER_S = 5.0
 
 _WHOLE = RunOptions()
 _GOOD = (Status.RAN, Status.RESTORED, Status.SAME)
+_BAD = (Status.FAILED, Status.BLOCKED, Status.CANCELLED)
 _PREVIEW = {
     Verdict.UP_TO_DATE: Status.SAME,
     Verdict.WILL_RUN: Status.STALE,
@@ -222,7 +223,7 @@ class Engine(Port):
 
     @override
     async def subscribe(self) -> Subscription:
-        if not self._states and not self.is_busy:
+        if not self.is_busy:
             self._look_around()
         return self._bus.subscribe()
 
@@ -313,6 +314,8 @@ class Engine(Port):
             await self._execute(run, command)
             if run.request_id == self._only:
                 break
+            if self._clients and not self._queue:
+                self._look_around()
         self._idle.set()
 
     async def _execute(self, run: RunState, command: Run) -> None:
@@ -510,8 +513,8 @@ class Engine(Port):
         for each in found:
             known = self._states.get(each.stage, StageState(Status.UNKNOWN))
             status = _PREVIEW[each.verdict]
-            if status is Status.SAME and known.run_id is not None and known.status in _GOOD:
-                continue  # what the last run did says more
+            if known.status in (_GOOD if status is Status.SAME else _BAD):
+                continue  # what the last run said of it still holds, and says more
             self._changed(
                 each.stage,
                 StageState(

@@ -31,7 +31,7 @@ HASH = ContentHash("0" * 32)
         ),
         Restore(
             3,
-            ((ArtifactPath("a"), HASH),),
+            ((ArtifactPath("a"), FileContent(HASH, 1)),),
             (ParamChanged("lr", [1, {"a": None}], 0.5, True, True),),
         ),
     ],
