@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pivot_core.fingerprint import kinds
 from pivot_core.fingerprint.form import Change, Form, Site
 from pivot_core.fingerprint.kinds import Value
-from pivot_core.fingerprint.names import Link, Missing, Module, Names, Outside, Symbol, Target
+from pivot_core.fingerprint.names import Module, Names, Outside, Symbol, Target, Whole
 from pivot_core.fingerprint.scope import Chain
 from pivot_core.fingerprint.source import Unit
 
@@ -15,6 +15,8 @@ type Place = tuple[Module, str]
 """A name of a module; ``*`` for any of them."""
 
 _NO_EFFECT = frozenset({"pivot_core", "pivot_tui", "logging"})
+_HOLDS_STATE = frozenset({Value.CONTAINER, Value.OBJECT})
+_HAS_ATTRIBUTES = frozenset(Value) - {Value.FIXED}
 _CHANGES_ARGUMENTS = ("heapq.", "bisect.insort")
 
 
@@ -91,15 +93,19 @@ class Effects:
                 run.observes[piece, what, line] = None
         if any(depth == 0 for _, depth, _ in form.hides):
             run.places[piece.module, "*"] = None
+        # What is passed to a call may be called by it.
+        passed = {
+            site.chain
+            for site in form.sites
+            if site.depth == 0 and (site.change is Change.ARGUMENT or self._is_told(piece, site))
+        }
         for ref in form.refs:
-            # Something that is passed to a call may be called by it.
-            if ref.depth == 0 and (ref.calls or form.sites):
-                for target in self._names.resolve(piece.module, ref.chain):
-                    if isinstance(target, Symbol):
-                        inner = self._called(target, max(1, ref.calls))
-                        run.places.update(inner.places)
-                        run.outside.update(inner.outside)
-                        run.observes.update(inner.observes)
+            if ref.depth == 0 and (ref.calls or ref.chain in passed):
+                for symbol in self._symbols(piece.module, ref.chain):
+                    inner = self._called(symbol, max(1, ref.calls))
+                    run.places.update(inner.places)
+                    run.outside.update(inner.outside)
+                    run.observes.update(inner.observes)
         return run
 
     def bases(self, piece: Piece) -> Iterator[Symbol]:
@@ -145,6 +151,9 @@ class Effects:
                 if site.change is not Change.ARGUMENT:
                     self._contents(piece, form, depth, run)
                 continue
+            if site.change is Change.BIND:
+                self._bind(piece, form, site.chain, run)
+                continue
             targets = self._names.resolve(piece.module, site.chain)
             if site.change is not Change.ARGUMENT and _is_bound_by(piece, targets):
                 self._contents(piece, form, depth, run)
@@ -152,42 +161,57 @@ class Effects:
                 if isinstance(target, Outside):
                     if _has_effect(target, site):
                         run.outside[target.path] = None
-                elif (place := self._changed(piece.module, site, target, targets)) is not None:
-                    run.places[place] = None
+                elif isinstance(target, Symbol) and self._changed(piece.module, site, target):
+                    run.places[target.module, target.name] = None
 
-    def _contents(self, piece: Piece, form: Form, depth: int, run: _Run) -> None:
+    def _bind(self, piece: Piece, form: Form, chain: Chain, run: _Run) -> None:
+        """An attribute gets a value: a name of a module another meaning, any other object another state."""
+        *names, last = chain.names
+        if not names and not chain.imports:
+            run.places[piece.module, last] = None
+            return
+        targets = self._names.resolve(piece.module, Chain(chain.imports, tuple(names)))
+        if _is_bound_by(piece, targets):
+            self._contents(piece, form, 0, run, _HAS_ATTRIBUTES)
+        for target in targets:
+            match target:
+                case Whole(other):
+                    run.places[other, last] = None
+                case Symbol(other, name):
+                    run.places[other, name] = None
+                case Outside(path, True) if target.root not in _NO_EFFECT:
+                    run.outside[path] = None
+                case _:
+                    pass
+
+    def _contents(
+        self,
+        piece: Piece,
+        form: Form,
+        depth: int,
+        run: _Run,
+        values: frozenset[Value] = _HOLDS_STATE,
+    ) -> None:
         """Something that may be an element of a container changes: any one in sight may have held it."""
         for ref in form.refs:
             if ref.depth > depth:
                 continue
             for target in self._names.resolve(piece.module, ref.chain):
-                if isinstance(target, Symbol) and _value(target) in (Value.CONTAINER, Value.OBJECT):
+                if isinstance(target, Symbol) and _value(target) in values:
                     run.places[target.module, target.name] = None
 
-    def _changed(
-        self, module: Module, site: Site, target: Target, targets: tuple[Target, ...]
-    ) -> Place | None:
-        match target:
-            case Link(other, name) | Missing(other, name):
-                return (other, name) if site.change is Change.BIND and _rebinds(targets) else None
-            case Symbol(other, name):
-                pass
-            case _:
-                return None
+    def _changed(self, module: Module, site: Site, symbol: Symbol) -> bool:
         match site.change:
-            case Change.BIND:
-                is_changed = not any(isinstance(t, Link) for t in targets) or not _rebinds(targets)
             case Change.STORE:
-                is_changed = _value(target) is not Value.FIXED
+                return _value(symbol) is not Value.FIXED
             case Change.METHOD:
-                is_changed = self._changes_itself(target, site)
+                return self._changes_itself(symbol, site)
             case Change.ARGUMENT:
-                is_changed = self._changes_argument(module, site, target)
+                return self._changes_argument(module, site, symbol)
             case Change.BASE:
-                is_changed = self._registers(target)
-            case Change.CALL:
-                is_changed = False
-        return (other, name) if is_changed else None
+                return self._registers(symbol)
+            case Change.BIND | Change.CALL:
+                return False
 
     def _changes_itself(self, symbol: Symbol, site: Site) -> bool:
         value = _value(symbol)
@@ -235,6 +259,12 @@ class Effects:
                         return True
         return False
 
+    def _is_told(self, piece: Piece, site: Site) -> bool:
+        """Whether a class statement runs code of a class that it subclasses."""
+        if site.change is not Change.BASE or site.chain is None:
+            return False
+        return any(self._registers(symbol) for symbol in self._symbols(piece.module, site.chain))
+
     def _registers(self, symbol: Symbol) -> bool:
         """Whether subclassing a class may change it or what it knows."""
         seen = list[Place]()
@@ -274,11 +304,6 @@ def _value(symbol: Symbol) -> Value:
     source = symbol.module.source
     units = source.groups.get(symbol.name, []) if source else []
     return kinds.value_of(units)
-
-
-def _rebinds(targets: tuple[Target, ...]) -> bool:
-    """Whether an assignment gives a module's name another value, and does not change what the name stands for."""
-    return all(not target.rest for target in targets if isinstance(target, Symbol))
 
 
 def _is_bound_by(piece: Piece, targets: tuple[Target, ...]) -> bool:

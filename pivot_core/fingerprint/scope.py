@@ -185,7 +185,7 @@ class _Scan:
     def _walrus(self, node: ast.AST) -> None:
         """A walrus in a comprehension binds in the scope around it."""
         for inner in ast.walk(node):
-            if isinstance(inner, ast.NamedExpr) and isinstance(inner.target, ast.Name):
+            if isinstance(inner, ast.NamedExpr):
                 self._bind(inner.target.id)
             elif isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Load):
                 self._load(inner.id)

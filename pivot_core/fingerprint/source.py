@@ -91,7 +91,7 @@ class Unit:
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 args = self.node.args
                 return bool(self.node.decorator_list or args.defaults or any(args.kw_defaults))
-            case ast.Assign(value=ast.Constant()) | ast.AnnAssign(value=ast.Constant()):
+            case ast.Assign(targets=[ast.Name()], value=ast.Constant()):
                 return bool(self.guards)
             case ast.Import() | ast.ImportFrom():
                 return bool(self.guards)
