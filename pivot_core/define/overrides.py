@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, cast
 
-from pivot_core.define import trace
+from pivot_core.define import names, trace
 from pivot_core.define.pipeline import Registration
 from pivot_core.errors import DefinitionError
 from pivot_core.model.ids import Json
@@ -88,7 +87,9 @@ def check_names(file: "YamlFile", registrations: Sequence[Registration]) -> list
     for name in file.data:
         if name not in known:
             what = f"params.yaml names '{name}', which is no stage"
-            problems.append(DefinitionError(what, file.place(name), _nearest(name, list(known))))
+            problems.append(
+                DefinitionError(what, file.place(name), names.nearest(name, list(known)))
+            )
     return problems
 
 
@@ -122,7 +123,7 @@ def _invalid(
         where = layer.place(*location) if layer else here
         if item["type"] == "extra_forbidden":
             known = params.field_names(model, tuple(map(str, location[:-1])))
-            hint = _nearest(str(location[-1]), known)
+            hint = names.nearest(str(location[-1]), known)
         elif item["type"] == "missing":
             hint = f"set it in params.yaml below `{name}:`, or give the field a default"
         else:
@@ -148,10 +149,3 @@ def _has(given: object, location: tuple[int | str, ...]) -> bool:
         else:
             return True
     return True
-
-
-def _nearest(name: str, known: Sequence[str]) -> str:
-    near = get_close_matches(name, known, n=1)
-    if near:
-        return f"did you mean '{near[0]}'?"
-    return f"known: {', '.join(known)}" if known else "remove it: there are none"

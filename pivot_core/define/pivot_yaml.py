@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import cast
 
-from pivot_core.define import importing, trace, yaml_file
+from pivot_core.define import importing, names, trace, yaml_file
 from pivot_core.define.pipeline import Paths, Registration
 from pivot_core.define.yaml_file import YamlFile
 from pivot_core.errors import DefinitionError
@@ -18,7 +18,6 @@ from pivot_core.yaml12 import Path
 
 _TOP = ("pipeline", "vars", "stages")
 _STAGE = ("python", "deps", "outs", "params", "matrix", "mutex", "timeout", "retries")
-_NAME = re.compile(r"[^\W\d][\w-]*")
 _SUBSTITUTE = re.compile(r"\$\$\{|\$\{([^}]*)\}")
 
 type _Scalar = str | int | float | bool
@@ -85,7 +84,7 @@ class _Reading:
         given = self._mapping(self.top.get("vars"), ("vars",))
         for name, value in given.items():
             keys = ("vars", name)
-            if not _NAME.fullmatch(name):
+            if not names.is_variable_name(name):
                 self.problem(f"'{name}' cannot be a variable", keys, "use letters, digits and _")
             elif isinstance(value, list):
                 found[name] = self._scalars(cast("list[Json]", value), keys)
@@ -208,7 +207,7 @@ class _Reading:
         for name, given in self._mapping(entry["matrix"], keys).items():
             below = (*keys, name)
             value = self._substitute(given, variables, below)
-            if not _NAME.fullmatch(name) or not isinstance(value, list) or not value:
+            if not names.is_variable_name(name) or not isinstance(value, list) or not value:
                 raise _Mistake(
                     f"matrix dimension '{name}' is no list of values",
                     below,
@@ -252,7 +251,7 @@ class _Reading:
         name = name.strip()
         if name in values:
             return values[name]
-        raise _Mistake(f"unknown variable '${{{name}}}'", keys, _nearest(name, list(values)))
+        raise _Mistake(f"unknown variable '${{{name}}}'", keys, names.nearest(name, list(values)))
 
     def _scalars(self, items: list[Json], keys: Path) -> list[_Scalar]:
         for index, item in enumerate(items):
@@ -276,14 +275,7 @@ class _Reading:
     def _known(self, given: Mapping[str, Json], known: Sequence[str], keys: Path) -> None:
         for key in given:
             if key not in known:
-                self.problem(f"unknown key '{key}'", (*keys, key), _nearest(key, known))
-
-
-def _nearest(name: str, known: Sequence[str]) -> str:
-    near = get_close_matches(name, known, n=1)
-    if near:
-        return f"did you mean '{near[0]}'?"
-    return f"known: {', '.join(known)}" if known else "there are none; define it under `vars`"
+                self.problem(f"unknown key '{key}'", (*keys, key), names.nearest(key, known))
 
 
 def _functions(module: str) -> list[str]:

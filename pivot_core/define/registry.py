@@ -2,13 +2,11 @@
 
 import inspect
 import os
-import re
 from collections.abc import Callable, Mapping, Sequence
-from difflib import get_close_matches
 from types import CodeType
 from typing import TYPE_CHECKING, cast
 
-from pivot_core.define import importing, overrides, paths
+from pivot_core.define import importing, names, overrides, paths
 from pivot_core.define.markers import Dep, IncrementalOut
 from pivot_core.define.paths import BadPath
 from pivot_core.define.pipeline import Registration
@@ -21,8 +19,6 @@ from pivot_core.model.stage import Out as StageOut
 
 if TYPE_CHECKING:
     from pivot_core.define.yaml_file import YamlFile
-
-_NAME = re.compile(r"[\w.+=][\w.+=/-]*")
 
 
 def build(
@@ -84,18 +80,17 @@ class _Building:
             self._problem(given, f"the name '{name}' holds '@'", "", hint)
             return
         for noun, text in (("name", name), ("variant", variant)):
-            is_good = isinstance(text, str) and _NAME.fullmatch(text)
-            if not is_good and text is not None:
-                hint = "use letters, digits and . _ - + = /"
-                self._problem(given, f"{text!r:.100} cannot be a stage's {noun}", "", hint)
+            if text is not None and not names.is_stage_name(text):
+                what = f"{text!r:.100} cannot be a stage's {noun}"
+                self._problem(given, what, "", names.STAGE_RULE)
 
     def _mutex(self, given: Registration) -> tuple[str, ...]:
         value = cast("object", given.mutex)
         groups = [value] if isinstance(value, str) else value
         if isinstance(groups, (list, tuple, set, frozenset)):
-            names = list(cast("Sequence[object]", groups))
-            if all(isinstance(name, str) and name for name in names):
-                return tuple(dict.fromkeys(cast("list[str]", names)))
+            mutex = list(cast("Sequence[object]", groups))
+            if all(isinstance(name, str) and name for name in mutex):
+                return tuple(dict.fromkeys(cast("list[str]", mutex)))
         self._problem(given, f"mutex {value!r:.80} is no list of names", "mutex", "write ['gpu']")
         return ()
 
@@ -206,7 +201,7 @@ class _Building:
         for name in found:
             if name not in known:
                 what = f"'{given.full_name}' has no {noun} '{name}'"
-                self._problem(given, what, f"{section}.{name}", _nearest(str(name), known))
+                self._problem(given, what, f"{section}.{name}", names.nearest(str(name), known))
         return found
 
     def _variant_param(self, given: Registration, signature: StageSignature) -> str | None:
@@ -239,10 +234,3 @@ class _Building:
         line = given.line_of(*key.split("."))
         where = f"stage '{given.full_name}' ({given.file}:{line})"
         self.problems.append(DefinitionError(what, where, hint))
-
-
-def _nearest(name: str, known: Sequence[str]) -> str:
-    near = get_close_matches(name, known, n=1)
-    if near:
-        return f"did you mean '{near[0]}'?"
-    return f"known: {', '.join(known)}" if known else "remove it: there are none"

@@ -49,3 +49,7 @@ def test_only_params_load_pydantic() -> None:
 
 def test_a_stage_process_needs_nothing_heavy() -> None:
     assert not loaded_after("import pivot_core.define.importing, pivot_core.define.signature")
+
+
+def test_the_engine_side_of_loading_needs_nothing_heavy() -> None:
+    assert not loaded_after("import pivot_core.define.load")
