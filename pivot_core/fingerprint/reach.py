@@ -159,7 +159,8 @@ class Reach:
                 self._lazily(module, thing)
         self._text.append(form.hash)
         for ref, targets in zip(form.refs, entry.targets, strict=True):
-            self._text.append(" ".join(self._fill(module, ref, target) for target in targets))
+            filled = (self._fill(module, ref, target) for target in targets)
+            self._text.append(" ".join(filter(None, filled)))
         for what, _, line in form.hides:
             self._caveat(module, line, f"{what}: all of module '{module.name}' counts")
             self._text.append(f"* {self._number(module)}")
