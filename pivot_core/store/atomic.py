@@ -146,8 +146,8 @@ def barrier(path: str) -> None:
 def boot_id() -> str:
     """Returns a text that differs after each start of the machine; ``unknown`` where the system has none."""
     try:
-        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-            return file.read().strip()
+        with open("/proc/sys/kernel/random/boot_id", "rb") as file:
+            return file.read().decode("ascii").strip()
     except OSError:
         pass
     if sys.platform != "darwin":

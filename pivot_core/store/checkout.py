@@ -205,8 +205,10 @@ class _Restore:
 
     def _renew(self, content: FileContent, before: Signature | None) -> None:
         """Reports an object's new signature: another hard link moves its change time and nothing else."""
+        if before is None:
+            return
         after = hashing.signature(self._source.layout.object_path(content.hash))
-        if before and after and before != after == before._replace(ctime_ns=after.ctime_ns):
+        if after and before != after == before._replace(ctime_ns=after.ctime_ns):
             self.verified.append((content.hash, after))
 
     def _check(self, content: FileContent) -> None:

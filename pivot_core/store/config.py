@@ -149,8 +149,12 @@ def read_file(path: str) -> dict[str, tuple[Json, int]]:
             f"not a valid settings file: {error.problem}", f"{path}:{error.line}"
         ) from error
     found = dict[str, tuple[Json, int]]()
-    for section, members in _mapping(document.value, path).items():
+    for section, members in _mapping(document.value, f"{path}:{document.line(())}").items():
         line = document.line((section,))
+        if section in KEYS:
+            head, _, name = section.partition(".")
+            hint = f"write it as '{head}:' with '{name}: value' in a line of its own below"
+            raise UsageError(f"'{section}' must be written in two parts", f"{path}:{line}", hint)
         if section not in _SECTIONS:
             check_key(section, f"{path}:{line}")
         for name, value in _mapping(members, f"{path}:{line}").items():

@@ -124,11 +124,12 @@ class State:
         ]
 
     def scan(self, prefix: str) -> Iterator[tuple[str, Json]]:
-        """Yields all records whose key begins with ``prefix``, as they were when the scan began."""
+        """Yields all records whose key begins with ``prefix``, sorted, as they were when the scan began."""
         start = prefix.encode("utf-8", "surrogatepass")
         with self._lock:
             stored = dict[bytes, bytes | None](self._read(lambda txn: _range(txn, start), []))
             stored.update(dict.fromkeys(name for name in self._overlay if name.startswith(start)))
+        stored.pop(_HEADER, None)
         for name in sorted(stored):
             value = self._value(name, stored[name])
             if b"\0" in name and isinstance(value, list):

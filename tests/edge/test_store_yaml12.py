@@ -1,6 +1,7 @@
 """The YAML reader."""
 
 import contextlib
+import itertools
 import json
 import math
 import time
@@ -85,6 +86,7 @@ def test_nan_is_a_number() -> None:
         ("- " * 100_000, 1, "nested more than 64 deep"),
         ("a: " + "x" * yaml12.MAX_BYTES, 1, "larger than 10 MB"),
     ],
+    ids=itertools.count(),
 )
 def test_what_is_wrong_is_named_with_its_line(text: str | bytes, line: int, problem: str) -> None:
     started = time.process_time()
