@@ -102,7 +102,7 @@ def resolve(module: str, qualname: str) -> Callable[..., object]:
 
 
 def project_modules() -> dict[str, str]:
-    """Returns the project modules that are imported: name → absolute path; a namespace package has no file."""
+    """Returns the project modules that are imported: name → absolute path; namespace packages have none."""
     found = dict[str, str]()
     for name, module in list(sys.modules.items()):
         path = cast("str | None", getattr(module, "__file__", None))
