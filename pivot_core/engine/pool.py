@@ -12,6 +12,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import sys
 import warnings
 from collections.abc import Callable, Mapping
@@ -20,6 +21,8 @@ from dataclasses import dataclass
 from typing import cast
 
 from pivot_core.errors import DefinitionError
+from pivot_core.model import codec
+from pivot_core.model.failure import Failure, FailureKind
 from pivot_core.model.ids import Json
 from pivot_core.model.message import Outcome
 from pivot_core.store.layout import Layout
@@ -59,16 +62,13 @@ class Pool:
         self._groups: list[_Group] = []
         self._server: asyncio.Server | None = None
         self._lines: set[_Line] = set()
-        self._where: dict[Key, _Line] = {}
-        self._asked: dict[Key, float] = {}
-        self._ended: dict[Key, StageReport] = {}
+        self._attempts: dict[Key, _Attempt] = {}
 
     async def start(self) -> None:
         """Listens for workers; starts none."""
         path = self._layout.workers_socket
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(path)
+        _sweep(os.path.dirname(path))
         self._server = await asyncio.start_unix_server(self._serve, path, limit=_LINE_MAX)
         os.chmod(path, 0o600)
 
@@ -80,25 +80,22 @@ class Pool:
     async def run(self, info: WorkerStageInfo) -> StageReport:
         """Runs one attempt in a worker; raises `WorkerLost`."""
         key = (info["stage"], info["attempt"])
-        self._ended.pop(key, None)
-        net = None
-        if info["timeout_s"] is not None:
-            loop = asyncio.get_running_loop()
-            net = loop.call_later(info["timeout_s"] + 1 + _NET_S, self._end_worker, key)
+        attempt = self._attempts[key] = _Attempt(info)
         try:
-            report = cast("StageReport", await self._submit(job.run_stage, info))
+            return cast("StageReport", await self._submit(job.run_stage, info))
         except WorkerLost:
-            if key in self._ended:
-                return self._ended[key]
-            if key in self._asked:
-                return _cancelled(info)
+            if attempt.report is not None:
+                return attempt.report
+            if attempt.grace_s is not None:
+                return _ended(info, Outcome.CANCELLED, None)
+            if attempt.is_overdue:
+                said = f"ran longer than its time limit of {info['timeout_s']:g} s"
+                return _ended(info, Outcome.FAILED, Failure(FailureKind.TIMEOUT, said))
             raise
         finally:
-            if net is not None:
-                net.cancel()
-            self._asked.pop(key, None)
-            self._where.pop(key, None)
-        return report
+            del self._attempts[key]
+            if attempt.net is not None:
+                attempt.net.cancel()
 
     async def load_definitions(self, request: LoadRequest) -> dict[str, Json]:
         """Loads the definitions in a worker's child and returns the report of ``define.load``.
@@ -117,11 +114,11 @@ class Pool:
 
     def interrupt(self, stage: str, attempt: int, grace_s: float) -> None:
         """Asks an attempt to end: SIGINT to its process group, SIGKILL after so many seconds."""
-        key = (stage, attempt)
-        self._asked[key] = grace_s
-        if key in self._where:
-            self._where[key].ask(key, grace_s)
-        asyncio.get_running_loop().call_later(grace_s + _NET_S, self._end_asked, key)
+        running = self._attempts.get((stage, attempt))
+        if running is not None:
+            running.grace_s = grace_s
+            if running.line is not None:
+                self._ask(running, running.line, grace_s)
 
     def kill(self, stage: str, attempt: int) -> None:
         """Ends an attempt at once."""
@@ -177,32 +174,62 @@ class Pool:
         if "hello" in told:
             line.worker = told["hello"]
         elif "began" in told:
-            self._found(line, told["began"])
+            self._found(line, *told["began"])
         elif "started" in told:
             stage, attempt, pid = told["started"]
-            self._found(line, (stage, attempt))
             line.child = pid
+            self._found(line, stage, attempt)
             self._on_started(stage, attempt, pid)
         elif "grew" in told:
             self._on_grew(*told["grew"])
         elif "ended" in told:
             stage, attempt, report = told["ended"]
-            self._ended[stage, attempt] = cast("StageReport", json.loads(report))
+            if (stage, attempt) in self._attempts:
+                self._attempts[stage, attempt].report = cast("StageReport", json.loads(report))
 
-    def _found(self, line: "_Line", key: tuple[str, int]) -> None:
-        key = (key[0], key[1])
-        is_new = key not in self._where
-        self._where[key] = line
-        if is_new and key in self._asked:
-            line.ask(key, self._asked[key])
+    def _found(self, line: "_Line", stage: str, number: int) -> None:
+        """Notes which worker has an attempt, and passes on what was asked meanwhile."""
+        attempt = self._attempts.get((stage, number))
+        if attempt is None or attempt.line is not None:
+            return
+        attempt.line = line
+        limit = attempt.info["timeout_s"]
+        if attempt.grace_s is not None:
+            self._ask(attempt, line, attempt.grace_s)
+        elif limit is not None:
+            attempt.spread_net(limit + 1 + _NET_S)
 
-    def _end_asked(self, key: Key) -> None:
-        if key in self._asked:
-            self._end_worker(key)
+    @staticmethod
+    def _ask(attempt: "_Attempt", line: "_Line", grace_s: float) -> None:
+        asked = Asked(end=(attempt.info["stage"], attempt.info["attempt"], grace_s))
+        line.writer.write(json.dumps(asked).encode() + b"\n")
+        attempt.spread_net(grace_s + _NET_S)
 
-    def _end_worker(self, key: Key) -> None:
-        if key in self._where:
-            self._where[key].end_worker()
+
+@dataclass(slots=True, eq=False)
+class _Attempt:
+    """One attempt in flight."""
+
+    info: WorkerStageInfo
+    line: "_Line | None" = None
+    """The worker that has it, once known."""
+    grace_s: float | None = None
+    """Set when it was asked to end."""
+    report: StageReport | None = None
+    """What a worker said that has to end together with its stage."""
+    net: asyncio.TimerHandle | None = None
+    is_overdue: bool = False
+
+    def spread_net(self, delay_s: float) -> None:
+        """Kills the worker unless the attempt has ended by then."""
+        if self.net is not None:
+            self.net.cancel()
+        self.net = asyncio.get_running_loop().call_later(delay_s, self._end_worker)
+
+    def _end_worker(self) -> None:
+        self.is_overdue = True
+        if self.line is not None:
+            self.line.end_worker()
 
 
 @dataclass(slots=True, eq=False)
@@ -212,10 +239,6 @@ class _Line:
     writer: asyncio.StreamWriter
     worker: int | None = None
     child: int | None = None
-
-    def ask(self, key: Key, grace_s: float) -> None:
-        asked = Asked(end=(*key, grace_s))
-        self.writer.write(json.dumps(asked).encode() + b"\n")
 
     def cut(self) -> None:
         """Ends the connection, and so the worker; a child that its worker left behind is ended too."""
@@ -287,6 +310,17 @@ class _Group:
         return future
 
 
+def _sweep(directory: str) -> None:
+    """Removes the sockets of engines that were killed: nobody answers there."""
+    for name in os.listdir(directory):
+        if name.startswith("workers-"):
+            with socket.socket(socket.AF_UNIX) as probe, contextlib.suppress(FileNotFoundError):
+                try:
+                    probe.connect(f"{directory}/{name}")
+                except ConnectionRefusedError:
+                    os.unlink(f"{directory}/{name}")
+
+
 def _silence_loky() -> None:
     """Keeps loky from writing to the terminal about what we see to."""
     from loky.backend import resource_tracker
@@ -307,12 +341,13 @@ def _ignore_interrupts() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 
 
-def _cancelled(info: WorkerStageInfo) -> StageReport:
+def _ended(info: WorkerStageInfo, outcome: Outcome, failure: Failure | None) -> StageReport:
+    """Reports in place of a worker that could not."""
     return StageReport(
         stage=info["stage"],
         attempt=info["attempt"],
-        outcome=Outcome.CANCELLED.value,
-        failure=None,
+        outcome=outcome.value,
+        failure=None if failure is None else codec.to_json(Failure, failure),
         outs={},
         signs={},
         executed={},

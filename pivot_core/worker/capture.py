@@ -5,11 +5,17 @@ A record is ``<13-digit epoch ms><stream> <bytes>\n``: 15 bytes, the line, a lin
 record: it was longer than 64 KiB, or its end had not been written yet.
 """
 
+import json
 import os
+import select
+import socket
+import sys
 import time
 
 PIECE = 65536
 """The most bytes of one line in one record, and of one read."""
+
+_PAUSE_MS = 50
 
 STDOUT = b"o"
 STDERR = b"e"
@@ -72,6 +78,13 @@ class LogFile:
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
+
+    def written_bytes(self) -> int:
+        """Returns the size of the file, whoever wrote it."""
+        try:
+            return os.stat(self._path).st_size
+        except FileNotFoundError:
+            return 0
 
     def _flush_ends(self) -> None:
         for stream, rest in self._rest.items():
@@ -143,3 +156,38 @@ def _open(path: str) -> int:
     except FileNotFoundError:
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
         return os.open(path, flags, 0o600)
+
+
+def _main() -> None:
+    """Reads the pipes of a stage that runs in the worker itself, whose threads stand still while C code runs.
+
+    Standard input ends when the stage has ended: what is in the pipes then is the rest.
+    """
+    given = json.loads(sys.argv[1])
+    streams = {given["stdout"]: STDOUT, given["stderr"]: STDERR}
+    log = LogFile(given["path"], given["max_bytes"])
+    engine = socket.socket(socket.AF_UNIX)
+    engine.connect(given["engine"])
+    poll = select.poll()
+    for fd in (0, *streams):
+        poll.register(fd, select.POLLIN)
+    told, told_at, is_ending = 0, 0.0, False
+    while (ready := poll.poll(0 if is_ending else _PAUSE_MS)) or not is_ending:
+        for fd, _ in ready:
+            data = os.read(fd, PIECE)
+            if fd in streams and data:
+                log.write(streams[fd], data)
+            else:
+                poll.unregister(fd)
+                is_ending = is_ending or fd == 0
+        if not ready:
+            log.flush_partial()
+        if log.size_bytes != told and time.monotonic() >= told_at + _PAUSE_MS / 1000:
+            told, told_at = log.size_bytes, time.monotonic()
+            grew = {"grew": [given["stage"], given["attempt"], told]}
+            engine.sendall(json.dumps(grew).encode() + b"\n")
+    log.close()
+
+
+if __name__ == "__main__":
+    _main()

@@ -108,10 +108,11 @@ class _Performance:
     def run(self) -> dict[str, ContentJson]:
         """Returns the contents of the outs; raises `_FailedError`."""
         func, declared = self._import()
-        self._guard.install()
+        self._guard.arm()
         arguments = self._arguments(declared)
         with self._blame(FailureKind.EXCEPTION):
             value = func(**arguments)
+        os.chdir(self._root)  # the stage may have gone elsewhere
         del arguments  # the deps may be large, and the outs are written from here on
         self._write(value, declared.outs)
         with self._blame(FailureKind.EXCEPTION):

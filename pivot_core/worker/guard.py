@@ -33,17 +33,17 @@ class Guard:
             if dep.endswith("/"):
                 self._directories.append((os.path.realpath(dep) + os.sep, dep))
 
-    def install(self) -> None:
-        """Starts watching; an audit hook cannot be taken away, so one process guards one stage."""
+    def arm(self) -> None:
+        """Starts watching."""
         if self._inodes:
-            sys.addaudithook(self._on_event)
+            _Hook.install().guard = self
 
     def disarm(self) -> None:
         """Stops watching."""
-        self._inodes.clear()
-        self._directories.clear()
+        if _Hook.only is not None:
+            _Hook.only.guard = None
 
-    def _on_event(self, event: str, args: tuple[object, ...]) -> None:
+    def on_event(self, event: str, args: tuple[object, ...]) -> None:
         if event == "open":
             if cast("int", args[2]) & _WRITES:
                 self._check(args[0], follow=True)
@@ -56,8 +56,6 @@ class Guard:
             self._check(args[0], args[1])
 
     def _check(self, path: object, directory: object = -1, *, follow: bool = False) -> None:
-        if not self._inodes:
-            return
         base = cast("int", directory)
         try:
             if isinstance(path, int):
@@ -82,3 +80,23 @@ class Guard:
             if place.startswith(prefix):
                 return dep
         return None
+
+
+class _Hook:
+    """The audit hook of the process: one, since it cannot be taken away."""
+
+    only: "_Hook | None" = None
+
+    def __init__(self) -> None:
+        self.guard: Guard | None = None
+
+    @classmethod
+    def install(cls) -> "_Hook":
+        if cls.only is None:
+            cls.only = cls()
+            sys.addaudithook(cls.only)
+        return cls.only
+
+    def __call__(self, event: str, args: tuple[object, ...]) -> None:
+        if self.guard is not None:
+            self.guard.on_event(event, args)

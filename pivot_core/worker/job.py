@@ -5,7 +5,7 @@ class, value or exception of a user's is ever pickled (the engine could not read
 """
 
 import json
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from pivot_core.model.ids import Json
 from pivot_core.store.content import ContentJson
@@ -99,6 +99,8 @@ class LoadRequest(TypedDict):
     """Asks for the definitions of a project."""
 
     project_root: str
+    isolation: NotRequired[str]
+    """``fork`` (the default) for a child of the worker, ``worker`` for a new interpreter."""
 
 
 class LoadReply(TypedDict):

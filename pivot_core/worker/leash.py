@@ -53,6 +53,7 @@ class Leash:
     """
 
     def __init__(self, path: str) -> None:
+        self.path: str = path
         self._socket: socket.socket = socket.socket(socket.AF_UNIX)
         self._socket.connect(path)
         self._lock: threading.Lock = threading.Lock()

@@ -4,6 +4,7 @@ A worker is a subreaper on Linux: what outlives its parent below it becomes its 
 only the stage's process group is searched.
 """
 
+import contextlib
 import ctypes
 import os
 import select
@@ -37,13 +38,13 @@ def die_with_parent() -> None:
 
 
 def children() -> set[int]:
-    """Returns the processes whose parent is this one, those that ended and are not reaped included (Linux)."""
+    """Returns the processes whose parent is this one, those that ended and are not reaped included."""
     pid = os.getpid()
     try:
         with open(f"/proc/{pid}/task/{pid}/children", "rb", buffering=0) as file:
             return {int(child) for child in file.read().split()}
     except OSError:
-        return _children_by_scan(pid) if _IS_LINUX else set()
+        return _children_by_scan(pid)
 
 
 def kill_group(leader: int) -> None:
@@ -64,18 +65,21 @@ def signal_group(leader: int, number: signal.Signals) -> None:
             return
 
 
-def end(leader: int, spared: Collection[int]) -> list[str]:
-    """Ends what a stage left behind and returns the names; ``leader`` has ended and is not reaped.
+def end(leader: int | None, spared: Collection[int]) -> list[str]:
+    """Ends what a stage left behind and returns the names.
 
-    Spared are ``spared``, resource trackers (they end by themselves and clean up), and what ends in a moment.
+    ``leader`` is the process that ran it, ended and not reaped; ``None`` when it ran in this one. Spared are
+    ``spared``, resource trackers (they end by themselves and clean up), and what ends in a moment.
     """
-    if not _IS_LINUX:
-        return _end_group(leader)
-    found = _lasting(_unspared(leader, spared))
+    found = _unspared(leader, spared)
+    if not _IS_LINUX and leader is not None:
+        found += _group_by_scan(leader)
+    found = _lasting(found)
     names = [_name(pid) for pid in found]
     deadline = time.monotonic() + _LIMIT_S
     while found and time.monotonic() < deadline:
-        kill_group(leader)
+        if leader is not None:
+            kill_group(leader)
         for pid in found:
             _kill(pid)
         _await_end(found, 0.2)
@@ -86,7 +90,7 @@ def end(leader: int, spared: Collection[int]) -> list[str]:
 def end_all() -> None:
     """Kills every descendant of this process, trackers excepted."""
     for _ in range(100):
-        found = _unspared(0, ())
+        found = _unspared(None, ())
         if not found:
             return
         for pid in found:
@@ -94,14 +98,12 @@ def end_all() -> None:
         _await_end(found, 0.1)
 
 
-def _unspared(leader: int, spared: Collection[int]) -> list[int]:
+def _unspared(leader: int | None, spared: Collection[int]) -> list[int]:
     found = list[int]()
-    for pid in sorted(children().difference(spared, (leader,))):
-        try:
-            reaped, _ = os.waitpid(pid, os.WNOHANG)
-        except ChildProcessError:
+    for pid in sorted(children().difference(spared)):
+        if pid == leader:
             continue
-        if not reaped and b"resource_tracker" not in _command(pid):
+        if not _reap(pid) and b"resource_tracker" not in _command(pid):
             found.append(pid)
     return found
 
@@ -112,28 +114,33 @@ def _lasting(pids: list[int]) -> list[int]:
 
 def _await_end(pids: list[int], limit_s: float) -> list[int]:
     """Waits until all ended, at most so long; reaps those that did and returns the others."""
-    handles = dict[int, int]()
-    poll = select.poll()
-    for pid in pids:
-        try:
-            handle = os.pidfd_open(pid)
-        except OSError:
-            continue
-        handles[handle] = pid
-        poll.register(handle, select.POLLIN)
-    waiting = dict(handles)
     deadline = time.monotonic() + limit_s
-    while waiting and (left := deadline - time.monotonic()) > 0:
-        for handle, _ in poll.poll(left * 1000):
-            poll.unregister(handle)
-            pid = waiting.pop(handle)
-            try:
-                os.waitpid(pid, os.WNOHANG)
-            except ChildProcessError:
-                continue
-    for handle in handles:
-        os.close(handle)
-    return list(waiting.values())
+    waiting = list(pids)
+    with contextlib.ExitStack() as opened:
+        handles = dict[int, int]()
+        for pid in pids:
+            with contextlib.suppress(OSError, AttributeError):  # it is gone; or no handles here
+                handle = os.pidfd_open(pid)
+                opened.callback(os.close, handle)
+                handles[handle] = pid
+        while waiting and (left := deadline - time.monotonic()) > 0:
+            # Without handles it looks again and again, for a moment.
+            select.select(list(handles), (), (), left if handles else min(left, 0.01))
+            waiting = [pid for pid in waiting if not _reap(pid)]
+            handles = {handle: pid for handle, pid in handles.items() if pid in waiting}
+    return waiting
+
+
+def _reap(pid: int) -> bool:
+    """Tells whether a process has ended, and reaps it when it is ours."""
+    try:
+        return os.waitpid(pid, os.WNOHANG)[0] == pid
+    except ChildProcessError:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return True
+        return False
 
 
 def _kill(pid: int) -> None:
@@ -144,43 +151,37 @@ def _kill(pid: int) -> None:
 
 
 def _command(pid: int) -> bytes:
+    if not _IS_LINUX:
+        return " ".join(row[3] for row in _processes() if row[0] == pid).encode()
     try:
         with open(f"/proc/{pid}/cmdline", "rb", buffering=0) as file:
-            return file.read(4096)
+            return file.read(4096).rstrip(b"\0").replace(b"\0", b" ")
     except OSError:
         return b""
 
 
 def _name(pid: int) -> str:
-    command = _command(pid).rstrip(b"\0").replace(b"\0", b" ").decode("utf-8", "replace")
-    program, _, rest = command.partition(" ")
+    program, _, rest = _command(pid).decode("utf-8", "replace").partition(" ")
     shown = f"{os.path.basename(program)} {rest}".strip() or "a process"
     return shown if len(shown) <= _NAME_MAX else shown[: _NAME_MAX - 1] + "…"
 
 
 def _children_by_scan(parent: int) -> set[int]:
-    found = set[int]()
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            try:
-                with open(f"/proc/{entry}/stat", "rb", buffering=0) as file:
-                    after_name = file.read().rpartition(b")")[2].split()
-            except OSError:
-                continue
-            if int(after_name[1]) == parent:
-                found.add(int(entry))
-    return found
+    return {pid for pid, its_parent, _, _ in _processes() if its_parent == parent}
 
 
-def _end_group(leader: int) -> list[str]:
+def _group_by_scan(leader: int) -> list[int]:
+    return [pid for pid, _, group, _ in _processes() if group == leader != pid]
+
+
+def _processes() -> list[tuple[int, int, int, str]]:
+    """Lists every process: id, parent, group, command. For systems that tell nobody's children."""
     listed = subprocess.run(
-        ["ps", "-A", "-o", "pid=,pgid=,command="], capture_output=True, text=True, check=False
+        ["ps", "-A", "-o", "pid=,ppid=,pgid=,command="], capture_output=True, text=True, check=False
     )
-    rows = [line.split(None, 2) for line in listed.stdout.splitlines()]
-    names = [
-        row[2][:_NAME_MAX]
+    rows = [line.split(None, 3) for line in listed.stdout.splitlines()]
+    return [
+        (int(row[0]), int(row[1]), int(row[2]), row[3])
         for row in rows
-        if len(row) == 3 and row[1] == str(leader) and row[0] != str(leader)
+        if len(row) == 4 and "ps -A -o pid=" not in row[3]
     ]
-    kill_group(leader)
-    return [name for name in names if "resource_tracker" not in name]

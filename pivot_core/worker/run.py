@@ -10,7 +10,7 @@ import signal
 import sys
 import time
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import cast
 
@@ -26,9 +26,10 @@ from pivot_core.store import aside
 from pivot_core.store.aside import Moved
 from pivot_core.store.content import ContentJson
 from pivot_core.store.layout import Layout
-from pivot_core.worker import child, failure, leftovers, supervise
+from pivot_core.worker import child, failure, inline, leftovers, supervise
 from pivot_core.worker.capture import LogFile, Tail
 from pivot_core.worker.child import ChildReport, Task
+from pivot_core.worker.inline import CaptureInfo
 from pivot_core.worker.job import LoadReply, LoadRequest, StageReport, WorkerStageInfo
 from pivot_core.worker.leash import Leash, Told
 from pivot_core.worker.memory import OomCounter
@@ -75,6 +76,8 @@ def run_stage(info: WorkerStageInfo) -> StageReport:
 
 def load_definitions(request: LoadRequest) -> LoadReply:
     """Loads the definitions in a child of their own."""
+    if "isolation" in request and request["isolation"] == "worker":
+        return inline.load_definitions(request["project_root"])
     worker = _worker[0]
     worker.leash.begin("", 0)
     output = Tail()
@@ -117,20 +120,25 @@ class _Attempt:
         except PivotError as error:
             self._log.note(str(error))
         self._log.close()
-        report["log_bytes"] = self._log.size_bytes
+        report["log_bytes"] = self._log.written_bytes()
         return report
 
     def _run_with(self, moved: Moved) -> StageReport:
         try:
-            with self._leash.exposed(self._info["timeout_s"], lambda: self._abandon(moved)):
+            with self._leash.exposed(
+                self._info["timeout_s"], functools.partial(self._abandon, moved)
+            ):
                 self._prepare()
         except KeyboardInterrupt:
             return self._stopped()
         task = Task(self._info, self._layout, self._worker.codes, self._previous(moved))
+        body = functools.partial(child.perform, task)
         spared = leftovers.children()
         self._kills = self._worker.memory.read()
+        if self._info["isolation"] == "worker":
+            return self._judge(self._perform_here(body, moved, spared))
         try:
-            forked = supervise.fork(functools.partial(child.perform, task), self._worker.inherited)
+            forked = supervise.fork(body, self._worker.inherited)
         except OSError as error:
             told = Failure(FailureKind.EXCEPTION, f"cannot start a process: {error.strerror}")
             return self._report(Outcome.FAILED, told)
@@ -138,6 +146,21 @@ class _Attempt:
         self._leash.tell(Told(started=(*self._key, forked.pid)))
         left = self._seconds_left()
         return self._judge(supervise.watch(forked, self._log, self._leash, self._key, left, spared))
+
+    def _perform_here(self, body: Callable[[], str], moved: Moved, spared: set[int]) -> Ending:
+        self._leash.tell(Told(started=(*self._key, os.getpid())))
+        capturing = CaptureInfo(
+            stage=self._info["stage"],
+            attempt=self._info["attempt"],
+            path=self._info["log_path"],
+            max_bytes=self._info["log_max_bytes"],
+            stdout=-1,
+            stderr=-1,
+            engine=self._leash.path,
+        )
+        abandon = functools.partial(self._abandon, moved)
+        left = self._seconds_left()
+        return inline.perform(body, self._leash, left, abandon, capturing, spared)
 
     def _prepare(self) -> None:
         """Imports what the stage's module will import from installed packages, and compiles the project's modules."""

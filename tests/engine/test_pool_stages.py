@@ -347,7 +347,10 @@ async def test_nothing_leaks_from_one_stage_to_the_next(project: Project) -> Non
     drawn = set[float]()
     async with running(project) as run:
         for _ in range(2):
-            await run.pool.run(project.info("pollutes", outs={"return": "pollutes.json"}))
+            polluting = await run.pool.run(
+                project.info("pollutes", outs={"return": "pollutes.json"})
+            )
+            assert polluting["outcome"] == "done"
             await run.pool.run(project.info("observes", outs={"return": "observes.json"}))
             seen = json.loads((project.root / "observes.json").read_text())
             drawn.add(seen.pop("random"))
