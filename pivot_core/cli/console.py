@@ -53,7 +53,7 @@ class Console(Printer):
         self.line(*self.row(stage, state.status, took, self.note(state)))
         if self._is_verbose and state.status is Status.RUNNING:
             for reason in state.reasons[1:]:
-                self.line(" " * (_WORD_CELLS + self._name_cells + 2), headline(reason))
+                self.line(" " * (_WORD_CELLS + self._name_cells + 11), headline(reason))
 
     @override
     def notice(self, notice: Notice) -> None:

@@ -5,6 +5,9 @@ from collections.abc import Iterator, Sequence
 from pivot_core.cli.paper import Part
 from pivot_core.port import StageName, StageRow, outline
 
+_VARIANTS = 3
+"""How many variants of one stage are named before they are only counted."""
+
 
 def tree(rows: Sequence[StageRow]) -> Iterator[list[Part]]:
     """Yields a line a stage: each once, below its deepest upstream; its other upstreams stand behind ``⇠``.
@@ -21,7 +24,7 @@ def tree(rows: Sequence[StageRow]) -> Iterator[list[Part]]:
         elbow = ("├─ " if has_next[-1] else "└─ ") if row.depth else ""
         parts = list[Part]([(guides + elbow, "faint"), row.stage])
         if row.others:
-            parts.append(("  ⇠ " + ", ".join(row.others), "faint"))
+            parts.append(("  ⇠ " + ", ".join(_folded(row.others)), "faint"))
         yield parts
 
 
@@ -47,6 +50,18 @@ def mermaid(rows: Sequence[StageRow]) -> str:
         if parent in ids
     )
     return "\n".join(lines)
+
+
+def _folded(names: Sequence[StageName]) -> Iterator[str]:
+    """Yields the names, many variants of one stage as ``train@… (12)``."""
+    by_base = dict[str, list[StageName]]()
+    for name in names:
+        by_base.setdefault(name.partition("@")[0], []).append(name)
+    for base, variants in by_base.items():
+        if len(variants) > _VARIANTS:
+            yield f"{base}@… ({len(variants)})"
+        else:
+            yield from variants
 
 
 def _dot(name: StageName) -> str:

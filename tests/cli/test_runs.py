@@ -1,0 +1,124 @@
+"""``repro`` and ``run``: what they run, what they say, what they exit with."""
+
+import json
+import re
+from pathlib import Path
+from typing import cast
+
+from tests.cli.project import FAILING, HELPERS, Project
+
+SNAPSHOTS = Path(__file__).parents[2] / "snapshots" / "cli"
+
+
+def steady(text: str) -> str:
+    """Replaces what differs from run to run."""
+    text = re.sub(r"\d{8}-\d{6}-[0-9a-f]{4}", "RUN", text)
+    return re.sub(r" *\b\d+\.\d\ds", " 0.00s", text)
+
+
+def test_a_first_run_makes_everything_and_a_second_one_nothing(tmp_path: Path) -> None:
+    project = Project.toy(tmp_path)
+
+    first = project.pivot("repro", "-j", "1").ok()
+    second = project.pivot("repro").ok()
+
+    assert steady(first.out) == (SNAPSHOTS / "repro-first.txt").read_text()
+    assert first.err == ""
+    assert project.read("report.json").strip() == '"sum: 6.0"'
+    assert steady(second.out) == "up to date: 3 stages in 0.00s\n"
+
+
+def test_an_edited_helper_reruns_its_users_and_says_why(tmp_path: Path) -> None:
+    project = Project.toy(tmp_path)
+    project.pivot("repro").ok()
+    project.write("helpers.py", HELPERS.replace("* 2", "* 3"))
+
+    planned = project.pivot("repro", "--dry-run").ok()
+    done = project.pivot("repro", "-v").ok()
+
+    assert planned.out.splitlines()[0] == "will run  train   code changed: helpers.scale"
+    assert re.search(r"RUN +train +code changed: helpers.scale\n", done.out)
+    assert "same      clean" in done.out
+
+
+def test_a_failing_stage_shows_the_users_traceback_alone_and_exits_1(tmp_path: Path) -> None:
+    project = Project.toy(tmp_path)
+    project.write("helpers.py", FAILING)
+
+    done = project.pivot("repro", "-j", "1")
+
+    assert done.code == 1
+    assert re.search(r"FAIL +train +\d+\.\d\ds  KeyError: 'label'\n", done.out)
+    assert "helpers.py" in done.err
+    assert "pivot_core" not in done.err
+    assert "  blocks: report\n" in done.err
+    log = re.search(r"  log: +(\S+)", done.err)
+    assert log is not None
+    assert (tmp_path / log[1]).is_file()
+
+
+def test_run_runs_the_named_stages_alone(tmp_path: Path) -> None:
+    project = Project.toy(tmp_path)
+    project.pivot("repro").ok()
+
+    done = project.pivot("run", "clean", "--force").ok()
+
+    assert done.out.splitlines()[-1].endswith(": 1 ran")
+    assert "forced" in done.out
+
+
+def test_targets_are_stages_or_outputs_also_seen_from_a_sub_directory(tmp_path: Path) -> None:
+    project = Project.toy(tmp_path)
+
+    first = project.pivot("repro", "clean.json").ok()
+    second = project.pivot("-C", "metrics", "repro", "train.json")
+    (tmp_path / "metrics").mkdir()
+    third = project.pivot("repro", "-C", "metrics", "./train.json", "-v").ok()
+
+    assert first.words["clean"] == "ran"
+    assert "train" not in first.words
+    assert second.code == 2
+    assert third.words["train"] == "ran"
+    assert "report" not in third.words
+
+
+def test_json_lines_tell_the_run_from_start_to_end(tmp_path: Path) -> None:
+    project = Project.toy(tmp_path)
+
+    done = project.pivot("repro", "--json").ok()
+
+    lines = [cast("dict[str, object]", json.loads(line)) for line in done.out.splitlines()]
+    assert lines[0]["event"] == "run_started"
+    assert lines[0]["stages"] == ["clean", "train", "report"]
+    assert lines[-1]["event"] == "run_finished"
+    assert lines[-1]["counts"] == {"ran": 3}
+    ended = [
+        (state["stage"], state["status"])
+        for line in lines
+        if line["event"] == "stage"
+        for state in [cast("dict[str, str]", line["state"])]
+        if state["status"] == "ran"
+    ]
+    assert ended == [("clean", "ran"), ("train", "ran"), ("report", "ran")]
+
+
+def test_quiet_says_nothing_of_a_good_run(tmp_path: Path) -> None:
+    project = Project.toy(tmp_path)
+    done = project.pivot("-q", "repro").ok()
+    assert done.out == done.err == ""
+
+
+def test_a_workflow_gets_a_group_an_annotation_and_a_summary(tmp_path: Path) -> None:
+    project = Project.toy(tmp_path)
+    project.write("helpers.py", FAILING)
+    page = tmp_path / "page.md"
+
+    done = project.pivot("repro", env={"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(page)})
+
+    assert done.code == 1
+    assert done.out.startswith("::group::pivot: 3 stages\n")
+    assert (
+        "\n::error file=helpers.py,line=2,title=stage 'train' failed::KeyError: 'label'\n"
+        in done.out
+    )
+    assert "| train | failed |" in page.read_text()
