@@ -1,5 +1,4 @@
-"""Owns what the commands without a run find or do: findings of ``verify``, changes of ``commit`` and ``checkout``,
-settings of ``config``; ``compose`` makes them, the verbs show them."""
+"""Owns what the commands without a run find or do; ``compose`` makes the values, the verbs show them."""
 
 from dataclasses import dataclass
 from enum import Enum
