@@ -57,12 +57,14 @@ def move_aside(layout: Layout, key: str, paths: list[ArtifactPath]) -> Moved:
     if not there:
         return moved
     try:
-        os.makedirs(directory, mode=0o700)
+        try:
+            os.mkdir(directory, 0o700)
+        except FileNotFoundError:
+            os.makedirs(directory, mode=0o700)
     except OSError as error:
         raise atomic.store_error(error, "make", directory) from error
     try:
-        manifest = Manifest(schema=1, places=list(there))
-        atomic.write_file(f"{directory}/{_MANIFEST}", json.dumps(manifest).encode())
+        _write_manifest(directory, Manifest(schema=1, places=list(there)))
         for index, path in enumerate(there):
             atomic.point("move aside")
             with place.opened(layout.root, path, create=False) as source:
@@ -94,9 +96,17 @@ def put_back(moved: Moved) -> None:
 
 def drop(moved: Moved) -> None:
     """Removes the old outs for good; what cannot be removed is left to the next sweep."""
-    if moved.places:
+    if not moved.places:
+        return
+    with contextlib.suppress(OSError):
+        os.unlink(f"{moved.directory}/{_MANIFEST}")
+    try:
+        for index in range(len(moved.places)):
+            os.unlink(f"{moved.directory}/{index}")
+        os.rmdir(moved.directory)
+    except OSError:
+        # A directory is among them.
         with contextlib.suppress(OSError):
-            os.unlink(f"{moved.directory}/{_MANIFEST}")
             place.remove_tree(moved.directory)
 
 
@@ -163,6 +173,16 @@ def _copy(source: str, target: str) -> None:
         shutil.copytree(source, target, symlinks=True)
     else:
         shutil.copy2(source, target, follow_symlinks=False)
+
+
+def _write_manifest(directory: str, manifest: Manifest) -> None:
+    """Writes the manifest of outs that are all still in place: a torn one names nothing, and nothing is lost."""
+    atomic.point("aside manifest")
+    fd = atomic.create(f"{directory}/{_MANIFEST}", 0o600)
+    try:
+        atomic.write_all(fd, json.dumps(manifest).encode())
+    finally:
+        os.close(fd)
 
 
 def _read_places(directory: str) -> tuple[ArtifactPath, ...]:

@@ -168,9 +168,10 @@ class _Restore:
             if isinstance(error, OSError) and error.errno == errno.EXDEV and tmp.startswith("/"):
                 return False
             raise
-        # Renaming one hard link over another of the same file does nothing and leaves both.
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(tmp, dir_fd=there.fd)
+        if linked is not None:
+            # Renaming one hard link over another of the same file does nothing and leaves both.
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(tmp, dir_fd=there.fd)
         self._renew(content, linked)
         atomic.passed("restored")
         return True
