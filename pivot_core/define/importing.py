@@ -57,9 +57,11 @@ def install(root: str, base: str, cache: CodeCache | None = None) -> dict[str, b
     # A console script puts its own directory first, `python -c` the current one: neither belongs to the project.
     skipped = {"", os.path.join(sys.prefix, "bin"), *first}
     sys.path[:] = [*dict.fromkeys(first), *(path for path in sys.path if path not in skipped)]
-    for path in list(sys.path_importer_cache):
+    for (
+        path
+    ) in sys.path:  # and not all that is cached: a forked child copies every page that it looks at
         if is_project_file(path + os.sep):
-            del sys.path_importer_cache[path]
+            sys.path_importer_cache.pop(path, None)
     executed = dict[str, bytes]()
     sys.meta_path[:] = [
         _SourceFinder({} if cache is None else cache, executed),
@@ -207,7 +209,8 @@ def _forget_shadowed(directories: Iterable[str]) -> None:
         except OSError:
             continue
         names.update(entry.partition(".")[0] for entry in entries)
-    for name in names.intersection(sys.modules).difference(sys.stdlib_module_names):
+    found = [name for name in names if name in sys.modules and name not in sys.stdlib_module_names]
+    for name in found:
         origin = cast("str | None", getattr(sys.modules[name], "__file__", None))
         if origin is None or is_project_file(origin) or origin.startswith(_PIVOT):
             continue

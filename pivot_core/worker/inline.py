@@ -134,6 +134,9 @@ def _restored() -> Generator[None]:
     finally:
         for name in importing.project_modules():
             sys.modules.pop(name, None)
+        for directory in list(sys.path_importer_cache):
+            if importing.is_project_file(directory + os.sep):
+                del sys.path_importer_cache[directory]
         sys.path[:], sys.meta_path[:] = path, finders
         sys.stdin, sys.stdout, sys.stderr = streams
         os.environ.clear()
