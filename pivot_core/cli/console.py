@@ -1,6 +1,6 @@
 """Owns how a run reads as plain lines: one a change, the failures in full at the end, then a summary."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import override
 
 from pivot_core.cli import failures, problem, text, words
@@ -41,7 +41,7 @@ class Console(Printer):
         self._name_cells: int = 0
 
     @override
-    def begin(self, run: RunState) -> None:
+    def begin(self, run: RunState, expected_s: Mapping[StageName, float]) -> None:
         longest = max((text.cells(stage) for stage in run.stages), default=0)
         self._name_cells = min(_NAME_CELLS, longest)
 
@@ -78,7 +78,7 @@ class Console(Printer):
         self.out.flush()
         self.failures(run, states)
         problem.show(self.err, run.problems)
-        if not self._is_quiet:
+        if not self._is_quiet and (run.stages or not run.problems):
             self.out.line(*summary(run))
 
     def line(self, *parts: Part) -> None:

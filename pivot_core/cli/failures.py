@@ -44,12 +44,23 @@ def show(
 
 def show_log(paper: Paper, state: StageState, path: str | None) -> None:
     """Writes the last lines of a failed attempt, and where all of them are."""
-    if state.log_tail:
+    tail = _unsaid(state)
+    if tail:
         paper.line(("  output:", "faint"))
-        for row in state.log_tail:
+        for row in tail:
             paper.line(("  │ ", "faint"), row.replace("\t", "    "))
     if path is not None:
         paper.line(("  log:    ", "faint"), path)
+
+
+def _unsaid(state: StageState) -> list[str]:
+    """Returns the log's tail without the traceback and message at its end, which are shown already."""
+    rows = list(state.log_tail)
+    if state.failure is not None:
+        said = {*state.failure.traceback.split("\n"), state.failure.message}
+        while rows and rows[-1] in said:
+            rows.pop()
+    return rows
 
 
 def _status(states: Mapping[StageName, StageState], name: StageName) -> Status | None:

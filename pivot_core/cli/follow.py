@@ -6,6 +6,7 @@ events into a queue. It needs no bound: log growth is dropped at the door, and a
 
 import queue
 import threading
+from collections.abc import Mapping
 from typing import Protocol
 
 from pivot_core.port import (
@@ -31,8 +32,8 @@ class Printer(Protocol):
     tick_s: float | None
     """How often ``tick`` is wanted while nothing happens; ``None`` for never."""
 
-    def begin(self, run: RunState) -> None:
-        """The run started; its stages are known."""
+    def begin(self, run: RunState, expected_s: Mapping[StageName, float]) -> None:
+        """The run started; its stages are known, and how long those that ran before may take."""
         ...
 
     def stage(self, run: RunState, stage: StageName, state: StageState) -> None:
@@ -83,7 +84,7 @@ class Follower:
         if self._lost is not None:
             raise self._lost
         if self._run is None and run.stages:
-            self._printer.begin(run)
+            self._printer.begin(run, {})
         self._printer.finish(run, self._states)
         self._printer.tick()
 
@@ -122,13 +123,16 @@ class Follower:
             self._printer.wait(item)
         elif isinstance(item, Snapshot):
             if item.run is not None:
-                self._adopt(item.run)
+                known = {name: state.expected_s for name, state in item.states.items()}
+                self._adopt(item.run, {name: s for name, s in known.items() if s is not None})
             for stage, state in item.states.items():
                 self._stage(stage, state)
         else:
             match item.event:
-                case RunStarted(run) | RunFinished(run):
-                    self._adopt(run)
+                case RunStarted(run, expected_s):
+                    self._adopt(run, expected_s)
+                case RunFinished(run):
+                    self._adopt(run, {})
                 case RunQueued(run) if run.request_id == self._request_id:
                     self._printer.wait("queued behind the run that is active")
                 case StageChanged(stage, state):
@@ -138,10 +142,10 @@ class Follower:
                 case _:
                     pass
 
-    def _adopt(self, run: RunState) -> None:
+    def _adopt(self, run: RunState, expected_s: Mapping[StageName, float]) -> None:
         if run.request_id == self._request_id and self._run is None and run.stages:
             self._run = run
-            self._printer.begin(run)
+            self._printer.begin(run, expected_s)
 
     def _stage(self, stage: StageName, state: StageState) -> None:
         run = self._run

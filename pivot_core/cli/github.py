@@ -7,6 +7,7 @@ while anything of a stage is shown, and resumed only for a command of ours.
 import os
 import re
 import secrets
+from collections.abc import Mapping
 from typing import override
 
 from pivot_core.cli import console, failures, text
@@ -44,8 +45,8 @@ class Workflow(Console):
         self._is_folded: bool = False
 
     @override
-    def begin(self, run: RunState) -> None:
-        super().begin(run)
+    def begin(self, run: RunState, expected_s: Mapping[StageName, float]) -> None:
+        super().begin(run, expected_s)
         self._command("group", message=f"pivot: {text.plural(len(run.stages), 'stage')}")
         self._is_folded = True
 

@@ -36,7 +36,7 @@ class Lines(Printer):
         self._is_quiet: bool = session.is_quiet
 
     @override
-    def begin(self, run: RunState) -> None:
+    def begin(self, run: RunState, expected_s: Mapping[StageName, float]) -> None:
         self._put(run_started(run))
 
     @override

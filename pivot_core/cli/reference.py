@@ -51,7 +51,8 @@ one object. Output is ASCII: other characters are escaped as JSON has it. Durati
 1970 (UTC), paths are relative to the project. `schema` is {schema}: within one number fields may be added, and none is
 removed, renamed or given another meaning.
 
-A command that cannot do its work writes its error to stderr, in words, and says so by its exit code.
+A command that cannot do its work writes its error to stderr, in words, and says so by its exit code; what keeps a run
+from starting or from being completed is in `problems` of its last line.
 """
 
 _JSON_SECTIONS = {

@@ -1,7 +1,7 @@
 """Owns how a run looks on a terminal: finished stages scroll by, running ones stay below them with their progress."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import override
 
 from pivot_core.cli import text, words
@@ -57,12 +57,14 @@ class Terminal(Console):
         self._now: Callable[[], float] = now
         self._painted_at: float = 0.0
         self._run: RunState | None = None
+        self._expected_s: Mapping[StageName, float] = {}
         self._states: dict[StageName, StageState] = {}
 
     @override
-    def begin(self, run: RunState) -> None:
-        super().begin(run)
+    def begin(self, run: RunState, expected_s: Mapping[StageName, float]) -> None:
+        super().begin(run, expected_s)
         self._run = run
+        self._expected_s = expected_s
 
     @override
     def stage(self, run: RunState, stage: StageName, state: StageState) -> None:
@@ -147,9 +149,9 @@ class Terminal(Console):
             state = self._states.get(stage)
             if state is not None and state.status in _ENDED:
                 continue
-            if state is None or state.expected_s is None:
+            if stage not in self._expected_s:
                 return None
-            left = max(0.0, state.expected_s - self._elapsed(state))
+            left = max(0.0, self._expected_s[stage] - (self._elapsed(state) if state else 0.0))
             longest = max(longest, left)
             total += left
         return max(longest, total / max(1, run.jobs))

@@ -352,7 +352,9 @@ class Engine(Port):
         )
         self._states.update(active.states)
         self._journal = RunJournal(self._layout, self._config, run, command.command)
-        self._publish(RunStarted(run))
+        known = {name: state.expected_s for name, state in active.states.items()}
+        expected = {name: seconds for name, seconds in known.items() if seconds is not None}
+        self._publish(RunStarted(run, expected))
         ticker = asyncio.create_task(self._barriers())
         try:
             await active.drive()

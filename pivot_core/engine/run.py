@@ -328,7 +328,7 @@ class ActiveRun:
         except OSError:
             return ()
         whole = lines[1:] if size > _TAIL_BYTES else lines
-        texts = [line[_PREFIX_BYTES + 1 :].decode("utf-8", "replace") for line in whole if line]
+        texts = [line[_PREFIX_BYTES:].decode("utf-8", "replace") for line in whole if line]
         return tuple(texts[-TAIL_LINES:])
 
     def _no_input(self, decision: NoInput) -> Failure:

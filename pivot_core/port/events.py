@@ -1,7 +1,7 @@
 """Owns what an engine tells its front ends; each event is published after the fact that it reports is written."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from pivot_core.model.ids import RunId, StageName
@@ -35,6 +35,8 @@ class RunStarted:
     """``run.stages`` is known; each of them is WAIT until an event says otherwise."""
 
     run: RunState
+    expected_s: Mapping[StageName, float] = field(default_factory=dict[StageName, float])
+    """The median of past durations, for the stages that ran here before."""
 
 
 @dataclass(frozen=True, slots=True)

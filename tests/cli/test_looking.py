@@ -29,7 +29,7 @@ def test_list_and_dag_show_the_definition(tmp_path: Path) -> None:
 
 def test_status_and_explain_name_the_change(tmp_path: Path) -> None:
     project = Project.toy(tmp_path)
-    assert project.pivot("status").ok().words["clean"] == "will"
+    assert re.match(r"will run +clean +never run here\n", project.pivot("status").ok().out)
     project.pivot("repro").ok()
     assert project.pivot("status").ok().out == "up to date: 3 stages\n"
     project.write("helpers.py", "\n" + HELPERS.replace("* 2", "* 3"))
@@ -60,7 +60,7 @@ def test_verify_passes_when_nothing_would_run_and_nothing_is_lost(tmp_path: Path
     cache = project.pivot("verify", "--cache").ok()
 
     assert before.code == 1
-    assert before.words["would"] == "would" or "clean" in before.out
+    assert re.match(r"would run +clean ", before.out)
     assert "not checked out" in after.out
     assert after.out.endswith("verified\n")
     check(records.VerifyRecord, found)

@@ -46,7 +46,7 @@ def loaded(*arguments: str) -> set[str]:
 def test_the_version_needs_not_even_click(tmp_path: Path) -> None:
     assert Project(tmp_path).pivot("--version").ok().out == f"pivot {__version__}\n"
     modules = loaded("--version")
-    assert not modules & {"click", "typing", "dataclasses", "importlib.metadata", *HEAVY}
+    assert not modules & {"click", "dataclasses", "importlib.metadata", *HEAVY}
 
 
 def test_help_loads_no_command_and_nothing_heavy() -> None:

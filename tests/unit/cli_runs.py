@@ -3,6 +3,7 @@
 import io
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import override
 
 from pivot_core.cli.paper import Paper
 from pivot_core.cli.session import Session
@@ -73,6 +74,7 @@ class Screen:
 
 class _Stream(io.StringIO):
     @property
+    @override
     def encoding(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride] a property will do
         return "utf-8"
 

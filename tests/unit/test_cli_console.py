@@ -179,7 +179,7 @@ def test_what_runs_stands_below_with_its_progress() -> None:
     screen = Screen(is_terminal=True)
     printer = Terminal(screen.session, find_log, Clock())
     run = a_run()
-    printer.begin(run)
+    printer.begin(run, {})
     for event in (
         ended("clean"),
         running("train", expected_s=90.0),
@@ -197,11 +197,35 @@ def test_what_runs_stands_below_with_its_progress() -> None:
     assert progress.startswith("█████···············  1/4  ✓1")
 
 
+def test_the_time_left_is_told_when_every_stage_ran_before() -> None:
+    screen = Screen(is_terminal=True)
+    printer = Terminal(screen.session, find_log, Clock())
+    printer.begin(a_run(), dict.fromkeys(STAGES, 60.0))
+    printer.stage(a_run(), STAGES[0], running("raw").state)
+
+    printer.tick()
+
+    assert on_screen(screen.out.getvalue())[-2].endswith("~1:59 left")  # 4 × 60 s by two workers
+
+
+def test_a_traceback_is_not_repeated_as_output() -> None:
+    screen = Screen()
+    run, events = a_failing_run()
+    failed = ended("train", Status.FAILED)
+    tail = ("epoch 1", *FAILURE.traceback.split("\n"))
+    events[6] = replace(failed, state=replace(failed.state, log_tail=tail))
+
+    show(Console(screen.session, find_log), run, events)
+
+    assert screen.err.getvalue().count("KeyError: 'label'") == 2  # the headline and the traceback
+    assert "│ epoch 1" in screen.err.getvalue()
+
+
 def test_the_region_fits_the_terminal() -> None:
     screen = Screen(is_terminal=True, columns=40)
     printer = Terminal(screen.session, find_log, Clock())
     run = a_run(tuple(StageName(f"a_rather_long_name_of_a_stage_{n}") for n in range(20)))
-    printer.begin(run)
+    printer.begin(run, {})
     for stage in run.stages:
         printer.stage(run, stage, running(stage).state)
 

@@ -44,7 +44,8 @@ def test_thirty_stages_read_as_a_tree() -> None:
 def graphs(draw: st.DrawFn) -> list[StageRow]:
     rows = list[StageRow]()
     for number in range(draw(st.integers(0, 15))):
-        parents = draw(st.sets(st.integers(0, number - 1), max_size=4)) if number else set()
+        earlier = st.integers(0, max(0, number - 1))
+        parents = draw(st.sets(earlier, max_size=min(number, 4)))
         rows.append(a_row(f"s{number}", *(f"s{parent}" for parent in sorted(parents))))
     return rows
 

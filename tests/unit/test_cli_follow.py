@@ -2,6 +2,7 @@
 
 import errno
 import io
+from collections.abc import Mapping
 from typing import override
 
 import pytest
@@ -39,7 +40,7 @@ class Kept(Printer):
         self._error: OSError | None = error
 
     @override
-    def begin(self, run: RunState) -> None:
+    def begin(self, run: RunState, expected_s: Mapping[StageName, float]) -> None:
         self.told.append("begin")
 
     @override

@@ -14,10 +14,14 @@ from pivot_core.port import Failure, FailureKind, Problem, RunState, StageState,
 from tests.unit.cli_runs import STAGES, Screen, a_failing_run, ended
 
 
+def no_log(stage: StageName, run_id: RunId) -> None:
+    del stage, run_id
+
+
 def written(run: RunState, states: dict[str, StageState]) -> list[str]:
     screen = Screen()
-    printer = Workflow(screen.session, lambda *_: None)
-    printer.begin(run)
+    printer = Workflow(screen.session, no_log)
+    printer.begin(run, {})
     for stage in run.stages:
         if stage in states:
             printer.stage(run, stage, states[stage])

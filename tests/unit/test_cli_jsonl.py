@@ -28,7 +28,7 @@ def check(form: type, record: object) -> None:
     """Raises unless ``record`` has exactly the fields of ``form``, of the declared types."""
     for each in vars(records).values():
         if isinstance(each, type) and each.__name__.endswith("Record"):
-            each.__pydantic_config__ = ConfigDict(extra="forbid", strict=True)  # pyright: ignore[reportAttributeAccessIssue] read by pydantic
+            each.__pydantic_config__ = ConfigDict(extra="forbid", strict=True)
     TypeAdapter(form).validate_json(json.dumps(record))
 
 
@@ -38,8 +38,8 @@ def lines_of_a_run() -> list[dict[str, object]]:
     run, events = a_failing_run()
     for event in events:
         match event:
-            case RunStarted(run):
-                printer.begin(run)
+            case RunStarted(run, _):
+                printer.begin(run, {})
             case StageChanged(stage, state):
                 printer.stage(run, stage, state)
             case Notice() as notice:
