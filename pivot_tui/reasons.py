@@ -93,7 +93,8 @@ def _verdict(found: Explanation, unfolded: bool, cells: int) -> list[Line]:
         text += _reason(reason, cells)
     if found.unchanged:
         again = "fold" if unfolded else "show"
-        same = f"  · {fmt.plural(len(found.unchanged), 'other input')} unchanged"
+        noun = "other input" if number else "input"
+        same = f"  · {fmt.plural(len(found.unchanged), noun)} unchanged"
         text.append(((same, Paint.MUTED), (f"   enter: {again}", Paint.ACCENT)))
         if unfolded:
             text += [spans.text(f"      {one_line(name)}", Paint.MUTED) for name in found.unchanged]

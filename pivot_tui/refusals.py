@@ -14,7 +14,7 @@ def refusal(action: str, board: Board, selected: StageName | None) -> str:
     if action in _NEEDS_ENGINE and board.link is not Link.ATTACHED:
         return "no engine" if board.link is Link.LOST else "still connecting"
     if action in _NEEDS_STAGE and selected is None:
-        return "there is no stage"
+        return "there are no stages"
     if action == "cancel_stage" and selected is not None:
         running = board.state(selected).status is Status.RUNNING and board.active
         return "" if running else f"{one_line(selected)} is not running"
@@ -28,4 +28,4 @@ def refusal(action: str, board: Board, selected: StageName | None) -> str:
 def _again(board: Board, selected: StageName | None) -> str:
     if board.link is Link.CONNECTING:
         return "still connecting"
-    return "there is no stage" if selected is None and board.link is Link.ATTACHED else ""
+    return "there are no stages" if selected is None and board.link is Link.ATTACHED else ""

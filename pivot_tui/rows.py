@@ -15,7 +15,9 @@ from pivot_tui.spans import Line, Paint
 _DEEPEST = 8
 _NAME_MIN = 16
 _NOTE = 16
+_NOTE_MIN = 10
 _DURATION = 7
+_OTHERS_MIN = 10
 _MARGIN = 2  # the cursor
 _FIXED = _MARGIN + 2 + WORD_CELLS + _DURATION + 2
 
@@ -24,6 +26,8 @@ _FIXED = _MARGIN + 2 + WORD_CELLS + _DURATION + 2
 class Columns:
     """The widths that all rows share."""
 
+    cells: int
+    """Everything together."""
     name: int
     """Indentation, glyph and name together."""
     note: int
@@ -40,9 +44,9 @@ def columns(rows: Iterable[OutlineRow], cells: int) -> Columns:
     if widest > room - _NOTE:
         indent = 1
         widest = max((indent * depth + size for depth, size in sizes), default=0)
-    share = max(room - _NOTE, room * 2 // 3, min(_NAME_MIN, room))
+    share = max(room - _NOTE, room - _NOTE_MIN, min(_NAME_MIN, room))
     name = min(widest, share)
-    return Columns(name, max(room - name, 0), indent)
+    return Columns(cells, max(name, 0), max(room - name, 0), indent)
 
 
 def line(board: Board, row: OutlineRow, widths: Columns, now: float, selected: bool) -> Line:
@@ -53,14 +57,15 @@ def line(board: Board, row: OutlineRow, widths: Columns, now: float, selected: b
     name = spans.middle(one_line(row.stage), widths.name - len(lead) - 2)
     calm = state.status in (Status.SAME, Status.WAIT, Status.CANCELLED)
     name_paint = Paint.STRONG if selected else Paint.MUTED if calm else Paint.TEXT
-    return (
+    shown = (
         ("❯ " if selected else "  ", Paint.ACCENT),
         (lead + look.glyph + " ", look.paint),
         (spans.left(name, widths.name - len(lead) - 2) + "  ", name_paint),
         (spans.left(look.word, WORD_CELLS), look.paint),
         (spans.right(_duration(state, now), _DURATION) + "  ", Paint.MUTED),
-        *spans.crop(_note(state, row.others, now), widths.note),
+        *_note(state, row.others, now, widths.note),
     )
+    return spans.crop(shown, widths.cells)
 
 
 def _duration(state: StageState, now: float) -> str:
@@ -69,16 +74,15 @@ def _duration(state: StageState, now: float) -> str:
     return fmt.duration(state.duration_s) if state.duration_s is not None else ""
 
 
-def _note(state: StageState, others: tuple[StageName, ...], now: float) -> Line:
+def _note(state: StageState, others: tuple[StageName, ...], now: float, cells: int) -> Line:
     said = one_line(note(state, now))
     important = state.status in (Status.FAILED, Status.BLOCKED, Status.STALE)
-    parts = (
-        spans.text(said, LOOKS[state.status].paint if important else Paint.MUTED) if said else ()
-    )
-    if not others:
-        return parts
-    gap = "  " if said else ""
-    return (*parts, (gap + "⇠ " + one_line(", ".join(others)), Paint.MUTED))
+    paint = LOOKS[state.status].paint if important else Paint.MUTED
+    parts = spans.text(said, paint) if said else ()
+    if others and cells - cell_len(said) >= _OTHERS_MIN:
+        gap = "  " if said else ""
+        parts = (*parts, (gap + "⇠ " + one_line(", ".join(others)), Paint.MUTED))
+    return spans.crop(parts, cells)
 
 
 def note(state: StageState, now: float) -> str:

@@ -123,6 +123,8 @@ class MainScreen(Screen[None], inherit_bindings=False):
             return ["No engine; see below."]
         if self._board.problems:
             return ["The pipeline cannot be loaded; see below."]
+        if self._board.seq == 0:
+            return ["Loading the pipeline…"]
         return ["No stages yet.", "Define them in pipeline.py or pivot.yaml, then press ctrl+l."]
 
     def on_dag_view_selected(self, event: DagView.Selected) -> None:
@@ -231,8 +233,12 @@ class MainScreen(Screen[None], inherit_bindings=False):
 
     def action_redraw(self) -> None:
         """Draws everything again, and lets the engine look at every file again."""
-        self.refresh(layout=True)
+        self._draw_all()
         self._commands.look_again()
+
+    def _draw_all(self) -> None:
+        for widget in self.query("*"):
+            widget.refresh(layout=True)
 
     def action_quit(self) -> None:
         """Leaves; asks first while a run is active."""
@@ -258,7 +264,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self._log.notify_style_update()
         self.on_resize()
         self.paint(Dirty(plan=True, run=True))
-        self.refresh(layout=True)
+        self._draw_all()
 
     # --- help and palette ---
 

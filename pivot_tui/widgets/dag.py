@@ -45,7 +45,7 @@ class DagView(Scrolled):
         self._cursor: int = 0
         self._now: float = 0.0
         self._index: dict[StageName, int] = {}
-        self._widths: tuple[int, rows.Columns] = (-1, rows.Columns(0, 0, 0))
+        self._widths: tuple[int, rows.Columns] = (-1, rows.Columns(0, 0, 0, 0))
         self._empty: list[Line] = []
         self._told: StageName | None = None
         """The stage that was last reported as selected."""
@@ -140,7 +140,7 @@ class DagView(Scrolled):
         return self._widths[1]
 
     def _lay_out(self) -> None:
-        self._widths = (-1, rows.Columns(0, 0, 0))
+        self._widths = (-1, rows.Columns(0, 0, 0, 0))
         self.virtual_size = Size(self.size.width, len(self._board.rows))
 
     def _go(self, at: int) -> None:

@@ -288,7 +288,7 @@ class LogView(Widget, can_focus=True):
         elif record.stream is Stream.NOTE:
             mark, style = "•", base + self.get_component_rich_style("paint--note", partial=True)
         parts.append(Segment(glyphs.to_ascii(mark) if is_ascii(self) else mark, style))
-        parts.append(Segment(" ", base) if self._times else Segment("", base))
+        parts.append(Segment(" ", base))
         return parts
 
     def _restyle(self) -> None:

@@ -67,6 +67,8 @@ class WhyView(Scrolled):
         self.border_title = title(self, label + self._title)
 
     def _lay_out(self) -> None:
+        if not self.size.width:
+            return  # not on screen; laid out once it has a width
         self._lines = self._text(self._unfolded, max(self.size.width - 1, 1))
         self.virtual_size = Size(self.size.width, len(self._lines))
         self.refresh()

@@ -1,5 +1,6 @@
 """Owns the frozen project that the dashboard's tests look at: ten stages, one of each status."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from pivot_core.port import (
@@ -18,6 +19,7 @@ from pivot_core.port import (
     OutKind,
     OutRow,
     ParamChanged,
+    PlanChanged,
     Problem,
     RequestId,
     RunId,
@@ -249,6 +251,13 @@ def write_log(path: Path, lines: int, begin: int = 0) -> None:
         records.append(f"{int(NOW * 1000) - 150_000 + number * 1000}{stream} {shown}\n")
     with path.open("a", encoding="utf-8") as file:
         file.writelines(records)
+
+
+def plan_changed(
+    stages: tuple[StageRow, ...], states: Mapping[StageName, StageState]
+) -> PlanChanged:
+    """Returns the event that the definition holds these stages now."""
+    return PlanChanged(stages, states)
 
 
 def log_grew() -> LogGrew:
