@@ -4,6 +4,7 @@ All of it is called from one thread, the only writer of lock files and LMDB. A c
 work next time, never a wrong skip: state is believed only where it agrees with the lock file and the files themselves.
 """
 
+import contextlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ from pivot_core.model.ids import ArtifactPath, Json, StageName
 from pivot_core.model.lock import Lock
 from pivot_core.model.stage import OutKind, Stage
 from pivot_core.store import atomic, checkout, content, gitignore, hashing, lockfile
-from pivot_core.store.cache import Cache
+from pivot_core.store.cache import BadObject, Cache
 from pivot_core.store.content import ContentJson
 from pivot_core.store.hashing import Signature
 from pivot_core.store.layout import Layout
@@ -121,12 +122,26 @@ class Recorder:
         outs = self.wanted_outs(seen)
         self._publish(subject, deps, outs, {})
 
+    def bring_previous(self, subject: Subject, seen: Observation) -> None:
+        """Restores incremental outs that are not as recorded, for the stage to go on from; raises ``StoreError``."""
+        lock = seen.facts.lock
+        for out in subject.stage.outs:
+            if out.kind is not OutKind.INCREMENTAL or not isinstance(lock, Lock):
+                continue
+            wanted = lock.outs.get(out.path)
+            row = self._observer.row(out.path)
+            if wanted is None or (row is not None and row.found == wanted):
+                continue
+            if self._cache.has_all(wanted):
+                with contextlib.suppress(BadObject):
+                    self.place(out.path, wanted)
+
     def place(self, path: ArtifactPath, wanted: Content) -> None:
         """Puts one artifact from the cache into the workspace, so that the observer knows it."""
         verified = checkout.restore(
             self._cache, path, wanted, trusted=self._observer.is_trusted_object
         )
-        if verified:
+        if verified and self._commit:
             self._state.put({f"object:{name}": cast("Json", list(sign)) for name, sign in verified})
         self._observer.learn(path, _placed_row(self._layout.absolute(path), wanted))
 

@@ -228,8 +228,19 @@ class ActiveRun:
 
     async def _launch(self, stage: StageName, attempt: int) -> Signal:
         self._began[stage] = time.monotonic()
+        subject = self._subjects[stage]
         try:
+            if subject.stage.is_incremental:
+                await asyncio.get_running_loop().run_in_executor(
+                    self._tools.writer,
+                    self._tools.recorder.bring_previous,
+                    subject,
+                    self._seen[stage],
+                )
             report = await self._tools.pool.run(self._info(stage, attempt))
+        except StoreError as error:
+            self._failures[stage] = Failure(FailureKind.DISK, error.what, hint=error.hint)
+            return Finished(stage, Outcome.FAILED)
         except WorkerLost as lost:
             self._failures[stage] = Failure(FailureKind.LOST, str(lost))
             return Finished(stage, Outcome.LOST)

@@ -321,7 +321,11 @@ class Cache:
         return copy_descriptor(fd, out, size)
 
     def _publish(self, tmp: str, content_hash: ContentHash) -> None:
-        atomic.publish(tmp, self.layout.object_path(content_hash))
+        try:
+            atomic.publish(tmp, self.layout.object_path(content_hash))
+        except IsADirectoryError:
+            self.set_aside(content_hash)
+            atomic.publish(tmp, self.layout.object_path(content_hash))
 
     def _create_tmp(self, mode: int) -> tuple[str, int]:
         tmp = self._tmp_name()
