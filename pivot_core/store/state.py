@@ -2,18 +2,17 @@
 
 Every record is a key with one of these prefixes and a JSON value, closed by a checksum (docs/formats.md):
 
-========== ============================================================ ==========================
-prefix     after it                                                     holds
-========== ============================================================ ==========================
-hash:      an artifact's path                                           signature and content
-obj:       a cache object's hash                                        signature it was verified under
-plan:      ``tier 0``                                                   all that the last plan looked at
-gen:       an artifact's path                                           generation of an output
-dep:       a stage                                                      generations its deps had
-runcache:  hash of code, params and deps                                outs they gave
-lock:      a stage                                                      its lock file, parsed
-dur:       a stage                                                      how long it took
-========== ============================================================ ==========================
+========== ===================================== ========================================================
+prefix     after it                              holds
+========== ===================================== ========================================================
+hash:      an artifact's path                    signature and content of each file, as last looked at
+object:    a cache object's hash                 the signature under which it was found good
+plan:      ``current``                           the last plan and all that it rests on
+gen:       an artifact's path                    how often its content has changed, and its hash
+dep:       a stage                               generations and lock file after its last result
+runcache:  hash of code, params and dep hashes   the outs that they gave
+dur:       a stage                               how long it took, the last times
+========== ===================================== ========================================================
 
 The engine is the only writer and holds its lock; commands that only look open the state read-only. The file is written
 without fsync: a killed process loses nothing, and after a power loss whatever rests on stat signatures since the last
@@ -35,7 +34,7 @@ from pivot_core.store.layout import Layout
 from pivot_core.store.seal import Damaged
 
 FORMAT = 1
-SIGNED = ("hash:", "obj:", "plan:", "gen:")
+SIGNED = ("hash:", "object:", "plan:", "gen:")
 """Prefixes of records that a stat signature vouches for: worthless when the machine crashed after the last barrier."""
 
 _FIRST_MAP_BYTES = 16 << 20
