@@ -138,7 +138,7 @@ type Reason = (
 
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """Nothing to do; ``tier`` is the skip tier (1 to 3, SPEC section 4) that was certain."""
+    """Nothing to do; ``tier`` is the skip tier (1 to 3, see ``plan.decide``) that was certain."""
 
     tier: int
 

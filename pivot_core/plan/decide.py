@@ -1,4 +1,4 @@
-"""Owns the skip tiers of one stage (SPEC section 4): facts in, a decision with its reasons out; fetches nothing itself.
+"""Owns the skip tiers of one stage: facts in, a decision with its reasons out; fetches nothing itself.
 
 ``decide`` is lazy: while a fact is missing it answers with the ``Need`` for it, cheapest first, and is asked again.
 
