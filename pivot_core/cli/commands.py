@@ -178,7 +178,10 @@ def _quieter(ctx: click.Context, param: click.Parameter, value: bool) -> None:
 
 def _louder(ctx: click.Context, param: click.Parameter, value: int) -> None:
     del param
-    ctx.ensure_object(Session).verbosity += value
+    session = ctx.ensure_object(Session)
+    session.verbosity += value
+    if session.verbosity > 1 and value:
+        session.show_log_lines()
 
 
 def _version(ctx: click.Context, param: click.Parameter, value: bool) -> None:

@@ -1,7 +1,7 @@
 """Owns what the options that every command has add up to: how much to say, and where to say it."""
 
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, override
 
 if TYPE_CHECKING:  # `pivot --help` needs neither
     from pivot_core.cli.paper import Paper
@@ -24,6 +24,22 @@ class Session:
     def is_verbose(self) -> bool:
         """Whether more detail is wanted."""
         return self.verbosity > 0
+
+    def show_log_lines(self) -> None:
+        """Writes what our own modules log to stderr from now on."""
+        import logging
+
+        paper = self.err
+
+        class Handler(logging.Handler):
+            @override
+            def emit(self, record: logging.LogRecord) -> None:
+                paper.line((f"{record.name}: ", "faint"), record.getMessage())
+                paper.flush()
+
+        ours = logging.getLogger("pivot_core")
+        ours.addHandler(Handler())
+        ours.setLevel(logging.DEBUG)
 
     @cached_property
     def out(self) -> "Paper":

@@ -97,6 +97,16 @@ class Project:
         )
         return Done(done.returncode, done.stdout, done.stderr)
 
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Starts ``pivot`` here; the test reads its stdout line by line."""
+        return subprocess.Popen(
+            [PIVOT, *arguments],
+            cwd=self.root,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
 
 class Done:
     """How a process ended."""

@@ -2,10 +2,27 @@
 
 import json
 import re
+import signal
+import subprocess
 from pathlib import Path
 from typing import cast
 
+import pytest
+
 from tests.cli.project import FAILING, HELPERS, Project
+
+WAITING = """\
+import os
+import time
+
+
+def scale(value):
+    print("waiting for go")
+    while not os.path.exists("go"):
+        time.sleep(0.01)
+    print("gone")
+    return value
+"""
 
 SNAPSHOTS = Path(__file__).parents[2] / "snapshots" / "cli"
 
@@ -122,3 +139,43 @@ def test_a_workflow_gets_a_group_an_annotation_and_a_summary(tmp_path: Path) -> 
         in done.out
     )
     assert "| train | failed |" in page.read_text()
+
+
+def until(process: subprocess.Popen[str], pattern: str) -> None:
+    """Reads the process's output up to the line that matches."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        if re.match(pattern, line):
+            return
+    pytest.fail(f"no line matches {pattern!r}")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_cancels_the_run_and_names_itself_in_the_exit_code(
+    tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    project = Project.toy(tmp_path)
+    project.write("helpers.py", WAITING)
+    with project.start("repro") as process:
+        until(process, r"RUN +train")
+        process.send_signal(number)
+        rest = process.communicate(timeout=60)[0]
+
+    assert process.returncode == code
+    assert re.search(r"^cancelled train ", rest, flags=re.MULTILINE)
+    assert "Traceback" not in rest
+
+
+def test_a_log_is_followed_until_its_stage_ends(tmp_path: Path) -> None:
+    project = Project.toy(tmp_path)
+    project.write("helpers.py", WAITING)
+    with project.start("repro") as process:
+        until(process, r"RUN +train")
+        with project.start("logs", "train", "--follow") as log:
+            until(log, "waiting for go")
+            project.write("go", "")
+            rest = log.communicate(timeout=60)[0]
+        process.communicate(timeout=60)
+
+    assert log.returncode == process.returncode == 0
+    assert rest == "gone\n"

@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 
 from pivot_core.cli import github
 from pivot_core.cli.github import Workflow
-from pivot_core.port import Failure, FailureKind, Problem, RunState, StageState, Status
+from pivot_core.port import (
+    Failure,
+    FailureKind,
+    Problem,
+    RunId,
+    RunState,
+    StageName,
+    StageState,
+    Status,
+)
 from tests.unit.cli_runs import STAGES, Screen, a_failing_run, ended
 
 
