@@ -175,11 +175,6 @@ class Layout:
             return os.path.normpath(f"{self.root}/{path}")
         return f"{self.root}/{path.removesuffix('/')}"
 
-    def relative(self, absolute: str) -> ArtifactPath | None:
-        """Returns the artifact path of a file in the project; ``None`` for one outside it."""
-        prefix = self.root.removesuffix("/") + "/"
-        return ArtifactPath(absolute[len(prefix) :]) if absolute.startswith(prefix) else None
-
     def _socket(self, name: str) -> str:
         path = f"{self.engine_dir}/{name}"
         if len(os.fsencode(path)) <= _SOCKET_MAX:

@@ -23,7 +23,6 @@ import errno
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import override
 
 import lmdb
 
@@ -383,10 +382,6 @@ class State:
         if name in self._overlay:
             return record.opened(name, self._overlay[name])
         return None if name.startswith(self._hidden) else record.opened(name, stored)
-
-    @override
-    def __repr__(self) -> str:
-        return f"State({self._path!r})"
 
 
 def _range(txn: "lmdb.Transaction[bytes]", prefix: bytes) -> list[tuple[bytes, bytes]]:

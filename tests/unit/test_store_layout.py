@@ -63,12 +63,10 @@ def test_a_relative_cache_lies_in_the_project(tmp_path: Path) -> None:
     assert Layout.at(str(tmp_path), "/mnt/cache").cache_dir == "/mnt/cache"
 
 
-def test_paths_lead_to_artifacts_and_back(tmp_path: Path) -> None:
+def test_paths_lead_to_artifacts(tmp_path: Path) -> None:
     here = Layout.at(str(tmp_path))
     assert here.absolute(ArtifactPath("data/raw/")) == f"{tmp_path}/data/raw"
     assert here.absolute(ArtifactPath("../x.csv")) == f"{tmp_path.parent}/x.csv"
-    assert here.relative(f"{tmp_path}/data/x") == "data/x"
-    assert here.relative(f"{tmp_path}-other/x") is None
 
 
 def test_everything_has_its_place(tmp_path: Path) -> None:
