@@ -64,7 +64,7 @@ def _next(session: Session, directory: str) -> None:
     out.line(("Try next", "strong"), f" (in {directory}):")
     out.table(
         [
-            ("pivot repro", ("nothing changed: nothing runs", "faint")),
+            ("pivot repro", ("runs what must run: the second time nothing", "faint")),
             ("pivot dag", ("the graph of stages", "faint")),
             ("pivot status", ("after an edit to weather.py: exactly its users would run", "faint")),
             ("pivot explain", ("and why", "faint")),
