@@ -161,18 +161,25 @@ class Engine(Port):
                 self._layout.socket_path,
             ) from error
         self._task = asyncio.create_task(self._work())
+        self._task.add_done_callback(self._stopped)
 
     async def end(self, why: str) -> None:
-        """Ends the active run, tells the clients, and lets go of everything.
+        """Ends the active run, tells the clients, and lets go of everything; raises what made runs impossible.
 
         Requests that are still queued are told of no end: their clients ask the next engine.
         """
         self._is_ending = True
-        if self._active is not None:
-            self._active.cancel(at_once=False)
+        if self._run is not None and self._run.ended_at is None:
+            await self._interrupt(at_once=False)
         self._wake.set()
-        if self._task is not None:
-            await self._task
+        try:
+            if self._task is not None:
+                await self._task
+        finally:
+            await self._let_go(why)
+
+    async def _let_go(self, why: str) -> None:
+        is_looking = self._looking is not None and not self._looking.done()
         if self._looking is not None:
             self._looking.cancel()
         self._bus.publish(EngineEnding(why))
@@ -181,10 +188,18 @@ class Engine(Port):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._layout.socket_path)
         if self._pool is not None:
-            await self._pool.close()
+            await self._pool.close(kill=is_looking)
         self._lookers.shutdown()
         self._writer.shutdown()
         self._state.close()
+
+    def _stopped(self, task: asyncio.Task[None]) -> None:
+        """Sends everyone away when no run is possible any more; ``end`` then raises why."""
+        if not task.cancelled() and task.exception() is not None:
+            self._is_ending = True
+            self._idle.set()
+            self.clients_changed.set()
+            self._bus.end()
 
     @property
     def is_busy(self) -> bool:
@@ -223,7 +238,7 @@ class Engine(Port):
 
     @override
     async def subscribe(self) -> Subscription:
-        if not self.is_busy:
+        if not self.is_busy and self._only is None:
             self._look_around()
         return self._bus.subscribe()
 
@@ -233,7 +248,7 @@ class Engine(Port):
             case Run():
                 return self._accept(command)
             case CancelRun(run_id, at_once):
-                return self._cancel(run_id, at_once)
+                return await self._cancel(run_id, at_once)
             case CancelStage(run_id, stage):
                 if self._active is None or self._run is None or self._run.run_id != run_id:
                     return _refused(f"run {run_id} is not active")
@@ -283,7 +298,7 @@ class Engine(Port):
         self._wake.set()
         return Accepted(run_id)
 
-    def _cancel(self, run_id: RunId, at_once: bool) -> Reply:
+    async def _cancel(self, run_id: RunId, at_once: bool) -> Reply:
         for item in self._queue:
             if item[0].run_id == run_id:
                 self._queue.remove(item)
@@ -291,11 +306,18 @@ class Engine(Port):
                 return Accepted(run_id)
         if self._run is None or self._run.run_id != run_id or self._run.ended_at is not None:
             return _refused(f"run {run_id} is not active")
+        await self._interrupt(at_once)
+        return Accepted(run_id)
+
+    async def _interrupt(self, at_once: bool) -> None:
+        """Ends the run that is under way, also one whose definition is still being loaded."""
         if self._active is not None:
             self._active.cancel(at_once=at_once)
-        else:
-            self._is_cancelled = True
-        return Accepted(run_id)
+            return
+        self._is_cancelled = True
+        if self._pool is not None:
+            pool, self._pool = self._pool, None
+            await pool.close(kill=True)
 
     # --- runs --------------------------------------------------------------------------------------------------------
 
@@ -332,7 +354,10 @@ class Engine(Port):
             return
         except WorkerLost as error:
             problem = Problem("a worker died while it loaded the definition", "", str(error))
-            self._finish(replace(run, problems=(problem,), exit_code=EXIT_STAGE))
+            if self._is_cancelled:
+                self._finish(replace(run, exit_code=EXIT_INTERRUPTED))
+            else:
+                self._finish(replace(run, problems=(problem,), exit_code=EXIT_STAGE))
             return
         if self._is_cancelled:
             self._finish(replace(run, exit_code=EXIT_INTERRUPTED))
