@@ -18,8 +18,8 @@ EXIT_BUG = 70
 _EXIT_BY = {signal.SIGTERM: 143, signal.SIGHUP: 129}
 
 
-class Dashboard(App[None], inherit_bindings=False):
-    """The dashboard of one project; its engine is reached through ``connect``."""
+class Dashboard(App[bool], inherit_bindings=False):
+    """The dashboard of one project; ``run`` returns true when leaving stopped the run as well."""
 
     CSS_PATH = "theme.tcss"
     BINDINGS: ClassVar[list[BindingType]] = []

@@ -126,6 +126,8 @@ class Board:
 
     def with_status(self, *wanted: Status) -> list[StageName]:
         """Returns the stages that stand like this, in the order of the rows."""
+        if not any(self.counts[status] for status in wanted):
+            return []
         return [row.stage for row in self.rows if self.state(row.stage).status in wanted]
 
 
@@ -148,7 +150,9 @@ def _begin(board: Board, snapshot: Snapshot) -> Dirty:
     board.why_lost = ""
     board.engine = snapshot.engine
     board.seq = snapshot.seq
-    board.run = snapshot.run
+    if snapshot.run is not None or board.active is not None:
+        board.run = snapshot.run
+    # Else the run that ended stays on show: its engine is gone, and the one that took over had none.
     board.queue = list(snapshot.queue)
     board.problems = snapshot.problems
     board.logs.clear()

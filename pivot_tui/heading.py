@@ -1,5 +1,6 @@
 """Owns the lines around the panels: header, banner, and what is printed at exit; pure."""
 
+from collections import Counter
 from collections.abc import Callable
 
 from pivot_core.port import Problem, RunState, RunStatus, Status, one_line
@@ -135,7 +136,7 @@ def banner(board: Board, cells: int) -> list[Line]:
         return [_told("✗", words.removesuffix(": "), "n: go to failure", Paint.FAIL, cells)]
     if run.problems:
         return _broken(run.problems, cells)
-    return [_ended(run, cells)] if run.status is not RunStatus.RUNNING else []
+    return [_ended(board, run, cells)] if run.status is not RunStatus.RUNNING else []
 
 
 def _told(glyph: str, words: str, key: str, paint: Paint, cells: int) -> Line:
@@ -153,22 +154,25 @@ def _broken(problems: tuple[Problem, ...], cells: int) -> list[Line]:
     return [spans.crop(line, cells) for line in lines]
 
 
-def _ended(run: RunState, cells: int) -> Line:
+def _ended(board: Board, run: RunState, cells: int) -> Line:
     status, word = _RUN_MARKS[run.status]
     look = LOOKS[status]
     took = ""
     if run.started_at is not None and run.ended_at is not None:
         took = f" in {fmt.duration(run.ended_at - run.started_at)}"
-    said = ", ".join(
-        f"{number} {LOOKS[Status(name)].word}"
-        for name, number in (run.counts or {}).items()
-        if number
-    )
+    said = _counted(board, run)
     words = f" {look.glyph} run {fmt.short_run(run.run_id)} {word}{took}"
     return spans.crop(((words, look.paint), (f"   {said}", Paint.MUTED)), cells)
 
 
-def farewell(board: Board) -> list[str]:
+def _counted(board: Board, run: RunState) -> str:
+    """Returns the stages of a run by what became of them: as the run says, or as far as it got."""
+    counts = run.counts or Counter(board.state(name).status.value for name in run.stages)
+    shown = [(counts.get(status.value, 0), look.word) for status, look in LOOKS.items()]
+    return ", ".join(f"{number} {word}" for number, word in shown if number)
+
+
+def farewell(board: Board, *, stopped: bool = False) -> list[str]:
     """Returns what is printed on the normal screen at exit: counts, failures, the slowest, what goes on."""
     run = board.run
     if run is None:
@@ -177,6 +181,8 @@ def farewell(board: Board) -> list[str]:
     if board.link is Link.LOST and board.active is not None:
         lines.append(f"engine lost while run {run.run_id} was active")
         lines.append("  `pivot repro` takes up what was not done")
+    elif board.active is not None and stopped:
+        lines.append(f"run {run.run_id} is being cancelled")
     elif board.active is not None:
         done, total = board.done
         lines.append(f"detached: run {run.run_id} continues, {done} of {total} stages done")
@@ -184,11 +190,7 @@ def farewell(board: Board) -> list[str]:
     else:
         _, word = _RUN_MARKS[run.status]
         lines.append(f"run {run.run_id} {word}")
-    counted = [
-        (look.word, sum(board.state(name).status is status for name in run.stages))
-        for status, look in LOOKS.items()
-    ]
-    said = ", ".join(f"{number} {word}" for word, number in counted if number)
+    said = _counted(board, run)
     if said:
         lines.append(f"  {said}")
     failures = board.with_status(Status.FAILED)

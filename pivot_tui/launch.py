@@ -51,8 +51,8 @@ def _show(door: Door, theme: str, ascii_only: bool) -> int:
     from pivot_tui.heading import farewell
 
     app = Dashboard(door.attach, theme=theme, ascii_only=ascii_only)
-    app.run()
-    for line in farewell(app.board):
+    stopped = app.run()
+    for line in farewell(app.board, stopped=bool(stopped)):
         print(line)
     return app.exit_code
 

@@ -132,8 +132,9 @@ class Commands:
         )
         answer = await self._answer("Quit?", lost, ("Stay", "Detach", "Stop run & quit"))
         if answer == 2:
-            await self._send(CancelRun(run_id))
-        if answer:
+            stopped = isinstance(await self._send(CancelRun(run_id)), Accepted)
+            application(self._screen).exit(stopped)
+        elif answer == 1:
             application(self._screen).exit()
 
     async def _answer(self, title: str, lost: str, choices: tuple[str, ...]) -> int:

@@ -87,14 +87,18 @@ class Detail:
             return  # the banner says that the engine is gone; what is on screen stays
         if stage != self._stage:
             return
+        state = self._board.state(stage)
+        now = (state.run_id, state.attempt)
         if not isinstance(answer, LogRef):
             self._log_shown = None
             self._log.show(None, one_line(stage), one_line(answer.why))
-            return
-        self._log_shown = (answer.run_id, answer.attempt)
-        attempt = f" · attempt {answer.attempt}" if answer.attempt > 1 else ""
-        title = f"{one_line(stage)} · run {fmt.short_run(answer.run_id)}{attempt}"
-        self._log.show(LogFile(answer.path), title)
+        elif state.status is Status.RUNNING and now != (answer.run_id, answer.attempt):
+            # What runs has written nothing; the log of an earlier run would be taken for it.
+            self._log_shown = None
+            self._log.show(None, _title(stage, state.run_id, state.attempt), "no output yet")
+        else:
+            self._log_shown = (answer.run_id, answer.attempt)
+            self._log.show(LogFile(answer.path), _title(stage, answer.run_id, answer.attempt))
 
     async def _explain(self, stage: StageName) -> None:
         try:
@@ -112,3 +116,8 @@ class Detail:
             lambda unfolded, cells: reasons.lines(row, state, found, unfolded, cells),
             keep_place,
         )
+
+
+def _title(stage: StageName, run_id: RunId | None, attempt: int) -> str:
+    run = f" · run {fmt.short_run(run_id)}" if run_id else ""
+    return one_line(stage) + run + (f" · attempt {attempt}" if attempt > 1 else "")

@@ -21,9 +21,9 @@ PAINTS: set[str] = {f"paint--{paint.value}" for paint in Paint} | {
 }
 
 
-def application(widget: Widget) -> App[None]:
+def application(widget: Widget) -> App[bool]:
     """Returns the application that a widget or screen belongs to."""
-    return cast("App[None]", widget.app)
+    return cast("App[bool]", widget.app)
 
 
 def is_ascii(widget: Widget) -> bool:

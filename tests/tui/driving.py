@@ -23,7 +23,7 @@ SIZE = (80, 24)
 class Driver:
     """A running dashboard as a test sees it: keys in, what is on screen out."""
 
-    def __init__(self, pilot: Pilot[None], app: Dashboard, port: ScriptedPort) -> None:
+    def __init__(self, pilot: Pilot[bool], app: Dashboard, port: ScriptedPort) -> None:
         self.pilot = pilot
         self.app = app
         self.port = port

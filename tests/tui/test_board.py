@@ -67,7 +67,9 @@ def test_counts_are_those_of_the_states(changes: list[tuple[StageName, Status]])
     for stage, status in changes:
         apply(board, next_of(board, StageChanged(stage, StageState(status))))
     for status in Status:
-        assert board.counts[status] == len(board.with_status(status))
+        shown = [name for name in board.stages if board.state(name).status is status]
+        assert board.counts[status] == len(shown)
+        assert sorted(board.with_status(status)) == sorted(shown)
 
 
 def test_a_missing_event_asks_for_a_new_snapshot_and_changes_nothing() -> None:
@@ -150,3 +152,17 @@ def test_an_ended_run_is_not_active(status: RunStatus) -> None:
     board = a_board()
     apply(board, next_of(board, RunFinished(scenes.run_state(status))))
     assert board.active is None
+
+
+def test_the_run_that_ended_stays_on_show_when_another_engine_takes_over() -> None:
+    board = a_board()
+    apply(board, next_of(board, RunFinished(scenes.run_state(RunStatus.DONE))))
+    apply(board, scenes.idle())
+    assert board.run is not None
+    assert board.run.status is RunStatus.DONE
+
+
+def test_a_run_that_was_active_in_a_lost_engine_is_forgotten() -> None:
+    board = a_board()
+    apply(board, scenes.idle())
+    assert board.run is None

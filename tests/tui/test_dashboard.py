@@ -11,6 +11,7 @@ from pivot_core.port import (
     EngineEnding,
     Explain,
     Level,
+    LogGrew,
     LogRef,
     Notice,
     Problem,
@@ -18,6 +19,7 @@ from pivot_core.port import (
     Refused,
     Run,
     RunFinished,
+    RunId,
     RunOptions,
     RunStatus,
     Selection,
@@ -183,6 +185,7 @@ async def test_quitting_can_stop_the_run(tmp_path: Path) -> None:
         await driver.press("right", "right", "enter")
         await driver.until(lambda: not driver.app.is_running)
         assert driver.port.sent == [CancelRun(scenes.RUN)]
+        assert driver.app.return_value
 
 
 async def test_escape_goes_back_layer_by_layer_and_never_quits(tmp_path: Path) -> None:
@@ -295,6 +298,17 @@ async def test_another_attempt_shows_its_own_log(tmp_path: Path) -> None:
         driver.port.publish(StageChanged(TRAIN, StageState(Status.RUNNING, scenes.RUN, 2)))
         await driver.until(lambda: driver.log.count == 3)
         assert "attempt 2" in str(driver.log.border_title)
+
+
+async def test_a_silent_attempt_does_not_show_the_log_of_an_earlier_run(tmp_path: Path) -> None:
+    async with opened(scenes.port(scenes.a_run_in_progress(), tmp_path)) as driver:
+        later = RunId("20260921-140000-beef")
+        driver.port.publish(StageChanged(TRAIN, StageState(Status.RUNNING, later, 1)))
+        await driver.until(lambda: "run beef" in str(driver.log.border_title))
+        assert driver.log.count == 0
+        driver.port.logs[TRAIN] = LogRef(later, TRAIN, 1, str(tmp_path / "train@large.1.log"), ())
+        driver.port.publish(LogGrew(later, TRAIN, 1, 100))
+        await driver.until(lambda: driver.log.count == scenes.LINES)
 
 
 async def test_why_asks_the_engine_once_it_is_on_screen(tmp_path: Path) -> None:

@@ -206,6 +206,10 @@ def test_leaving_during_a_run_says_that_it_continues() -> None:
     assert any("pivot logs train_baseline" in line for line in said)
 
 
+def test_leaving_a_run_that_is_stopped_does_not_say_that_it_continues() -> None:
+    assert heading.farewell(a_board(), stopped=True)[0].endswith("is being cancelled")
+
+
 def test_leaving_after_a_run_names_the_slowest() -> None:
     said = heading.farewell(a_board(scenes.a_run_that_is_done()))
     assert said[0] == f"run {scenes.RUN} done"
