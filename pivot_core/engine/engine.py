@@ -169,6 +169,9 @@ class Engine(Port):
         Requests that are still queued are told of no end: their clients ask the next engine.
         """
         self._is_ending = True
+        if self._looking is not None and not self._looking.done():
+            self._looking.cancel()
+            await self._drop_pool()
         if self._run is not None and self._run.ended_at is None:
             await self._interrupt(at_once=False)
         self._wake.set()
@@ -179,16 +182,13 @@ class Engine(Port):
             await self._let_go(why)
 
     async def _let_go(self, why: str) -> None:
-        is_looking = self._looking is not None and not self._looking.done()
-        if self._looking is not None:
-            self._looking.cancel()
         self._bus.publish(EngineEnding(why))
         self._bus.end()
         await self._server.stop()
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._layout.socket_path)
         if self._pool is not None:
-            await self._pool.close(kill=is_looking)
+            await self._pool.close()
         self._lookers.shutdown()
         self._writer.shutdown()
         self._state.close()
@@ -315,8 +315,12 @@ class Engine(Port):
             self._active.cancel(at_once=at_once)
             return
         self._is_cancelled = True
-        if self._pool is not None:
-            pool, self._pool = self._pool, None
+        await self._drop_pool()
+
+    async def _drop_pool(self) -> None:
+        """Ends the workers and what they load."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
             await pool.close(kill=True)
 
     # --- runs --------------------------------------------------------------------------------------------------------
@@ -329,8 +333,9 @@ class Engine(Port):
                 self._idle.set()
                 await self._wake.wait()
                 continue
-            if self._looking is not None:
+            if self._looking is not None and not self._looking.done():
                 await asyncio.wait((self._looking,))
+                continue  # the request may have been taken back meanwhile
             run, command = self._queue.popleft()
             self._run = run
             await self._execute(run, command)
@@ -569,7 +574,11 @@ class Engine(Port):
 
     def _publish(self, event: Event) -> None:
         if self._journal is not None:
-            self._journal.take(event)
+            try:
+                self._journal.take(event)
+            except StoreError as error:
+                self._journal = None
+                self._notices.append(f"this run gets no history: {error.what}")
         self._bus.publish(event)
 
     def _started(self, stage: str, attempt: int, pid: int) -> None:
