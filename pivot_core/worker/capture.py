@@ -83,7 +83,7 @@ class LogFile:
         """Returns the size of the file, whoever wrote it."""
         try:
             return os.stat(self._path).st_size
-        except FileNotFoundError:
+        except OSError:
             return 0
 
     def _flush_ends(self) -> None:
