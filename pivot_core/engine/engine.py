@@ -385,6 +385,7 @@ class Engine(Port):
         known = {name: state.expected_s for name, state in active.states.items()}
         expected = {name: seconds for name, seconds in known.items() if seconds is not None}
         self._publish(RunStarted(run, expected))
+        self._tell_notices()
         ticker = asyncio.create_task(self._barriers())
         try:
             await active.drive()
@@ -430,11 +431,11 @@ class Engine(Port):
             status = RunStatus.CANCELLED
         run = self._run = replace(run, status=status, ended_at=time.time())
         self._active = None
+        self._tell_notices()
         self._publish(RunFinished(run))
         if self._journal is not None:
             self._journal.end()
             self._journal = None
-        self._tell_notices()
 
     def _targets(
         self, plan: Plan, run: RunState, stages: Sequence[StageName]
