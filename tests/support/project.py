@@ -138,14 +138,15 @@ class Project:
         )
 
     @contextlib.asynccontextmanager
-    async def live(self, jobs: int = 2) -> AsyncGenerator["Live"]:
-        """Runs an engine for the time of the block."""
+    async def live(self, jobs: int = 2, only: str | None = None) -> AsyncGenerator["Live"]:
+        """Runs an engine for the time of the block; for ``only`` one request, as a command does."""
         settings = config.load(str(self.root))
         here = Layout.at(str(self.root), settings.cache_dir)
         lease = Lease(here)
         assert lease.acquire("a test")
         try:
-            engine = Engine(here, settings, command="a test")
+            request = None if only is None else RequestId(only)
+            engine = Engine(here, settings, command="a test", only=request)
             await engine.open()
             try:
                 yield Live(engine, jobs)
