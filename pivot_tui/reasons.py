@@ -70,6 +70,15 @@ def lines(
     return [spans.crop(line, cells) for line in [*text, _BLANK, where]]
 
 
+def broken(problems: tuple[Problem, ...], cells: int) -> list[Line]:
+    """Returns in full why the definition cannot be used, the user's traceback included."""
+    text = list[Line]()
+    for problem in problems:
+        text.append(spans.text("CANNOT BE LOADED", Paint.FAIL))
+        text += [*_problem(problem, cells), *_traceback(problem.detail), _BLANK]
+    return [spans.crop(line, cells) for line in text]
+
+
 def _recorded(
     run_id: RunId, recorded: tuple[Reason, ...], found: Explanation | None, cells: int
 ) -> list[Line]:
@@ -173,10 +182,12 @@ def _failure(failure: Failure, cells: int) -> list[Line]:
     text += _wrapped("  ", failure.message, Paint.STRONG, cells)
     if failure.hint:
         text += _wrapped("  hint: ", failure.hint, Paint.TEXT, cells)
-    if failure.traceback:
-        shown = printable(failure.traceback).expandtabs(4).rstrip("\n").split("\n")
-        text += [spans.text("  " + words, Paint.MUTED) for words in shown]
-    return text
+    return text + _traceback(failure.traceback)
+
+
+def _traceback(words: str) -> list[Line]:
+    shown = printable(words).expandtabs(4).rstrip("\n")
+    return [spans.text("  " + line, Paint.MUTED) for line in shown.split("\n")] if shown else []
 
 
 def _problem(problem: Problem, cells: int) -> list[Line]:

@@ -6,6 +6,7 @@ from pivot_core.port import (
     FindLog,
     LogRef,
     PivotError,
+    Problem,
     RunId,
     StageName,
     Status,
@@ -17,6 +18,7 @@ from pivot_tui import reasons
 from pivot_tui.board import Board, Dirty, Link
 from pivot_tui.feed import Feed
 from pivot_tui.latest import Latest
+from pivot_tui.spans import Line
 from pivot_tui.widgets.log import LogView
 from pivot_tui.widgets.why import WhyView
 
@@ -31,6 +33,7 @@ class Detail:
         self._why: WhyView = why
         self._stage: StageName | None = None
         self._explains: bool = False
+        self._problems: tuple[Problem, ...] = ()
         self._found: Explanation | None = None
         self._log_shown: tuple[RunId, int] | None = None
         self._log_place: tuple[object, ...] = ()
@@ -49,8 +52,10 @@ class Detail:
         """Takes up what changed of the stage."""
         stage = self._stage
         if stage is None or stage not in self._board.stages:
+            problems = self._board.problems
+            self._why.show("", lambda _, cells: reasons.broken(problems, cells), keep_place=True)
             return
-        if dirty.plan or stage in dirty.stages:
+        if dirty.plan or stage in dirty.stages or self._problems != self._board.problems:
             self._renew(stage, keep_place=True)
         elif stage in dirty.logs:
             grown = self._board.logs[stage]
@@ -111,11 +116,15 @@ class Detail:
 
     def _show_why(self, stage: StageName, keep_place: bool) -> None:
         row, state, found = self._board.stages[stage], self._board.state(stage), self._found
-        self._why.show(
-            one_line(stage),
-            lambda unfolded, cells: reasons.lines(row, state, found, unfolded, cells),
-            keep_place,
-        )
+        problems = self._problems = self._board.problems
+
+        def text(unfolded: bool, cells: int) -> list[Line]:
+            return [
+                *reasons.broken(problems, cells),
+                *reasons.lines(row, state, found, unfolded, cells),
+            ]
+
+        self._why.show(one_line(stage), text, keep_place)
 
 
 def _title(stage: StageName, run_id: RunId | None, attempt: int) -> str:

@@ -14,6 +14,7 @@ from pivot_core.port import (
     LogGrew,
     LogRef,
     Notice,
+    PlanBroken,
     Problem,
     Refresh,
     Refused,
@@ -318,6 +319,17 @@ async def test_why_asks_the_engine_once_it_is_on_screen(tmp_path: Path) -> None:
         await driver.until(lambda: "WILL RUN" in driver.why_text)
         await driver.press("3", "enter")
         assert "params.option_7" in driver.why_text
+
+
+async def test_a_broken_definition_is_told_in_full_with_the_users_traceback(tmp_path: Path) -> None:
+    problem = Problem("pipeline.py cannot be imported", "pipeline.py:3", "", 'File "pipeline.py"')
+    async with opened(scenes.port(scenes.idle(), tmp_path)) as driver:
+        await driver.press("d")
+        driver.port.publish(PlanBroken((problem,)))
+        await driver.until(lambda: "CANNOT BE LOADED" in driver.why_text)
+        assert 'File "pipeline.py"' in driver.why_text
+        driver.port.publish(scenes.plan_changed(scenes.idle().stages, scenes.idle().states))
+        await driver.until(lambda: "CANNOT BE LOADED" not in driver.why_text)
 
 
 async def test_a_lost_engine_stays_on_show_and_can_be_reached_again(tmp_path: Path) -> None:
