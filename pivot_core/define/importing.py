@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterable, Sequence
 from types import CodeType, FunctionType, ModuleType
 from typing import cast, override
 
+from pivot_core.define.postpone import compile_postponed
+
 type CodeCache = dict[str, tuple[bytes, CodeType]]
 """Absolute path of a module → the source that was compiled, and the result."""
 
@@ -49,9 +51,10 @@ def install(root: str, base: str, cache: CodeCache | None = None) -> dict[str, b
 
     Returns the modules that are imported from now on: absolute path → the source that was executed.
 
-    ``root`` is the absolute project root, ``base`` the definition's directory in it. Both come first on ``sys.path``,
-    ``base`` before ``root``. Modules of installed packages that a project module shadows are forgotten, so that a
-    warm process imports what a fresh one would.
+    ``cache`` is passed in a process that runs a stage: the annotations of stage functions are then kept as text (see
+    ``postpone``). ``root`` is the absolute project root, ``base`` the definition's directory in it. Both come first on
+    ``sys.path``, ``base`` before ``root``. Modules of installed packages that a project module shadows are forgotten,
+    so that a warm process imports what a fresh one would.
     """
     first = [os.path.normpath(os.path.join(root, base)), root]
     # A console script puts its own directory first, `python -c` the current one: neither belongs to the project.
@@ -64,7 +67,7 @@ def install(root: str, base: str, cache: CodeCache | None = None) -> dict[str, b
             sys.path_importer_cache.pop(path, None)
     executed = dict[str, bytes]()
     sys.meta_path[:] = [
-        _SourceFinder({} if cache is None else cache, executed),
+        _SourceFinder(cache, executed),
         *(finder for finder in sys.meta_path if not isinstance(finder, _SourceFinder)),
     ]
     _forget_shadowed(dict.fromkeys(first))
@@ -82,7 +85,7 @@ def precompile(paths: Iterable[str], cache: CodeCache) -> None:
                     warnings.simplefilter(
                         "ignore"
                     )  # the process that imports the module shows them
-                    cache[path] = (source, _compile(source, path))
+                    cache[path] = (source, compile_postponed(source, path))
         except (OSError, SyntaxError, ValueError):
             cache.pop(path, None)
 
@@ -150,25 +153,27 @@ class _SourceLoader(importlib.machinery.SourceFileLoader):
     """Compiles the file's bytes of this moment; a compiled form is used only if made of the same bytes."""
 
     def __init__(
-        self, fullname: str, path: str, cache: CodeCache, executed: dict[str, bytes]
+        self, fullname: str, path: str, cache: CodeCache | None, executed: dict[str, bytes]
     ) -> None:
         super().__init__(fullname, path)
-        self._cache: CodeCache = cache
+        self._cache: CodeCache | None = cache
         self._executed: dict[str, bytes] = executed
 
     @override
     def get_code(self, fullname: str) -> CodeType:
         path = self.get_filename(fullname)
         source = self._executed[path] = self.get_data(path)
+        if self._cache is None:
+            return compile(source, path, "exec", dont_inherit=True)
         known = self._cache.get(path)
-        return known[1] if known and known[0] == source else _compile(source, path)
+        return known[1] if known and known[0] == source else compile_postponed(source, path)
 
 
 class _SourceFinder:
     """Asks the other finders, also those of editable installs, and puts our loader in place of Python's."""
 
-    def __init__(self, cache: CodeCache, executed: dict[str, bytes]) -> None:
-        self._cache: CodeCache = cache
+    def __init__(self, cache: CodeCache | None, executed: dict[str, bytes]) -> None:
+        self._cache: CodeCache | None = cache
         self._executed: dict[str, bytes] = executed
 
     def find_spec(
@@ -194,10 +199,6 @@ class _SourceFinder:
             spec.loader = _SourceLoader(spec.name, origin, self._cache, self._executed)
             spec.cached = None
         return spec
-
-
-def _compile(source: bytes, path: str) -> CodeType:
-    return compile(source, path, "exec", dont_inherit=True)
 
 
 def _forget_shadowed(directories: Iterable[str]) -> None:
