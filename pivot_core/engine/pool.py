@@ -14,11 +14,10 @@ import os
 import signal
 import socket
 import sys
-import warnings
 from collections.abc import Callable, Mapping
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import cast
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
 
 from pivot_core.errors import DefinitionError
 from pivot_core.model import codec
@@ -29,6 +28,9 @@ from pivot_core.store.layout import Layout
 from pivot_core.worker import job
 from pivot_core.worker.job import LoadReply, LoadRequest, StageReport, WorkerStageInfo
 from pivot_core.worker.leash import Asked, Told
+
+if TYPE_CHECKING:
+    from multiprocessing.process import BaseProcess
 
 type Key = tuple[str, int]
 """A stage and its attempt."""
@@ -84,6 +86,8 @@ class Pool:
         try:
             return cast("StageReport", await self._submit(job.run_stage, info))
         except WorkerLost:
+            if attempt.line is not None:
+                await attempt.line.read_out()
             if attempt.report is not None:
                 return attempt.report
             if attempt.grace_s is not None:
@@ -169,6 +173,7 @@ class Pool:
         finally:
             self._lines.discard(line)
             line.cut()
+            line.at_end.set()
 
     def _hear(self, line: "_Line", told: Told) -> None:
         if "hello" in told:
@@ -239,6 +244,13 @@ class _Line:
     writer: asyncio.StreamWriter
     worker: int | None = None
     child: int | None = None
+    at_end: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when everything that the worker said was heard."""
+
+    async def read_out(self) -> None:
+        """Waits for the last words of a worker that has died; a descendant may hold the connection open."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.at_end.wait(), _NET_S)
 
     def cut(self) -> None:
         """Ends the connection, and so the worker; a child that its worker left behind is ended too."""
@@ -296,7 +308,7 @@ class _Group:
     ) -> Future[str]:
         import loky
 
-        _silence_loky()
+        _tame_loky()
         executor: Executor = loky.get_reusable_executor(
             max_workers=self.size,
             context="loky",
@@ -321,19 +333,27 @@ def _sweep(directory: str) -> None:
                     os.unlink(f"{directory}/{name}")
 
 
-def _silence_loky() -> None:
-    """Keeps loky from writing to the terminal about what we see to."""
+def _tame_loky() -> None:
+    """Keeps loky from doing, and from telling the terminal, what we see to ourselves."""
+    from loky import process_executor
     from loky.backend import resource_tracker
 
-    # Without psutil and pgrep it cannot look for a worker's descendants; the leash ends them.
-    warnings.filterwarnings("ignore", "Failed to kill subprocesses", UserWarning)
-    # It removes the semaphores of an engine that was killed, and need not say so. The process takes over our -W.
+    # It would look for descendants with psutil or pgrep, and break where there is neither. The leash ends them.
+    process_executor.kill_process_tree = _kill_worker
+    # Its tracker removes the semaphores of an engine that was killed, and need not say so. It takes over our -W.
     quiet = "ignore::UserWarning:loky.backend.resource_tracker"
     sys.warnoptions.append(quiet)
     try:
         resource_tracker.ensure_running()
     finally:
         sys.warnoptions.remove(quiet)
+
+
+def _kill_worker(process: "BaseProcess") -> None:
+    if process.pid is not None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGKILL)
+    process.join()
 
 
 def _ignore_interrupts() -> None:

@@ -177,3 +177,46 @@ async def test_a_pool_that_is_closed_says_nothing_and_leaves_no_semaphore(tmp_pa
     worker = int(out.split()[-1])
     assert not stage_project.is_alive(worker)
     assert not [name for name in set(os.listdir("/dev/shm")) - before if str(process.pid) in name]
+
+
+LOST = """
+import sys
+sys.modules["psutil"] = None
+import asyncio, os, signal
+from pathlib import Path
+from pivot_core.engine.pool import WorkerLost
+from tests.support.stage_project import Project, running
+from tests.engine.test_pool_processes import STAGES
+
+async def main():
+    project = Project(Path(sys.argv[1]), STAGES)
+    async with running(project) as run:
+        task = asyncio.create_task(run.pool.run(project.info("hangs")))
+        await run.grew("hangs")
+        os.kill(run.worker_pids()[0], signal.SIGKILL)
+        try:
+            await task
+        except WorkerLost:
+            print("lost", run.pids["hangs"])
+
+asyncio.run(main())
+"""
+
+
+async def test_a_lost_worker_is_cleaned_up_without_tools_to_look_for_processes(
+    tmp_path: Path,
+) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        LOST,
+        str(tmp_path),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PATH": "/nowhere"},
+    )
+    out, err = await process.communicate()
+    assert err == b""
+    word, pid = out.split()
+    assert word == b"lost"
+    assert not stage_project.is_alive(int(pid))
