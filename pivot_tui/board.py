@@ -5,7 +5,7 @@ ten stages or ten thousand.
 """
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import assert_never
 
@@ -162,8 +162,10 @@ def _begin(board: Board, snapshot: Snapshot) -> Dirty:
 
 def _fold(board: Board, event: Event) -> Dirty:
     match event:
-        case PlanChanged(stages, states):
+        case PlanChanged(project, stages, states):
             board.problems = ()
+            if board.engine is not None:
+                board.engine = replace(board.engine, project=project)
             _plan(board, stages, dict(states))
             return Dirty(plan=True, run=True, stages=set(board.stages))
         case PlanBroken(problems):

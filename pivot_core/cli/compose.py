@@ -8,16 +8,16 @@ pivot repro ──lease free──► Engine in this process ──► own run �
 import asyncio
 import contextlib
 import os
-import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import cast, overload
 
 from pivot_core.cli.results import Change, Finding, FindingKind, Scope, Setting
+from pivot_core.cli.signals import Signals
 from pivot_core.define.load import LoadReport
 from pivot_core.engine.answer import Answers
 from pivot_core.engine.engine import Engine
@@ -104,7 +104,7 @@ async def run(
     others, a second one at once; SIGTERM does the same and makes the exit code 143.
     """
     here, config = _project(root)
-    with _Signals() as signals:
+    with Signals() as signals:
         while True:
             lease = Lease(here)
             if lease.acquire(request.command):
@@ -122,7 +122,7 @@ async def _run_here(
     lease: Lease,
     request: Run,
     consumer: Consumer,
-    signals: "_Signals",
+    signals: Signals,
 ) -> RunState | None:
     is_needed = False
     try:
@@ -145,7 +145,7 @@ async def _hand_over(
     request: Run,
     consumer: Consumer,
     on_wait: Callable[[str], None],
-    signals: "_Signals",
+    signals: Signals,
 ) -> RunState | None:
     """Lets the live engine run the request; returns ``None`` when there is none any more."""
     began = time.monotonic()
@@ -174,7 +174,7 @@ async def _hand_over(
 
 
 async def _wait_for(
-    here: Layout, whom: str, on_wait: Callable[[str], None], signals: "_Signals"
+    here: Layout, whom: str, on_wait: Callable[[str], None], signals: Signals
 ) -> None:
     """Waits until the lease is free."""
     on_wait(f"waiting for {whom}")
@@ -193,7 +193,7 @@ async def _wait_for(
 
 
 async def _follow(
-    port: Port, request: Run, consumer: Consumer, signals: "_Signals"
+    port: Port, request: Run, consumer: Consumer, signals: Signals
 ) -> RunState | None:
     """Shows events until the request's run has ended; ``None`` when the engine ends before."""
     subscription = await port.subscribe()
@@ -250,7 +250,7 @@ async def serve(root: str, *, until_idle: bool) -> None:
     try:
         engine = Engine(here, config, command="pivot serve")
         await engine.open()
-        with _Signals() as signals:
+        with Signals() as signals:
             asked = asyncio.create_task(signals.asked.wait())
             try:
                 await _until_done(engine, asked, until_idle=until_idle)
@@ -503,65 +503,3 @@ def config_set(root: str, key: str, text: str, scope: Scope) -> None:
 def config_unset(root: str, key: str, scope: Scope) -> None:
     """Removes a key from the file of ``scope``; raises ``UsageError`` for an unknown key."""
     config_edit.unset(root, key, settings.Scope(scope.value))
-
-
-# --- signals ---------------------------------------------------------------------------------------------------------
-
-
-class _Signals:
-    """SIGINT and SIGTERM while a request is under way: they ask for an end, the second time at once."""
-
-    def __init__(self) -> None:
-        self.is_terminated = False
-        self.asked = asyncio.Event()
-        self._count = 0
-        self._cancel: Callable[[bool], Awaitable[None]] | None = None
-        self._tasks = set[asyncio.Future[None]]()
-
-    def __enter__(self) -> "_Signals":
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self._came, number)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
-
-    @contextlib.contextmanager
-    def to(self, cancel: Callable[[bool], Awaitable[None]]) -> Generator[None]:
-        """Sends signals to ``cancel``, also one that came before; its argument says whether to end at once."""
-        self._cancel = cancel
-        if self._count:
-            self._tell(self._count > 1)
-        try:
-            yield
-        finally:
-            self._cancel = None
-
-    async def pause(self, seconds: float) -> None:
-        """Waits a moment; raises ``KeyboardInterrupt`` when a signal asks for the end."""
-        await self.unless_asked(asyncio.sleep(seconds))
-
-    async def unless_asked(self, work: Awaitable[object]) -> None:
-        """Waits for ``work``; raises ``KeyboardInterrupt`` when a signal asks for the end before."""
-        doing = asyncio.ensure_future(work)
-        asked = asyncio.ensure_future(self.asked.wait())
-        await asyncio.wait((doing, asked), return_when=asyncio.FIRST_COMPLETED)
-        doing.cancel()
-        asked.cancel()
-        if self.asked.is_set():
-            raise SystemExit(EXIT_TERMINATED) if self.is_terminated else KeyboardInterrupt
-
-    def _came(self, number: signal.Signals) -> None:
-        self._count += 1
-        self.is_terminated = self.is_terminated or number is signal.SIGTERM
-        self.asked.set()
-        self._tell(self._count > 1)
-
-    def _tell(self, at_once: bool) -> None:
-        if self._cancel is not None:
-            task = asyncio.ensure_future(self._cancel(at_once))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)

@@ -28,6 +28,7 @@ from pivot_core.engine.pool import Pool, WorkerLost
 from pivot_core.engine.record import Recorder
 from pivot_core.engine.run import ActiveRun, Tools
 from pivot_core.engine.serve import Server
+from pivot_core.engine.standing import Standing
 from pivot_core.errors import (
     EXIT_INTERRUPTED,
     EXIT_OK,
@@ -53,16 +54,11 @@ from pivot_core.port.commands import (
 )
 from pivot_core.port.events import (
     EngineEnding,
-    Event,
     Level,
     LogGrew,
     Notice,
-    PlanBroken,
-    PlanChanged,
     RunFinished,
     RunQueued,
-    RunStarted,
-    StageChanged,
 )
 from pivot_core.port.protocol import Port, Subscription
 from pivot_core.port.queries import Query
@@ -74,9 +70,6 @@ from pivot_core.port.values import (
     RunState,
     RunStatus,
     Snapshot,
-    StageRow,
-    StageState,
-    Verdict,
 )
 from pivot_core.store import aside, atomic
 from pivot_core.store.cache import Cache
@@ -91,15 +84,6 @@ BARRIER_S = 5.0
 """How often, while a run goes on, what is written so far is made safe from a power loss."""
 
 _WHOLE = RunOptions()
-_GOOD = (Status.RAN, Status.RESTORED, Status.SAME)
-_BAD = (Status.FAILED, Status.BLOCKED, Status.CANCELLED)
-_PREVIEW = {
-    Verdict.UP_TO_DATE: Status.SAME,
-    Verdict.WILL_RUN: Status.STALE,
-    Verdict.RESTORE: Status.STALE,
-    Verdict.BROKEN: Status.STALE,
-    Verdict.UNKNOWN: Status.UNKNOWN,
-}
 
 
 class Engine(Port):
@@ -116,8 +100,8 @@ class Engine(Port):
         self._layout = layout
         self._config = config
         self._command = command
-        self._notices = list[str]()
-        self._state = State.open(layout, notices=self._notices, max_bytes=config.state_max_bytes)
+        notices = list[str]()
+        self._state = State.open(layout, notices=notices, max_bytes=config.state_max_bytes)
         self._cache = Cache(layout, config.cache_link)
         self._pool: Pool | None = None
         self._pool_jobs = 0
@@ -126,16 +110,12 @@ class Engine(Port):
         self._planner = Planner(layout, self._state, self._define)
         self._answers = Answers(layout, self._planner)
         self._bus = Bus(self._snapshot)
+        self._standing = Standing(layout, self._bus, notices)
         self._server = Server(self, self.about, self._clients_changed)
-        self._rows: tuple[StageRow, ...] = ()
-        self._states: dict[StageName, StageState] = {}
-        self._problems: tuple[Problem, ...] = ()
-        self._project = os.path.basename(layout.root)
         self._run: RunState | None = None
         self._active: ActiveRun | None = None
         self._queue: deque[tuple[RunState, Run]] = deque()
         self._known: dict[str, RunId] = {}
-        self._journal: RunJournal | None = None
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._looking: asyncio.Task[None] | None = None
@@ -229,7 +209,7 @@ class Engine(Port):
             pivot_core.__version__,
             os.getpid(),
             self._layout.root,
-            self._project,
+            self._standing.project,
             self._command,
             identity(self._planner.known_variables),
         )
@@ -377,15 +357,11 @@ class Engine(Port):
             run.options,
             targets,
             jobs,
-            self._changed,
+            self._standing.changed,
             self._planner.analyse_again,
         )
-        self._states.update(active.states)
-        self._journal = RunJournal(self._layout, self._config, run, command.command)
-        known = {name: state.expected_s for name, state in active.states.items()}
-        expected = {name: seconds for name, seconds in known.items() if seconds is not None}
-        self._publish(RunStarted(run, expected))
-        self._tell_notices()
+        journal = RunJournal(self._layout, self._config, run, command.command)
+        self._standing.begin(run, active.states, journal)
         ticker = asyncio.create_task(self._barriers())
         try:
             await active.drive()
@@ -431,11 +407,7 @@ class Engine(Port):
             status = RunStatus.CANCELLED
         run = self._run = replace(run, status=status, ended_at=time.time())
         self._active = None
-        self._tell_notices()
-        self._publish(RunFinished(run))
-        if self._journal is not None:
-            self._journal.end()
-            self._journal = None
+        self._standing.finish(run)
 
     def _targets(
         self, plan: Plan, run: RunState, stages: Sequence[StageName]
@@ -450,20 +422,9 @@ class Engine(Port):
         try:
             plan = await self._planner.current()
         except DefinitionError as error:
-            self._problems = problem_of(error)
-            self._publish(PlanBroken(self._problems))
+            self._standing.broken(problem_of(error))
             raise
-        rows = plan.rows()
-        self._project = plan.project
-        if rows != self._rows or self._problems:
-            self._rows, self._problems = rows, ()
-            unknown = StageState(Status.UNKNOWN)
-            self._states = {row.name: self._states.get(row.name, unknown) for row in rows}
-            self._publish(PlanChanged(rows, dict(self._states)))
-        for caveat in plan.caveats:
-            self._publish(
-                Notice(Level.WARNING, f"the definition is loaded anew in each run: {caveat}")
-            )
+        self._standing.loaded(plan)
         return plan
 
     def _check_inputs(self, plan: Plan, stages: Sequence[StageName]) -> None:
@@ -536,66 +497,30 @@ class Engine(Port):
             plan = await self._plan()
             observer = self._observer()
             found = await asyncio.to_thread(answer.explain, plan, observer, (), _WHOLE)
+        except DefinitionError:
+            return  # told as PlanBroken
         except PivotError as error:
-            if not self._problems:
-                self._publish(Notice(Level.WARNING, error.what, error.where))
+            self._standing.publish(Notice(Level.WARNING, error.what, error.where))
             return
         except WorkerLost as error:
-            self._publish(Notice(Level.WARNING, f"a worker died: {error}"))
+            self._standing.publish(Notice(Level.WARNING, f"a worker died: {error}"))
             return
-        for each in found:
-            known = self._states.get(each.stage, StageState(Status.UNKNOWN))
-            status = _PREVIEW[each.verdict]
-            if known.status in (_GOOD if status is Status.SAME else _BAD):
-                continue  # what the last run said of it still holds, and says more
-            self._changed(
-                each.stage,
-                StageState(
-                    status, reasons=each.reasons, tier=each.tier, expected_s=known.expected_s
-                ),
-            )
-        self._tell_notices()
-
-    # --- telling -----------------------------------------------------------------------------------------------------
-
-    def _snapshot(self, seq: int) -> Snapshot:
-        return Snapshot(
-            seq,
-            self.about(),
-            self._rows,
-            dict(self._states),
-            self._run,
-            tuple(run for run, _ in self._queue),
-            self._problems,
-        )
-
-    def _changed(self, stage: StageName, state: StageState) -> None:
-        self._states[stage] = state
-        self._publish(StageChanged(stage, state))
-
-    def _publish(self, event: Event) -> None:
-        if self._journal is not None:
-            try:
-                self._journal.take(event)
-            except StoreError as error:
-                self._journal = None
-                self._notices.append(f"this run gets no history: {error.what}")
-        self._bus.publish(event)
+        self._standing.looked(found)
 
     def _started(self, stage: str, attempt: int, pid: int) -> None:
         log.debug("%s, attempt %d, runs as process %d", stage, attempt, pid)
 
     def _log_grew(self, stage: str, attempt: int, size: int) -> None:
         if self._run is not None:
-            self._bus.publish(LogGrew(self._run.run_id, StageName(stage), attempt, size))
-
-    def _tell_notices(self) -> None:
-        while self._notices:
-            self._publish(Notice(Level.WARNING, self._notices.pop(0)))
+            self._standing.publish(LogGrew(self._run.run_id, StageName(stage), attempt, size))
 
     def _clients_changed(self, count: int) -> None:
         self._clients = count
         self.clients_changed.set()
+
+    def _snapshot(self, seq: int) -> Snapshot:
+        waiting = tuple(run for run, _ in self._queue)
+        return self._standing.snapshot(seq, self.about(), self._run, waiting)
 
 
 def cpus() -> int:

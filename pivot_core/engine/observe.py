@@ -2,8 +2,8 @@
 
 Every artifact that was looked at has a row: its stat signature and content hash, from the state or from a look in this
 session. A row whose signature still holds spares the hashing, unless the file was so young when it was hashed that a
-later edit could have left the same signature (docs/solutions/racy-timestamps.md). Looks come from several threads; rows are replaced
-whole and each path is hashed by one thread at a time.
+later edit could have left the same signature (docs/solutions/racy-timestamps.md). Looks come from several threads; rows
+are replaced whole and each path is hashed by one thread at a time.
 """
 
 import contextlib

@@ -12,6 +12,8 @@ from pivot_core.port.values import Problem, RunState, StageRow, StageState
 class PlanChanged:
     """The definition was loaded (again); ``states`` is complete for ``stages``."""
 
+    project: str
+    """The pipeline's name."""
     stages: tuple[StageRow, ...]
     states: Mapping[StageName, StageState]
 

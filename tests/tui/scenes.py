@@ -257,7 +257,7 @@ def plan_changed(
     stages: tuple[StageRow, ...], states: Mapping[StageName, StageState]
 ) -> PlanChanged:
     """Returns the event that the definition holds these stages now."""
-    return PlanChanged(stages, states)
+    return PlanChanged("churn", stages, states)
 
 
 def log_grew() -> LogGrew:

@@ -127,7 +127,7 @@ def test_a_mended_definition_clears_the_problems() -> None:
     board = a_board()
     apply(board, Published(board.seq + 1, PlanBroken((Problem("a cycle", "", ""),))))
     row = scenes.stage_row("only")
-    apply(board, Published(board.seq + 1, PlanChanged((row,), {})))
+    apply(board, Published(board.seq + 1, PlanChanged("churn", (row,), {})))
     assert not board.problems
     assert [shown.stage for shown in board.rows] == ["only"]
 
