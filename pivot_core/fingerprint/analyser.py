@@ -9,11 +9,10 @@ import xxhash
 from pivot_core.errors import DefinitionError
 from pivot_core.fingerprint import source as source_
 from pivot_core.fingerprint.boundary import boundary
-from pivot_core.fingerprint.effects import Piece
 from pivot_core.fingerprint.files import Files
 from pivot_core.fingerprint.finder import Finder, Location, interpreter_paths
 from pivot_core.fingerprint.form import Detail, Form
-from pivot_core.fingerprint.names import Module, Names, Outside, Symbol
+from pivot_core.fingerprint.names import Module, Names, Outside, Piece, Symbol
 from pivot_core.fingerprint.normalize import normalise
 from pivot_core.fingerprint.reach import Reach
 from pivot_core.fingerprint.scope import Chain

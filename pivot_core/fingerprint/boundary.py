@@ -49,9 +49,9 @@ class _Reader:
         """Yields the statements of the project that define what a dotted expression names."""
         chain = dynamic.chain(node, dynamic.global_name)
         for target in self._names.resolve(module, chain) if chain else ():
-            if isinstance(target, Symbol) and target.module.source is not None:
-                for unit in target.module.source.groups.get(target.name, ()):
-                    yield target.module, unit
+            if isinstance(target, Symbol):
+                for piece in target.module.bound.get(target.name, ()):
+                    yield target.module, piece.unit
 
     def markers(self, module: Module, node: ast.expr) -> Iterator[Part]:
         """Yields what counts of the markers in an annotation."""

@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from pivot_core.fingerprint import kinds
 from pivot_core.fingerprint.form import Change, Form, Site
 from pivot_core.fingerprint.kinds import Value
-from pivot_core.fingerprint.names import Module, Names, Outside, Symbol, Target, Whole
+from pivot_core.fingerprint.names import Module, Names, Outside, Piece, Symbol, Target, Whole
 from pivot_core.fingerprint.scope import Chain
-from pivot_core.fingerprint.source import Unit
 
 type Place = tuple[Module, str]
 """A name of a module; ``*`` for any of them."""
@@ -18,14 +17,6 @@ _NO_EFFECT = frozenset({"pivot_core", "pivot_tui", "logging"})
 _HOLDS_STATE = frozenset({Value.CONTAINER, Value.OBJECT})
 _HAS_ATTRIBUTES = frozenset(Value) - {Value.FIXED}
 _CHANGES_ARGUMENTS = ("heapq.", "bisect.insort")
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A unit in a module that imports it under some name."""
-
-    module: Module
-    unit: Unit
 
 
 @dataclass(slots=True)
@@ -69,10 +60,10 @@ class Effects:
         if found is not None:
             return found
         found = self._touches[module] = Touches()
-        for unit in module.source.units if module.source else ():
+        for piece in module.pieces:
+            unit = piece.unit
             if not unit.is_active or unit.is_for_types:
                 continue
-            piece = Piece(module, unit)
             run = self.on_import(piece)
             for place in run.places:
                 if place[0] is not module or place[1] not in unit.binds:
@@ -121,51 +112,61 @@ class Effects:
         if run is not None:
             return run
         run = self._runs[key] = _Run()
-        seen = {(symbol.module, symbol.name)}
-        queue = [(symbol.module, symbol.name)]
-        for module, name in queue:
-            for unit in module.source.groups.get(name, ()) if module.source else ():
-                piece = Piece(module, unit)
-                form = unit.form()
+        start = (symbol.module, symbol.name)
+        seen = {start}
+        called = {start}
+        queue = [start]
+        for place in queue:
+            for piece in place[0].bound.get(place[1], ()):
+                form = piece.unit.form()
                 for depth in range(1, calls + 1):
                     self._sites(piece, form, depth, run)
-                for what, depth, line in form.observes:
-                    if 1 <= depth <= calls:
-                        run.observes[piece, what, line] = None
+                if place in called and not isinstance(piece.unit.node, ast.ClassDef):
+                    for what, depth, line in form.observes:
+                        if 1 <= depth <= calls:
+                            run.observes[piece, what, line] = None
                 for ref in form.refs:
                     if ref.depth > calls:
                         continue
-                    for target in self._names.resolve(module, ref.chain):
-                        if isinstance(target, Symbol) and (target.module, target.name) not in seen:
-                            seen.add((target.module, target.name))
-                            queue.append((target.module, target.name))
+                    for inner in self._symbols(piece.module, ref.chain):
+                        found = (inner.module, inner.name)
+                        if place in called and ref.calls:
+                            called.add(found)
+                        if found not in seen:
+                            seen.add(found)
+                            queue.append(found)
         return run
 
     # --- places that change something ---------------------------------------------------------------------------------
 
     def _sites(self, piece: Piece, form: Form, depth: int, run: _Run) -> None:
+        changes_elements = False
         for site in form.sites:
             if site.depth != depth:
                 continue
             if site.chain is None:
-                if site.change is not Change.ARGUMENT:
-                    self._contents(piece, form, depth, run)
+                changes_elements = changes_elements or site.change is not Change.ARGUMENT
                 continue
             if site.change is Change.BIND:
                 self._bind(piece, form, site.chain, run)
                 continue
             targets = self._names.resolve(piece.module, site.chain)
             if site.change is not Change.ARGUMENT and _is_bound_by(piece, targets):
-                self._contents(piece, form, depth, run)
+                changes_elements = True
             for target in targets:
                 if isinstance(target, Outside):
                     if _has_effect(target, site):
                         run.outside[target.path] = None
                 elif isinstance(target, Symbol) and self._changed(piece.module, site, target):
                     run.places[target.module, target.name] = None
+        if changes_elements:
+            self._contents(piece, form, depth, run)
 
     def _bind(self, piece: Piece, form: Form, chain: Chain, run: _Run) -> None:
         """An attribute gets a value: a name of a module another meaning, any other object another state."""
+        if not chain.names:  # `sys.modules["x"] = y`
+            run.outside["sys.modules"] = None
+            return
         *names, last = chain.names
         if not names and not chain.imports:
             run.places[piece.module, last] = None
@@ -248,8 +249,8 @@ class Effects:
                 seen.add((module, name))
             case _:
                 return False
-        for unit in module.source.groups.get(name, ()) if module.source else ():
-            for inner in unit.form().sites:
+        for piece in module.bound.get(name, ()):
+            for inner in piece.unit.form().sites:
                 if inner.chain is not None or inner.depth not in (1, 2):
                     continue
                 if inner.change is not Change.ARGUMENT:
@@ -270,28 +271,27 @@ class Effects:
         seen = list[Place]()
         queue = [symbol]
         for current in queue:
-            if (current.module, current.name) in seen or current.module.source is None:
+            if (current.module, current.name) in seen:
                 continue
             seen.append((current.module, current.name))
-            for unit in current.module.source.groups.get(current.name, ()):
-                if isinstance(unit.node, ast.ClassDef):
-                    if kinds.registers_subclasses(unit.node):
+            for piece in current.module.bound.get(current.name, ()):
+                node = piece.unit.node
+                if isinstance(node, ast.ClassDef):
+                    if kinds.registers_subclasses(node):
                         return True
-                    queue.extend(self.bases(Piece(current.module, unit)))
+                    queue.extend(self.bases(piece))
         return False
 
     def _class_of(self, symbol: Symbol) -> ast.ClassDef | None:
         """Returns the class of an object that is made by calling it."""
-        source = symbol.module.source
-        for unit in source.groups.get(symbol.name, ()) if source else ():
-            for ref in unit.form().refs:
+        for piece in symbol.module.bound.get(symbol.name, ()):
+            for ref in piece.unit.form().refs:
                 if ref.calls == 0:
                     continue
                 for made_by in self._symbols(symbol.module, ref.chain):
-                    inner = made_by.module.source
-                    for definition in inner.groups.get(made_by.name, ()) if inner else ():
-                        if isinstance(definition.node, ast.ClassDef):
-                            return definition.node
+                    for definition in made_by.module.bound.get(made_by.name, ()):
+                        if isinstance(definition.unit.node, ast.ClassDef):
+                            return definition.unit.node
         return None
 
     def _symbols(self, module: Module, chain: Chain) -> Iterator[Symbol]:
@@ -301,9 +301,8 @@ class Effects:
 
 
 def _value(symbol: Symbol) -> Value:
-    source = symbol.module.source
-    units = source.groups.get(symbol.name, []) if source else []
-    return kinds.value_of(units)
+    pieces = symbol.module.bound.get(symbol.name, ())
+    return kinds.value_of([piece.unit for piece in pieces])
 
 
 def _is_bound_by(piece: Piece, targets: tuple[Target, ...]) -> bool:

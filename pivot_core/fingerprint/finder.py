@@ -55,7 +55,8 @@ class Finder:
     def __init__(self, base: str, root: str, site: Sequence[str], files: Files) -> None:
         scripts = os.path.dirname(sys.executable)
         others = [os.path.abspath(path) for path in sys.path if path]
-        own = [path for path in others if path not in site and path != scripts]
+        inside = tuple(path + os.sep for path in site)
+        own = [p for p in others if p != scripts and not f"{p}{os.sep}".startswith(inside)]
         self._path: tuple[str, ...] = tuple(
             dict.fromkeys([base, root, *(path for path in own if os.path.isdir(path))])
         )

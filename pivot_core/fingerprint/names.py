@@ -24,11 +24,31 @@ class Module:
     meanings: dict[Chain, tuple["Target", ...]] = field(
         default_factory=dict[Chain, tuple["Target", ...]]
     )
+    pieces: list["Piece"] = field(init=False)
+    """Its statements, in order; empty without source."""
+    bound: dict[str, list["Piece"]] = field(init=False)
+    """Name to the statements that bind it, in order."""
+
+    def __post_init__(self) -> None:
+        source = self.source
+        self.pieces = [Piece(self, unit) for unit in source.units] if source else []
+        groups = source.groups if source else {}
+        self.bound = {
+            name: [self.pieces[unit.index] for unit in units] for name, units in groups.items()
+        }
 
     @property
     def package(self) -> str:
         """What a relative import starts from."""
         return self.name if self.place.directories else self.name.rpartition(".")[0]
+
+
+@dataclass(slots=True, eq=False)
+class Piece:
+    """A statement of a module."""
+
+    module: Module
+    unit: Unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,14 +199,14 @@ class Names:
         if (module, name) in seen:
             return []
         seen |= {(module, name)}
-        group = module.source.groups.get(name) if module.source else None
+        group = module.bound.get(name)
         if group is None:
             return self._unbound(module, names, seen)
         if self._is_pipeline(module, group, seen):
             return [Outside(".".join(("pivot_core.Pipeline", *rest)))]
         targets = list[Target]()
         is_link = len(group) == 1
-        for unit in group:
+        for unit in (piece.unit for piece in group):
             things = unit.imports.get(name, ())
             for thing in things:
                 targets += self._imported(module, thing, rest, seen)
@@ -223,7 +243,7 @@ class Names:
             other = self.module(self.absolute(module, star.module, star.level))
             if other is None or other.source is None or not other.source.exported(names[0]):
                 continue
-            if names[0] in other.source.groups:
+            if names[0] in other.bound:
                 found += self._global(other, names, seen)
             elif (other, names[0]) not in seen:
                 found += self._starred(other, names, seen | {(other, names[0])})
@@ -236,7 +256,7 @@ class Names:
         if module.source is None and not module.place.is_namespace:
             return [Whole(module)]
         name, rest = names[0], names[1:]
-        is_bound = module.source is not None and name in module.source.groups
+        is_bound = name in module.bound
         if is_bound and (module, name) not in seen:
             return self._global(module, names, seen)
         found = self._starred(module, names, seen)
@@ -254,7 +274,7 @@ class Names:
             return [Doc(module)]
         if name == "__path__":
             return [Below(module)]
-        if module.source is not None and "__getattr__" in module.source.groups:
+        if "__getattr__" in module.bound:
             return [Link(module, name), Symbol(module, "__getattr__", (name,))]
         return [Link(module, name), Missing(module, name)]
 
@@ -263,9 +283,9 @@ class Names:
             return None
         return self.module(f"{module.name}.{name}")
 
-    def _is_pipeline(self, module: Module, group: list[Unit], seen: Seen) -> bool:
+    def _is_pipeline(self, module: Module, group: list[Piece], seen: Seen) -> bool:
         """Whether a name is a ``Pipeline``: what is registered with it is no part of any stage's code."""
-        call = group[0].called if len(group) == 1 else None
+        call = group[0].unit.called if len(group) == 1 else None
         chain = call and dynamic.chain(call, dynamic.global_name)
         return chain is not None and any(
             isinstance(target, Outside)

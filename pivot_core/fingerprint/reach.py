@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import xxhash
 
-from pivot_core.fingerprint.effects import Piece, Place, Touches
+from pivot_core.fingerprint.effects import Place, Touches
 from pivot_core.fingerprint.form import Detail, Form, Ref, Use, Wild
 from pivot_core.fingerprint.names import (
     Below,
@@ -20,6 +20,7 @@ from pivot_core.fingerprint.names import (
     Module,
     Names,
     Outside,
+    Piece,
     Symbol,
     Target,
     Whole,
@@ -58,13 +59,15 @@ class Reach:
         self._queue: list[Node] = []
         self._text: list[str] = []
         self._packages: set[str] = set()
-        self._touches: list[Touches] = []
+        self._touches: Touches = territory.touches(start)
+        """What importing the function's module changes, shared with other walks."""
+        self._late: Touches = Touches()
+        """What modules change that are imported later, by what was reached."""
         self._entered: set[Module] = set()
         self._links: set[Place] = set()
         """Names that lead to others: numbered when something changes them."""
-        self._loaded: dict[Module, None] = {}
+        self._loaded: dict[Module, None] = dict.fromkeys(territory.loaded(start))
         self._lists_subclasses: bool = False
-        self._enter(start)
         for module, form in roots:
             self._write(module, territory.resolved(module, form))
         self._walk()
@@ -91,13 +94,11 @@ class Reach:
 
     def _visit(self, node: Node) -> None:
         match node:
-            case Piece(module, unit):
-                entry = self._territory.entry(node, self.detail)
-                self.pieces[node] = entry
-                self._write(module, entry)
+            case Piece():
+                entry = self.pieces[node] = self._territory.entry(node, self.detail)
+                self._write(node.module, entry)
                 self._observed(node)
-                self._in_module(module)
-                del unit
+                self._in_module(node.module)
             case Module():
                 self._whole(node)
             case Doc(module):
@@ -113,16 +114,18 @@ class Reach:
         return number
 
     def _group(self, module: Module, name: str) -> None:
-        for unit in module.source.groups.get(name, ()) if module.source else ():
-            self._text.append(f"= {self._number(Piece(module, unit))}")
+        for piece in module.bound.get(name, ()):
+            self._text.append(f"= {self._number(piece)}")
         self._touched((module, name))
         self._in_module(module)
 
-    def _touched(self, place: Place) -> bool:
-        pieces = [piece for touches in self._touches for piece in touches.places.get(place, ())]
-        for piece in pieces:
-            self._text.append(f"~ {self._number(piece)}")
-        return bool(pieces)
+    def _touched(self, place: Place) -> None:
+        for touches in (self._touches, self._late):
+            for piece in touches.places.get(place, ()):
+                self._text.append(f"~ {self._number(piece)}")
+
+    def _is_touched(self, place: Place) -> bool:
+        return place in self._touches.places or place in self._late.places
 
     def _in_module(self, module: Module) -> None:
         """Notes that something of a module is reached: what may change any name of it counts."""
@@ -134,32 +137,35 @@ class Reach:
         """Notes that a module is executed: what it changes of what was reached so far counts."""
         if module in self._loaded:
             return
-        self._loaded.update(dict.fromkeys(self._territory.loaded(module)))
-        touches = self._territory.touches(module)
-        self._touches.append(touches)
+        for inner in self._territory.loaded(module):
+            if inner not in self._loaded:
+                self._loaded[inner] = None
+                self._take(self._territory.effects.of(inner))
+
+    def _take(self, touches: Touches) -> None:
+        self._late.add(touches)
         for place, pieces in touches.places.items():
-            if (
-                place in self._numbers
-                or place in self._links
-                or (place[1] == "*" and place[0] in self._entered)
-            ):
-                if place in self._links:
-                    self._text.append(f"~ {self._number(place)}")
-                for piece in pieces:
-                    self._text.append(f"~ {self._number(piece)}")
+            is_whole = place[1] == "*" and place[0] in self._entered
+            if place in self._links:
+                self._text.append(f"~ {self._number(place)}")
+            elif place in self._numbers or is_whole:
+                self._text.append("~ " + " ".join(str(self._number(piece)) for piece in pieces))
 
     # --- statements ---------------------------------------------------------------------------------------------------
 
     def _write(self, module: Module, entry: Entry) -> None:
         form = entry.form
-        self.reads |= form.reads
+        if form.reads is not Detail.NONE:
+            self.reads |= form.reads
+        self._packages |= entry.packages
         self._lists_subclasses = self._lists_subclasses or form.lists_subclasses
         for thing, depth in form.loads:
             if depth:
                 self._lazily(module, thing)
         self._text.append(form.hash)
-        for ref, targets in zip(form.refs, entry.targets, strict=True):
-            filled = (self._fill(module, ref, target) for target in targets)
+        self._text.append(entry.fixed)
+        for ref, targets in entry.gaps:
+            filled = [self._fill(module, ref, target) for target in targets]
             self._text.append(" ".join(filter(None, filled)))
         for what, _, line in form.hides:
             self._caveat(module, line, f"{what}: all of module '{module.name}' counts")
@@ -178,8 +184,9 @@ class Reach:
             case Whole(other):
                 if ref.use is Use.ALIAS:
                     return "module" if other.source else f"module {other.name}"
-                message = f"module '{other.name}' is used as a value: all of it counts"
-                self._caveat(module, ref.line, message)
+                if not other.digest:
+                    message = f"module '{other.name}' is used as a value: all of it counts"
+                    self._caveat(module, ref.line, message)
                 return f"*{self._number(other)}"
             case Below(other):
                 message = f"the modules of package '{other.name}' are looked up: all of them count"
@@ -190,15 +197,12 @@ class Reach:
             case Doc(other):
                 self.docs[other] = None
                 return f"doc {self._number(target)}"
-            case Outside(path, is_module):
-                if is_module:
-                    self._packages.add(target.root)
+            case Outside(path):
                 return path
 
     def _fill_unseen(self, module: Module, ref: Ref, target: Link | Missing) -> str:
         place = (target.module, target.name)
-        is_touched = any(place in touches.places for touches in self._touches)
-        if is_touched:
+        if self._is_touched(place):
             return str(self._number(place))
         if isinstance(target, Link):
             self._links.add(place)
@@ -240,9 +244,9 @@ class Reach:
             if module.digest:
                 self._caveat(module, 1, f"module '{module.name}' has no source: its file counts")
             return
-        for unit in module.source.units:
-            self._text.append(f"- {self._number(Piece(module, unit))}")
-        for name in module.source.groups:
+        for piece in module.pieces:
+            self._text.append(f"- {self._number(piece)}")
+        for name in module.bound:
             self._number((module, name))
         for star in module.source.stars:
             other = self._names.module(self._names.absolute(module, star.module, star.level))
@@ -251,10 +255,10 @@ class Reach:
 
     def _imported_by(self, module: Module) -> None:
         """What can use any name can use the modules that have one."""
-        for unit in module.source.units if module.source else ():
-            for name in unit.imports:
-                for ref in self._territory.entry(Piece(module, unit), Detail.NONE).targets:
-                    for target in ref:
+        for piece in module.pieces:
+            for name in piece.unit.imports:
+                for _, targets in self._territory.entry(piece, Detail.NONE).gaps:
+                    for target in targets:
                         if isinstance(target, Whole):
                             self._text.append(f"* {name} {self._number(target.module)}")
 
@@ -265,7 +269,7 @@ class Reach:
         is_foreign = any(
             root not in sys.stdlib_module_names for root in self._packages - {"pivot_core"}
         )
-        for touches in self._touches:
+        for touches in (self._touches, self._late):
             for piece, path in touches.outside:
                 root = path.partition(".")[0]
                 is_used = root in self._packages or (root == "os" and self._packages)
@@ -277,8 +281,7 @@ class Reach:
         if not self._lists_subclasses:
             return
         for module in self._loaded:
-            for unit in module.source.units if module.source else ():
-                piece = Piece(module, unit)
+            for piece in module.pieces:
                 if piece not in self._numbers and self._has_reached_base(piece):
                     self._text.append(f"< {self._number(piece)}")
 
@@ -290,16 +293,12 @@ class Reach:
         """Where a name has several statements, their place among what runs on import matters."""
         several = dict[Module, None]()
         for node in self._queue:
-            if isinstance(node, tuple) and node[0].source is not None:
+            if isinstance(node, tuple):
                 module, name = node
-                is_one = len(module.source.groups.get(name, ())) == 1 if module.source else True
-                if not is_one or any(node in touches.places for touches in self._touches):
+                if len(module.bound.get(name, ())) > 1 or self._is_touched(node):
                     several[module] = None
         for module in several:
-            pieces = [
-                Piece(module, unit) for unit in (module.source.units if module.source else ())
-            ]
-            ran = [p for p in pieces if p in self._numbers and not p.unit.is_definition]
+            ran = [p for p in module.pieces if p in self._numbers and not p.unit.is_definition]
             if len(ran) > 1:
                 self._text.append(f"order {[self._numbers[piece] for piece in ran]}")
                 self.orders[module] = [piece.unit.label for piece in ran]

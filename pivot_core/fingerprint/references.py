@@ -230,7 +230,7 @@ class References(ABC):
     def _note(self, names: Sequence[str], node: ast.expr) -> None:
         for name in names:
             if name in _OBSERVES:
-                self._observes.append((_OBSERVES[name], self.depth, node.lineno))
+                self._observes.append((_OBSERVES[name], self.depth, getattr(node, "lineno", 0)))
             if name == "__subclasses__":
                 self._lists_subclasses = True
             if name != self.copied and name in _READS:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import xxhash
 
-from pivot_core.fingerprint.effects import Effects, Piece, Touches
+from pivot_core.fingerprint.effects import Effects, Touches
 from pivot_core.fingerprint.form import Detail, Form, Ref, Use
 from pivot_core.fingerprint.names import (
     Below,
@@ -15,6 +15,7 @@ from pivot_core.fingerprint.names import (
     Module,
     Names,
     Outside,
+    Piece,
     Symbol,
     Target,
     Whole,
@@ -27,8 +28,12 @@ class Entry:
     """A statement with what its gaps are filled with."""
 
     form: Form
-    targets: tuple[tuple[Target, ...], ...]
-    """For each reference everything that it may stand for."""
+    fixed: str
+    """The references to what lies outside the project, each with its place among all of them."""
+    gaps: tuple[tuple[Ref, tuple[Target, ...]], ...]
+    """The other references, in order, each with everything that it may stand for."""
+    packages: frozenset[str]
+    """The top-level modules outside the project that it uses."""
     shown: str
     """A hash of the statement with the names of what it refers to."""
 
@@ -55,9 +60,21 @@ class Territory:
 
     def resolved(self, module: Module, form: Form) -> Entry:
         """Returns a form with its references resolved as seen from a module."""
-        targets = tuple(self._targets(module, ref) for ref in form.refs)
-        text = "\n".join([form.hash, *(_shown(t) for several in targets for t in several)])
-        return Entry(form, targets, xxhash.xxh3_128_hexdigest(text.encode()))
+        resolved = [(ref, self._targets(module, ref)) for ref in form.refs]
+        outside = [_outside(targets) for _, targets in resolved]
+        text = [form.hash, *(_shown(target) for _, targets in resolved for target in targets)]
+        return Entry(
+            form,
+            fixed=" ".join("-" if path is None else path for path in outside),
+            gaps=tuple(r for r, path in zip(resolved, outside, strict=True) if path is None),
+            packages=frozenset(
+                target.root
+                for _, targets in resolved
+                for target in targets
+                if isinstance(target, Outside) and target.is_module
+            ),
+            shown=xxhash.xxh3_128_hexdigest("\n".join(text).encode()),
+        )
 
     def loaded(self, module: Module) -> tuple[Module, ...]:
         """Returns the modules that importing a module executes, itself and its packages included, in order."""
@@ -123,6 +140,17 @@ class Territory:
         if not any(isinstance(target, Whole) for target in found):
             return ()
         return self.names.resolve(module, ref.chain.then(*ref.rest))
+
+
+def _outside(targets: tuple[Target, ...]) -> str | None:
+    """Returns what fills a gap when that is the same for every walk."""
+    match targets:
+        case [Outside(path)]:
+            return path
+        case []:
+            return "."
+        case _:
+            return None
 
 
 def _shown(target: Target) -> str:
