@@ -59,13 +59,18 @@ class Command:
         """Returns what it wrote to stdout so far."""
         return self._read("out")
 
+    def complained(self) -> str:
+        """Returns what it wrote to stderr so far."""
+        return self._read("err")
+
     def _collect(self) -> Done:
         code = self._launcher.collect(self.pid)
         os.close(self._fd)
         return Done(code, self._read("out"), self._read("err"))
 
     def _read(self, name: str) -> str:
-        return self._base.with_suffix(f".{name}").read_text()
+        path = self._base.with_suffix(f".{name}")
+        return path.read_text() if path.exists() else ""
 
 
 class Launcher:

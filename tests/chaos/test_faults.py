@@ -94,6 +94,7 @@ def test_a_crash_between_two_writes_costs_work_at_most(pivot: Launcher, root: Pa
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)
 def test_a_crash_at_every_point_costs_work_at_most(pivot: Launcher, root: Path) -> None:
     assert _walk_crashes(pivot, root, step=1) > 30
 
@@ -103,5 +104,6 @@ def test_a_disk_that_fills_up_fails_plainly(pivot: Launcher, root: Path) -> None
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)
 def test_a_disk_full_at_every_point_fails_plainly(pivot: Launcher, root: Path) -> None:
     assert _walk_full_disks(pivot, root, step=1) > 30
