@@ -55,7 +55,7 @@ lock: ## pin the dependencies again (needs uv)
 		--group dev pyproject.toml --output-file requirements.lock
 
 bench: setup ## measure Pivot on this machine
-	@$(RUN) tests.benchmarks
+	@$(RUN) tests.benchmarks.stages
 
 clean: ## remove everything that can be made again
 	rm -rf $(VENV) $(DEMO) build dist .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* snapshot_report.html
