@@ -11,7 +11,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple, cast
 
@@ -75,6 +75,8 @@ class Subject:
     stage: Stage
     analysis: Analysis
     producers: Mapping[ArtifactPath, tuple[StageName, ...]]
+    made: frozenset[ArtifactPath] = frozenset()
+    """Deps that are, or lie inside, an out of some stage: ``.pivotignore`` does not apply to them."""
 
 
 class Observer:
@@ -87,6 +89,7 @@ class Observer:
         self._ignore = ignore
         self._rows: dict[ArtifactPath, Row] = {}
         self._made: set[ArtifactPath] = set()
+        self._whole: set[ArtifactPath] = set()
         self._locks: dict[ArtifactPath, threading.Lock] = {}
         self._changed: dict[ArtifactPath, None] = {}
 
@@ -143,6 +146,7 @@ class Observer:
 
         ``predicted`` holds deps that an upstream would restore first: they count instead of what lies there now.
         """
+        self.count_whole((*subject.stage.out_paths, *subject.made))
         facts = Facts(subject.stage, subject.analysis, subject.producers, forced)
         rows = dict[ArtifactPath, Row | None]()
         while True:
@@ -150,6 +154,10 @@ class Observer:
             if not isinstance(decision, Need):
                 return Observation(decision, facts, rows)
             facts = self._fetch(decision, facts, rows, predicted or {})
+
+    def count_whole(self, paths: Iterable[ArtifactPath]) -> None:
+        """From now on every file below these paths counts: what a stage makes is never left out."""
+        self._whole.update(paths)
 
     def row(self, path: ArtifactPath) -> Row | None:
         """Returns what lies at ``path`` now, hashing only what no row proves; ``None`` for nothing."""
@@ -179,7 +187,7 @@ class Observer:
             return self._holds(path, known.members[""], hashing.signature(full))
         if not os.path.isdir(full):
             return False
-        there = dict(hashing.walk(full, self._ignore))
+        there = dict(hashing.walk(full, self._rules(path)))
         return there.keys() == known.members.keys() and all(
             self._holds(path, known.members[rel], hashing.signature(member))
             for rel, member in there.items()
@@ -276,7 +284,7 @@ class Observer:
     def _tree_row(self, path: ArtifactPath, full: str, known: Row | None) -> Row:
         old = known.members if known is not None and known.is_tree else dict[str, FileRow]()
         members = dict[str, FileRow]()
-        for rel, member in hashing.walk(full, self._ignore):
+        for rel, member in hashing.walk(full, self._rules(path)):
             sign = hashing.signature(member)
             if sign is not None:
                 members[rel] = self._file_row(path, member, old.get(rel), sign)
@@ -292,6 +300,9 @@ class Observer:
         after = hashing.signature(full)
         # A file that changed between the two looks keeps the first signature, which no longer proves anything.
         return FileRow(sign, found, after == sign and hashing.is_settled(sign, clock))
+
+    def _rules(self, path: ArtifactPath) -> Ignore | None:
+        return None if path in self._whole else self._ignore
 
     def _holds(self, path: ArtifactPath, row: FileRow, sign: Signature | None) -> bool:
         return row.sign == sign and (row.is_settled or path in self._made)

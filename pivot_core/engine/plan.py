@@ -30,7 +30,7 @@ from pivot_core.fingerprint.analyser import Analyser
 from pivot_core.model import codec, graph
 from pivot_core.model.fingerprint import Analysis
 from pivot_core.model.graph import Graph
-from pivot_core.model.ids import StageName
+from pivot_core.model.ids import ArtifactPath, StageName
 from pivot_core.model.stage import Stage
 from pivot_core.port.values import OutRow, StageRow
 from pivot_core.store import hashing
@@ -76,7 +76,17 @@ class Plan:
 
     def subject(self, name: StageName) -> Subject:
         """Returns one stage as the observer wants it."""
-        return Subject(self.graph.stages[name], self.analyses[name], self.graph.producers)
+        stage = self.graph.stages[name]
+        made = frozenset(path for path in stage.dep_paths if self._is_made(path))
+        return Subject(stage, self.analyses[name], self.graph.producers, made)
+
+    def _is_made(self, path: ArtifactPath) -> bool:
+        outs = [
+            out
+            for maker in self.graph.producers[path]
+            for out in self.graph.stages[maker].out_paths
+        ]
+        return any(out == path or (out.endswith("/") and path.startswith(out)) for out in outs)
 
     def rows(self) -> tuple[StageRow, ...]:
         """Returns all stages as a front end shows them."""

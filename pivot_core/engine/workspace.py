@@ -92,6 +92,7 @@ class Workspace:
                 yield Change(name, None, Action.REFUSED, f"no lock file: {lock.why}")
                 continue
             current = set(self._plan.graph.stages[name].out_paths)
+            self._observer.count_whole(current)
             for path, wanted in lock.outs.items():
                 if path in current:
                     yield self._checkout_out(name, path, wanted, force)

@@ -339,3 +339,34 @@ async def test_an_out_of_a_failed_stage_is_as_it_was(chain: Project) -> None:
     assert locks == [path.read_bytes() for path in sorted((chain.root / ".pivot/stages").iterdir())]
     assert objects == chain.objects()
     assert chain.leftovers() == []
+
+
+async def test_pivotignore_leaves_files_out_of_sources_and_never_out_of_what_a_stage_made(
+    tmp_path: Path,
+) -> None:
+    project = Project(
+        tmp_path,
+        """
+def copied(
+    folder: Annotated[Path, Dep("given/", PathOnly())]
+) -> Annotated[dict[str, str], DirectoryOut("made/", Text())]:
+    note("copied")
+    return {"a.txt": (folder / "a.txt").read_text(), "a.tmp": "kept"}
+
+def counted(folder: Annotated[Path, Dep("made/", PathOnly())]) -> Annotated[str, Out("n.txt", Text())]:
+    return str(len(list(folder.iterdir())))
+
+for stage in (copied, counted):
+    pipeline.register(stage)
+""",
+    )
+    project.put(".pivotignore", "*.tmp\n")
+    project.put("given/a.txt", "a")
+    project.put("given/noise.tmp", "1")
+    await project.run()
+    assert project.get("n.txt") == "2"
+    project.put("given/noise.tmp", "2")
+    assert set((await project.run()).final.values()) == {"same"}
+    project.remove("made/a.tmp")
+    assert (await project.run()).final == {"copied": "restored", "counted": "same"}
+    assert project.get("made/a.tmp") == "kept"

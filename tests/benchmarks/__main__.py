@@ -1,0 +1,5 @@
+"""Runs the benchmarks: ``make bench``."""
+
+from tests.benchmarks import stages
+
+stages.main()
