@@ -27,11 +27,12 @@ from pivot_core.engine.plan import Plan, Planner, identity
 from pivot_core.engine.pool import Pool
 from pivot_core.engine.record import Recorder
 from pivot_core.engine.workspace import Workspace
-from pivot_core.errors import EXIT_TERMINATED, StoreError, UsageError
-from pivot_core.model.ids import Json
+from pivot_core.errors import EXIT_OK, EXIT_TERMINATED, StoreError, UsageError
+from pivot_core.model.decision import Status
+from pivot_core.model.ids import Json, RunId
 from pivot_core.port.client import SocketPort
 from pivot_core.port.commands import CancelRun, Refused, Run
-from pivot_core.port.events import Published, RunFinished
+from pivot_core.port.events import Published, RunFinished, RunStarted, StageChanged
 from pivot_core.port.protocol import Port
 from pivot_core.port.queries import (
     Explain,
@@ -43,7 +44,17 @@ from pivot_core.port.queries import (
     ShowRun,
     Summaries,
 )
-from pivot_core.port.values import PROTOCOL, EngineInfo, RunReport, RunState, Snapshot, StageRow
+from pivot_core.port.values import (
+    PROTOCOL,
+    EngineInfo,
+    RunReport,
+    RunState,
+    RunStatus,
+    Snapshot,
+    StageRow,
+    StageState,
+    Verdict,
+)
 from pivot_core.store import atomic, config_edit, gitignore, layout
 from pivot_core.store import config as settings
 from pivot_core.store.cache import Cache
@@ -107,13 +118,50 @@ async def run(
     with Signals() as signals:
         while True:
             lease = Lease(here)
-            if lease.acquire(request.command):
+            try:
+                is_engine = lease.acquire(request.command)
+            except StoreError as error:
+                return await _run_nothing(root, request, consumer, error)
+            if is_engine:
                 finished = await _run_here(here, config, lease, request, consumer, signals)
             else:
                 finished = await _hand_over(here, lease, request, consumer, on_wait, signals)
             if finished is not None:
                 code = EXIT_TERMINATED if signals.is_terminated else finished.exit_code
                 return replace(finished, exit_code=code)
+
+
+async def _run_nothing(
+    root: str, request: Run, consumer: Consumer, refused: StoreError
+) -> RunState:
+    """Answers a request in a project that cannot be written: well when everything is up to date, else ``refused``."""
+    found = await asyncio.to_thread(answer, root, Explain(request.targets, request.options))
+    if any(each.verdict is not Verdict.UP_TO_DATE for each in found):
+        raise refused
+    began = RunState(
+        RunId("read-only"),
+        request.request_id,
+        request.targets,
+        request.options,
+        RunStatus.RUNNING,
+        queued_at=time.time(),
+        started_at=time.time(),
+        stages=tuple(each.stage for each in found),
+    )
+    ended = replace(
+        began,
+        status=RunStatus.DONE,
+        ended_at=time.time(),
+        counts={Status.SAME.value: len(found)},
+        exit_code=EXIT_OK,
+    )
+    states = [
+        StageChanged(each.stage, StageState(Status.SAME, began.run_id, tier=each.tier))
+        for each in found
+    ]
+    for number, event in enumerate((RunStarted(began), *states, RunFinished(ended)), 1):
+        consumer(Published(number, event))
+    return ended
 
 
 async def _run_here(

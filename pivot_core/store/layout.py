@@ -152,7 +152,7 @@ class Layout:
 
     @property
     def socket_path(self) -> str:
-        """Where front ends reach the engine; ``$XDG_RUNTIME_DIR`` where the project's own path is too long."""
+        """Where front ends reach the engine; ``$XDG_RUNTIME_DIR`` where the project's own is too long or read-only."""
         return self._socket("engine.sock")
 
     @property
@@ -177,7 +177,8 @@ class Layout:
 
     def _socket(self, name: str) -> str:
         path = f"{self.engine_dir}/{name}"
-        if len(os.fsencode(path)) <= _SOCKET_MAX:
+        there = self.engine_dir if os.path.lexists(self.engine_dir) else self.pivot_dir
+        if len(os.fsencode(path)) <= _SOCKET_MAX and os.access(there, os.W_OK | os.X_OK):
             return path
         runtime = os.environ.get("XDG_RUNTIME_DIR") or f"/tmp/pivot-{os.getuid()}"
         return f"{runtime}/pivot/{self._digest(self.root)[:16]}/{name}"
