@@ -14,13 +14,15 @@ class Pipes:
             os.mkfifo(root / name)
             self._fds.append(os.open(root / name, os.O_RDWR))
 
-    def here(self) -> None:
-        """Waits until a stage is at its ``meet``."""
-        assert select.select([self._fds[0]], [], [], 30)[0], "the stage never came"
-        os.read(self._fds[0], 100)
+    def here(self, count: int = 1) -> None:
+        """Waits until so many stages are at their ``meet``."""
+        while count > 0:
+            assert select.select([self._fds[0]], [], [], 30)[0], "the stage never came"
+            count -= os.read(self._fds[0], 100).count(b"\n")
 
-    def go(self) -> None:
-        os.write(self._fds[1], b".")
+    def go(self, count: int = 1) -> None:
+        """Lets so many stages go on."""
+        os.write(self._fds[1], b"." * count)
 
     def close(self) -> None:
         for fd in self._fds:

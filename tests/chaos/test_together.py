@@ -84,14 +84,9 @@ def test_the_end_of_a_client_ends_its_own_request_alone(
     codes = {signal.SIGKILL: -9, signal.SIGINT: 130, signal.SIGTERM: 143}
     assert second.wait().code == codes[number]
     pipes.go()
-    if number is signal.SIGKILL:
-        assert first.wait().code == 0
-        pipes.here()  # nobody took the request back: a successor of the engine serves it
-        pipes.go()
-    else:
-        done = first.wait()
-        assert done.code == 0, done
-        assert Counter(slow.ran_log()) == {"slow": 1, "quick": 1}
+    done = first.wait()
+    assert done.code == 0, done
+    assert Counter(slow.ran_log()) == {"slow": 1, "quick": 1}
     left = commands.gone_within(slow.root, 15.0)
     assert left == [], commands.describe(left)
     pipes.close()
