@@ -1,6 +1,7 @@
 """Starting: help and version answer at once, every command helps itself, options stand anywhere."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -27,7 +28,8 @@ HEAVY = (
 
 
 def loaded(*arguments: str) -> set[str]:
-    """Returns the modules that a process has loaded when ``pivot`` ends."""
+    """Returns the modules that a process, without coverage, has loaded when ``pivot`` ends."""
+    plain = {name: text for name, text in os.environ.items() if not name.startswith("COVERAGE_")}
     program = (
         "import json, sys; sys.argv = ['pivot', *sys.argv[1:]]\n"
         "from pivot_core.cli.main import main\n"
@@ -35,6 +37,7 @@ def loaded(*arguments: str) -> set[str]:
     )
     done = subprocess.run(
         [sys.executable, "-c", program, *arguments],
+        env=plain,
         capture_output=True,
         text=True,
         check=True,

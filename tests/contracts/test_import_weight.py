@@ -1,6 +1,7 @@
 """What a process loads for what it does; measured in fresh interpreters."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -33,12 +34,18 @@ def loaded(program: str, arguments: Sequence[str] = (), cwd: Path | None = None)
     done = subprocess.run(
         [sys.executable, "-P", "-c", program + ending, *arguments],
         cwd=cwd,
+        env=without_coverage(),
         capture_output=True,
         text=True,
         check=True,
         timeout=60,
     )
     return set(cast("list[str]", json.loads(done.stderr.splitlines()[-1])))
+
+
+def without_coverage() -> dict[str, str]:
+    """Returns the environment without what makes a process measure itself, which loads modules of its own."""
+    return {name: text for name, text in os.environ.items() if not name.startswith("COVERAGE_")}
 
 
 def pivot(*arguments: str, cwd: Path | None = None) -> set[str]:
