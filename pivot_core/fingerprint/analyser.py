@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import xxhash
 
 from pivot_core.errors import DefinitionError
+from pivot_core.fingerprint import search_path
 from pivot_core.fingerprint import source as source_
 from pivot_core.fingerprint.boundary import boundary
 from pivot_core.fingerprint.files import Files
@@ -35,6 +36,9 @@ class Analyser:
         self._sources: dict[str, source_.Source] = {}
         self._territories: dict[str, tuple[Finder, Territory]] = {}
         self._symbols: dict[tuple[Piece, str], _Shown] = {}
+        self._additions: dict[Module, tuple[search_path.Addition, ...]] = {}
+        self._unknown: dict[Module, set[int]] = {}
+        """Modules that change the search path in ways that source does not show, with the lines."""
         self._preloads: dict[tuple[str, Module], tuple[str, ...]] = {}
 
     @property
@@ -52,7 +56,7 @@ class Analyser:
         Raises ``DefinitionError`` when its function cannot be found, or a module that it needs does not parse.
         """
         ref = stage.func
-        finder, territory = self._territory(ref.base)
+        finder, territory = self._surveyed(stage)
         module, name = self._function(territory.names, ref)
         roots = [
             (module, normalise([ast.Name(name, ast.Load())], None)),
@@ -69,7 +73,7 @@ class Analyser:
                 digest=ContentHash(reach.digest()), symbols=tuple(symbol for symbol, _ in symbols)
             ),
             locations=tuple((symbol.name, place) for symbol, place in symbols),
-            caveats=self._caveats(reach),
+            caveats=self._caveats(reach, loaded),
             preload=tuple(sorted({*self._preload(ref.base, module), *lazy})),
             sources=tuple(m.place.path for m in loaded if m.place.is_source),
         )
@@ -99,6 +103,48 @@ class Analyser:
             finder = Finder(directory, self._root, self._site, self._files)
             found = self._territories[base] = finder, Territory(Names(finder, self._load))
         return found
+
+    def _surveyed(self, stage: Stage) -> tuple[Finder, Territory]:
+        """Returns the territory of a stage once nothing that is imported adds to the search path any more."""
+        ref = stage.func
+        while True:
+            finder, territory = self._territory(ref.base)
+            names = territory.names
+            stem, extension = os.path.splitext(os.path.basename(stage.defined.file))
+            definition = names.module(stem) if extension == ".py" else None
+            starts = [m for m in (definition, names.module(ref.module)) if m is not None]
+            grown = False
+            for addition in (a for start in starts for a in self._added(territory, start)):
+                if addition.directory is not None:
+                    grown |= finder.add(addition.directory, addition.is_first)
+            if len(starts) < 2 and (place := self._place_of(ref)) is not None:
+                grown |= finder.add(place)
+            if not grown:
+                return finder, territory
+            self._territories[ref.base] = finder, Territory(Names(finder, self._load))
+
+    def _added(self, territory: Territory, start: Module) -> tuple[search_path.Addition, ...]:
+        """Returns what importing a module puts on the search path."""
+        found = self._additions.get(start)
+        if found is None:
+            additions = [
+                (module, addition)
+                for module in territory.loaded(start)
+                if module.source is not None
+                for addition in search_path.additions(module.source, self._root)
+            ]
+            for module, addition in additions:
+                if addition.directory is None:
+                    self._unknown.setdefault(module, set()).add(addition.line)
+            found = self._additions[start] = tuple(addition for _, addition in additions)
+        return found
+
+    def _place_of(self, ref: FunctionRef) -> str | None:
+        """Returns the directory that the module of a function was imported from, to judge by its file."""
+        path = os.path.splitext(os.path.join(self._root, ref.where.file))[0]
+        path = path.removesuffix(os.sep + "__init__")
+        tail = os.sep + ref.module.replace(".", os.sep)
+        return path.removesuffix(tail) if path.endswith(tail) else None
 
     def _load(self, place: Location, tolerant: bool) -> tuple[source_.Source | None, str]:
         """Reads a module: its source, or the hash of a file that has none or that does not parse."""
@@ -197,15 +243,18 @@ class Analyser:
         place = SourceLocation(self._shown(module.place.path), 1)
         return Named(f"{module.name}:{mark}", ContentHash(_hash(text))), place
 
-    def _caveats(self, reach: Reach) -> tuple[Caveat, ...]:
-        found = [
-            (self._shown(module.place.path), line, message)
-            for module, line, message in reach.caveats
-        ]
-        return tuple(
-            Caveat(message, SourceLocation(file, line))
-            for file, line, message in sorted(set(found))
-        )
+    def _caveats(self, reach: Reach, loaded: Sequence[Module]) -> tuple[Caveat, ...]:
+        unknown = "sys.path is changed by what source does not show: code that is found there does not count"
+        found = {
+            *reach.caveats,
+            *(
+                (module, line, unknown)
+                for module in loaded
+                for line in self._unknown.get(module, ())
+            ),
+        }
+        shown = {(self._shown(module.place.path), line, what) for module, line, what in found}
+        return tuple(Caveat(what, SourceLocation(file, line)) for file, line, what in sorted(shown))
 
 
 def _hash(text: str) -> str:

@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from pivot_core.fingerprint import kinds
+from pivot_core.fingerprint import dynamic, kinds
 from pivot_core.fingerprint.form import Change, Form, Site
 from pivot_core.fingerprint.kinds import Value
 from pivot_core.fingerprint.names import Module, Names, Outside, Piece, Symbol, Target, Whole
@@ -154,13 +154,40 @@ class Effects:
             if site.change is not Change.ARGUMENT and _is_bound_by(piece, targets):
                 changes_elements = True
             for target in targets:
-                if isinstance(target, Outside):
-                    if _has_effect(target, site):
-                        run.outside[target.path] = None
-                elif isinstance(target, Symbol) and self._changed(piece.module, site, target):
-                    run.places[target.module, target.name] = None
+                self._site(piece.module, site, target, run)
         if changes_elements:
             self._contents(piece, form, depth, run)
+
+    def _site(self, module: Module, site: Site, target: Target, run: _Run) -> None:
+        match target:
+            case Outside(path):
+                if _has_effect(target, site):
+                    run.outside[path] = None
+            case Whole(other):
+                is_filled = site.change is Change.STORE or kinds.is_mutator(site.method)
+                if is_filled or self._changes_argument(module, site, Value.OBJECT):
+                    run.places[other, "*"] = None
+            case Symbol(other, name):
+                if self._changed(module, site, target):
+                    run.places[other, name] = None
+                if site.change is Change.CALL:
+                    run.places.update(dict.fromkeys(self._changed_by_method(target)))
+            case _:
+                pass
+
+    def _changed_by_method(self, symbol: Symbol) -> Iterator[Place]:
+        """Yields what changes when a method is called that has a name of its own: ``push = items.append``."""
+        if symbol.rest:
+            if kinds.is_mutator(symbol.rest[-1]):
+                yield symbol.module, symbol.name
+            return
+        for piece in symbol.module.bound.get(symbol.name, ()):
+            alias = piece.unit.alias
+            chain = alias and dynamic.chain(alias, dynamic.global_name)
+            if isinstance(alias, ast.Attribute) and chain is not None:
+                for inner in self._symbols(symbol.module, chain):
+                    if inner.rest:
+                        yield from self._changed_by_method(inner)
 
     def _bind(self, piece: Piece, form: Form, chain: Chain, run: _Run) -> None:
         """An attribute gets a value: a name of a module another meaning, any other object another state."""
@@ -208,7 +235,7 @@ class Effects:
             case Change.METHOD:
                 return self._changes_itself(symbol, site)
             case Change.ARGUMENT:
-                return self._changes_argument(module, site, symbol)
+                return self._changes_argument(module, site, _value(symbol))
             case Change.BASE:
                 return self._registers(symbol)
             case Change.BIND | Change.CALL:
@@ -227,8 +254,7 @@ class Effects:
         made_by = self._class_of(symbol) if value is Value.OBJECT else None
         return made_by is not None and kinds.changes_itself(made_by, site.method)
 
-    def _changes_argument(self, module: Module, site: Site, symbol: Symbol) -> bool:
-        value = _value(symbol)
+    def _changes_argument(self, module: Module, site: Site, value: Value) -> bool:
         if value is Value.FIXED or site.callee is None:
             return False
         return any(
@@ -319,6 +345,8 @@ def _is_bound_by(piece: Piece, targets: tuple[Target, ...]) -> bool:
 
 def _has_effect(target: Outside, site: Site) -> bool:
     if not target.is_module or target.root in _NO_EFFECT:
+        return False
+    if target.path.startswith("sys.path"):  # shows in which modules are found
         return False
     match site.change:
         case Change.BIND | Change.STORE:

@@ -65,11 +65,12 @@ class Finder:
         self._files: Files = files
         self._found: dict[str, Location | None] = {}
 
-    def add(self, directory: str) -> bool:
+    def add(self, directory: str, is_first: bool = False) -> bool:
         """Puts a directory that project code adds to ``sys.path`` on the search path; whether it is new there."""
         if directory in self._path or directory in self._site:
             return False
-        self._path = (*self._path, directory)
+        self._path = (directory, *self._path) if is_first else (*self._path, directory)
+        self._own = (*self._own, directory)
         self._found.clear()
         return True
 

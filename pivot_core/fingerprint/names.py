@@ -272,6 +272,8 @@ class Names:
             return [Outside(name, is_module=False)]
         if name == "__doc__":
             return [Doc(module)]
+        if name == "__dict__":
+            return [Whole(module)]
         if name == "__path__":
             return [Below(module)]
         if "__getattr__" in module.bound:

@@ -330,6 +330,9 @@ class References(ABC):
                 case ast.Call(func=ast.Name(id="setattr" | "delattr"), args=[value, *_]):
                     names = ["*"]
                     node = value
+                case ast.Call(func=ast.Name(id="vars"), args=[value]):
+                    names.clear()
+                    node = value
                 case ast.Subscript(value=value) | ast.Starred(value=value) | ast.Call(func=value):
                     names.clear()
                     node = value

@@ -1,5 +1,6 @@
 """What an analysis tells besides the digest: where, what to import first, what it rests on, and what it cannot know."""
 
+import dataclasses
 import hashlib
 import os
 import subprocess
@@ -260,7 +261,7 @@ def test_our_own_packages_are_never_project_code(tmp_path: Path) -> None:
 def test_a_directory_on_the_import_path_counts_as_project_code(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.syspath_prepend(str(tmp_path / "elsewhere"))
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path / "elsewhere")])
     project(tmp_path / "elsewhere", library__core="def f(x): return x\n", library____init__="")
     root = project(
         tmp_path / "root", pipeline="from library.core import f\ndef run(x): return f(x)\n"
@@ -405,3 +406,56 @@ def test_nothing_of_the_project_is_imported(tmp_path: Path) -> None:
     project(tmp_path, **{f"m{marker}": "raise SystemExit(4)\n"})
     analyse(tmp_path)
     assert f"m{marker}" not in sys.modules
+
+
+# --- additions to the import path -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'src'))",
+        "sys.path.append(str(Path(__file__).resolve().parent / 'src'))",
+        "sys.path[:0] = [str(HERE / 'src')]",
+        "sys.path += ['src']",
+        "if 'src' not in sys.path:\n    sys.path.append('src')",
+        "sys.path.extend([os.getcwd() + '/src'])",
+    ],
+)
+def test_a_directory_that_a_definition_puts_on_the_import_path_is_found(
+    statement: str, tmp_path: Path
+) -> None:
+    project(
+        tmp_path,
+        pipeline=(
+            "import os, sys\nfrom pathlib import Path\nHERE = Path(__file__).parents[0]\n"
+            f"{statement}\nfrom library.tools import f\ndef run(x): return f(x)\n"
+        ),
+        src__library__tools="def f(x): return x\n",
+    )
+    analysis = analyse(tmp_path)
+    names = [symbol.name for symbol in analysis.fingerprint.symbols]
+    assert names == ["library.tools:f", "pipeline:run"]
+    assert analysis.caveats == ()
+    # A function of that library may be a stage itself.
+    stage = a_stage("f", "library.tools")
+    found = Analyser(str(tmp_path)).analyse(stage).fingerprint.symbols
+    assert [symbol.name for symbol in found] == ["library.tools:f"]
+
+
+def test_an_addition_that_source_does_not_show_is_named(tmp_path: Path) -> None:
+    project(
+        tmp_path,
+        pipeline="import sys\nfrom os import environ\nsys.path.append(environ['X'])\ndef run(x): return x\n",
+    )
+    (caveat,) = analyse(tmp_path).caveats
+    assert "sys.path is changed" in caveat.message
+    assert str(caveat.where) == "pipeline.py:3"
+
+
+def test_a_module_is_found_by_the_file_of_its_function(tmp_path: Path) -> None:
+    project(tmp_path, code__library__tools="def f(x): return x\n")
+    ref = FunctionRef("", "library.tools", "f", SourceLocation("code/library/tools.py", 1))
+    stage = dataclasses.replace(a_stage(), func=ref, defined=SourceLocation("pivot.yaml", 3))
+    found = Analyser(str(tmp_path)).analyse(stage).fingerprint.symbols
+    assert [symbol.name for symbol in found] == ["library.tools:f"]
