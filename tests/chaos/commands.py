@@ -4,6 +4,7 @@ test ──JSON lines──► launcher (this file as a program, no threads) ─
 """
 
 import contextlib
+import importlib
 import json
 import os
 import select
@@ -178,11 +179,13 @@ def _belongs(pid: str, root: str) -> bool:
 
 def _serve() -> None:
     """Starts and collects commands until stdin ends."""
-    import asyncio.subprocess  # noqa: F401 for all commands at once
-    import concurrent.futures.thread  # noqa: F401
-
-    import loky  # noqa: F401
-
+    for name in (
+        "asyncio.subprocess",
+        "concurrent.futures.thread",
+        "loky",
+        "pivot_core.cli.compose",
+    ):
+        importlib.import_module(name)
     from pivot_core.cli import main
 
     sys.argv[0] = "pivot"
@@ -226,7 +229,7 @@ def _leave(code: int) -> None:
     import threading
 
     threading._shutdown()  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType] what `sys.exit` does first
-    atexit._run_exitfuncs()
+    atexit._run_exitfuncs()  # pyright: ignore[reportPrivateUsage] what `sys.exit` does next
     os._exit(code)
 
 

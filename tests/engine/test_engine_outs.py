@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pivot_core.model.decision import NotInCache, OutAltered, OutMissing
+from pivot_core.model.ids import ArtifactPath
 from tests.support.project import WAYS, Project
 
 CHAIN = """
@@ -89,7 +90,7 @@ async def test_a_deleted_out_is_restored(chain: Project) -> None:
         chain.remove("first.txt")
         ended = await live.run()
     assert ended.final == {"first": "restored", "second": "same"}
-    assert ended.states["first"].reasons == (OutMissing(ended.states["first"].reasons[0].path),)
+    assert ended.states["first"].reasons == (OutMissing(ArtifactPath("first.txt")),)
     assert chain.get("first.txt") == "AB"
 
 
