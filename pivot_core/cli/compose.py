@@ -257,6 +257,9 @@ async def _follow(
         with contextlib.suppress(ConnectionError):
             await port.send(CancelRun(run_id, at_once))
 
+    known = subscription.snapshot.run
+    if known is not None and known.run_id == run_id and known.ended_at is not None:
+        return known  # an engine that took the request over was faster than this process
     with signals.to(cancel):
         async for item in subscription:
             consumer(item)

@@ -6,6 +6,7 @@ All state belongs to the event loop's thread. Whoever makes an ``Engine`` holds 
 
 import asyncio
 import contextlib
+import json
 import logging
 import os
 import secrets
@@ -38,8 +39,9 @@ from pivot_core.errors import (
     StoreError,
     UsageError,
 )
+from pivot_core.model import codec
 from pivot_core.model.decision import Status
-from pivot_core.model.ids import RequestId, RunId, StageName
+from pivot_core.model.ids import Json, RequestId, RunId, StageName
 from pivot_core.plan.select import select
 from pivot_core.port.commands import (
     Accepted,
@@ -140,13 +142,14 @@ class Engine(Port):
                 f"cannot listen on the engine's socket: {error.strerror or error}",
                 self._layout.socket_path,
             ) from error
+        self._take_over()
         self._task = asyncio.create_task(self._work())
         self._task.add_done_callback(self._stopped)
 
     async def end(self, why: str) -> None:
         """Ends the active run, tells the clients, and lets go of everything; raises what made runs impossible.
 
-        Requests that are still queued are told of no end: their clients ask the next engine.
+        Requests that are still queued are told of no end. The successor of an engine for one request takes them over.
         """
         self._is_ending = True
         if self._looking is not None and not self._looking.done():
@@ -161,7 +164,24 @@ class Engine(Port):
         finally:
             await self._let_go(why)
 
+    def _take_over(self) -> None:
+        """Accepts the requests that a predecessor was left with; their clients may ask for them again, or be gone."""
+        with contextlib.suppress(OSError, ValueError):
+            with open(self._pending_path, "rb") as file:
+                text = file.read()
+            os.unlink(self._pending_path)
+            for each in cast("list[Json]", json.loads(text)):
+                self._accept(codec.from_json(Run, each))
+
+    @property
+    def _pending_path(self) -> str:
+        return f"{self._layout.engine_dir}/pending.json"
+
     async def _let_go(self, why: str) -> None:
+        if self._queue and self._only is not None:
+            left = [codec.to_json(Run, command) for _, command in self._queue]
+            with contextlib.suppress(StoreError):
+                atomic.write_file(self._pending_path, json.dumps(left).encode(), mode=0o600)
         self._bus.publish(EngineEnding(why))
         self._bus.end()
         await self._server.stop()
@@ -183,8 +203,8 @@ class Engine(Port):
 
     @property
     def is_busy(self) -> bool:
-        """Whether a run is active or queued."""
-        return self._active is not None or bool(self._queue)
+        """Whether a run is under way or queued."""
+        return bool(self._queue) or (self._run is not None and self._run.ended_at is None)
 
     @property
     def clients(self) -> int:
@@ -193,7 +213,7 @@ class Engine(Port):
 
     async def until_idle(self) -> None:
         """Waits until no run is active or queued."""
-        while self.is_busy:
+        while self.is_busy and not self._is_ending:
             self._idle.clear()
             await self._idle.wait()
 
