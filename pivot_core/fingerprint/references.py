@@ -53,6 +53,7 @@ class References(ABC):
         self._targets: list[str] = []
         self._refs: list[Ref] = []
         self._wild: list[Wild] = []
+        self._roots: dict[ast.expr, tuple[bool, Chain | None]] = {}
         self._hides: list[tuple[str, int, int]] = []
         self._reads: Detail = Detail.NONE
         self._lists_subclasses: bool = False
@@ -319,27 +320,38 @@ class References(ABC):
     def _changed(self, node: ast.expr) -> tuple[bool, Chain | None]:
         """Returns whether anything from outside this function changes, and what; ``None`` for an argument."""
         names = list[str]()
-        while not isinstance(node, ast.Name):
+        passed = list[ast.expr]()
+        while not isinstance(node, ast.Name) and node not in self._roots:
             special = dynamic.root(node, self._meaning)
             if special is not None:
-                return True, special.then(*reversed(names))
+                return self._keep(passed, special.then(*reversed(names)))
             match node:
                 case ast.Attribute(value=value, attr=attribute):
                     names.append(attribute)
                     node = value
+                    continue
                 case ast.Call(func=ast.Name(id="setattr" | "delattr"), args=[value, *_]):
                     names = ["*"]
                     node = value
+                    continue
                 case ast.Call(func=ast.Name(id="vars"), args=[value]):
-                    names.clear()
-                    node = value
+                    pass
                 case ast.Subscript(value=value) | ast.Starred(value=value) | ast.Call(func=value):
-                    names.clear()
-                    node = value
+                    pass
                 case _:
                     return False, None
+            passed.append(node)
+            names.clear()
+            node = value
+        if not isinstance(node, ast.Name):
+            return self._roots[node]
         scope = self.lookup(node.id)
         if scope is not None and (node.id in scope.made or node.id in ("self", "cls")):
             return False, None
         root = self._meaning(node.id)
-        return True, root and root.then(*reversed(names))
+        return self._keep(passed, root and root.then(*reversed(names)))
+
+    def _keep(self, passed: list[ast.expr], chain: Chain | None) -> tuple[bool, Chain | None]:
+        """Keeps what a long chain of calls starts with, so that each of them need not go down all of it."""
+        self._roots.update(dict.fromkeys(passed, (True, chain)))
+        return True, chain

@@ -739,3 +739,13 @@ def test_an_edit_changes_exactly_the_stages_that_reach_it(
     assert {name for name in before if before[name] != after[name]} == {
         f"st_{name}" for name in changed.split()
     }
+
+
+@pytest.mark.parametrize("project", PROJECTS, ids=[project.name for project in PROJECTS])
+def test_rewriting_a_whole_project_changes_no_stage(project: Project, tmp_path: Path) -> None:
+    files = files_of(project.text)
+    before = digests(tmp_path, files)
+    rewritten = {
+        name: "# rewritten\n" + ast.unparse(ast.parse(text)) for name, text in files.items()
+    }
+    assert digests(tmp_path, rewritten) == before
