@@ -349,7 +349,7 @@ class Engine(Port):
         self._is_cancelled = False
         self._run = run = replace(run, status=RunStatus.RUNNING, started_at=time.time())
         try:
-            plan = await self._plan()
+            plan = await self._plan(keep=run.options.commit)
             stages = select(plan.graph, run.targets, run.options.selection)
             self._check_inputs(plan, stages)
             jobs = run.options.jobs or self._config.run_jobs or cpus()
@@ -437,10 +437,10 @@ class Engine(Port):
             return stages
         return [name for target in run.targets for name in plan.graph.resolve(target)]
 
-    async def _plan(self) -> Plan:
+    async def _plan(self, *, keep: bool = True) -> Plan:
         """Returns the plan as the files say now, and tells the front ends when it is another one."""
         try:
-            plan = await self._planner.current()
+            plan = await self._planner.current(keep=keep)
         except DefinitionError as error:
             self._standing.broken(problem_of(error))
             raise

@@ -118,8 +118,8 @@ class Planner:
         self._plan: Plan | None = None
         self._stored: _Stored | None = None
 
-    async def current(self) -> Plan:
-        """Returns the plan as the files say now; raises ``DefinitionError``."""
+    async def current(self, *, keep: bool = True) -> Plan:
+        """Returns the plan as the files say now, remembered unless not to ``keep`` it; raises ``DefinitionError``."""
         known = self._stored or self._from_state()
         if known is not None and await asyncio.to_thread(self._holds, known):
             if self._plan is None or self._stored is not known:
@@ -127,7 +127,7 @@ class Planner:
             return self._plan
         self._stored = self._plan = None
         definitions = load.parse(await self._define())
-        return await asyncio.to_thread(self._analyse, definitions)
+        return await asyncio.to_thread(self._analyse, definitions, keep)
 
     @property
     def known_variables(self) -> tuple[str, ...]:
@@ -142,7 +142,7 @@ class Planner:
 
     # --- inside ------------------------------------------------------------------------------------------------------
 
-    def _analyse(self, definitions: load.Definitions) -> Plan:
+    def _analyse(self, definitions: load.Definitions, keep: bool) -> Plan:
         whole = graph.build(definitions.stages)
         analyser = Analyser(self._layout.root)
         analyses = {name: analyser.analyse(stage) for name, stage in whole.stages.items()}
@@ -156,7 +156,7 @@ class Planner:
             observed["environment"],
             tuple(observed["unsafe"]),
         )
-        if not observed["unsafe"]:
+        if keep and not observed["unsafe"]:
             self._remember(plan, observed, inputs)
         self._plan = plan
         return plan

@@ -11,7 +11,7 @@ from pivot_core.model.failure import FailureKind
 from pivot_core.model.graph import Selection
 from pivot_core.model.ids import RunId, StageName
 from pivot_core.port.commands import CancelRun, CancelStage, Refused
-from tests.support.project import WAYS, Gate, Project
+from tests.support.project import WAYS, Ended, Gate, Project
 
 DIAMOND = """
 def top(raw: Annotated[str, Dep("raw.txt", Text())]) -> Annotated[str, Out("top.txt", Text())]:
@@ -159,15 +159,21 @@ async def test_without_commit_outs_are_made_and_nothing_is_recorded(diamond: Pro
 
 
 async def test_without_commit_a_committed_project_keeps_its_records(diamond: Project) -> None:
+    async def run() -> Ended:
+        async with diamond.live(only="r") as live:
+            return await (await live.begin(commit=False, request="r")).end()
+
     await diamond.run()
     before = _records(diamond)
     diamond.put("raw.txt", "y")
-    assert (await diamond.run(commit=False)).ran == ["bottom", "left", "right", "top"]
+    assert (await run()).ran == ["bottom", "left", "right", "top"]
     assert diamond.get("bottom.txt") == "ylyr"
     diamond.remove("left.txt")
     diamond.put("raw.txt", "x")
-    ended = await diamond.run(commit=False)
+    ended = await run()
     assert ended.final == dict.fromkeys(ended.final, "restored")
+    diamond.replace("pipeline.py", 'text + "l"', 'text + "L"')
+    assert (await run()).ran == ["bottom", "left"]
     assert _records(diamond) == before
 
 
