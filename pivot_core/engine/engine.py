@@ -133,7 +133,8 @@ class Engine(Port):
     async def open(self) -> None:
         """Cleans up after a predecessor that was killed, and begins to serve; raises ``StoreError``."""
         aside.sweep(self._layout)
-        atomic.sweep(self._layout.tmp_dir)
+        for directory in (self._layout.tmp_dir, self._layout.engine_dir, self._layout.state_path):
+            atomic.sweep(directory)
         self._cache.sweep()
         try:
             await self._server.start(self._layout.socket_path)
@@ -394,14 +395,11 @@ class Engine(Port):
         counts = Counter(active.states[name].status for name in run.stages)
         error = active.store_error
         loop = asyncio.get_running_loop()
-        did = [
-            plan.graph.stages[name]
-            for name in run.stages
-            if active.states[name].status in (Status.RAN, Status.RESTORED)
-        ]
+        has_changed = bool(counts[Status.RAN] or counts[Status.RESTORED])
         try:
-            if self._config.git_ignore and did and run.options.commit:
-                await loop.run_in_executor(self._writer, tools.recorder.ignore_outs, did)
+            if self._config.git_ignore and has_changed and run.options.commit:
+                stages = list(plan.graph.stages.values())
+                await loop.run_in_executor(self._writer, tools.recorder.ignore_outs, stages)
             await loop.run_in_executor(self._writer, tools.recorder.finish)
         except StoreError as failed:
             error = error or failed

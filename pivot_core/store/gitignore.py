@@ -44,12 +44,12 @@ def ignore_outs(root: str, paths: Iterable[ArtifactPath]) -> list[str]:
     written = list[str]()
     for directory, lines in sorted(wanted.items()):
         path = os.path.join(root, directory, ".gitignore")
-        if os.path.isdir(os.path.dirname(path)) and _update(path, sorted(lines)):
+        if os.path.isdir(os.path.dirname(path)) and _update(root, path, sorted(lines)):
             written.append(path)
     return written
 
 
-def _update(path: str, lines: list[str]) -> bool:
+def _update(root: str, path: str, lines: list[str]) -> bool:
     """Brings the marked block of one file up to date; returns whether that changed anything."""
     try:
         with open(path, "rb") as file:
@@ -65,8 +65,15 @@ def _update(path: str, lines: list[str]) -> bool:
     if new == old:
         return False
     mode = os.stat(path).st_mode & 0o777 if old else 0o644
-    atomic.write_file(path, new, mode=mode)
+    atomic.write_file(path, new, mode=mode, tmp_dir=_swept_directory(root, path))
     return True
+
+
+def _swept_directory(root: str, path: str) -> str | None:
+    """Returns where a killed process's temporary file is swept; ``None`` where that is on another file system."""
+    own = f"{root}/.pivot"
+    is_near = os.path.isdir(own) and os.stat(os.path.dirname(path)).st_dev == os.stat(own).st_dev
+    return f"{own}/tmp" if is_near else None
 
 
 def _with_block(old: bytes, block: bytes) -> bytes:

@@ -192,6 +192,15 @@ async def test_writing_through_a_link_damages_no_result(chain: Project, link: st
     assert chain.get("second.txt") == "ABAB"
 
 
+async def test_a_run_of_one_stage_keeps_the_outs_of_others_out_of_git(chain: Project) -> None:
+    async with chain.live() as live:
+        await live.run()
+        whole = chain.get(".gitignore")
+        assert "/first.txt\n/second.txt\n" in whole
+        await live.run("second", force=True)
+    assert chain.get(".gitignore") == whole
+
+
 # --- kinds of outs ---------------------------------------------------------------------------------------------------
 
 
