@@ -3,10 +3,10 @@
 import ast
 from collections.abc import Iterator, Sequence
 
-from pivot_core.fingerprint import dynamic
+from pivot_core.fingerprint import dynamic, syntax
 from pivot_core.fingerprint.form import Form
 from pivot_core.fingerprint.names import Module, Names, Outside, Symbol
-from pivot_core.fingerprint.normalize import normalise, quoted_expression
+from pivot_core.fingerprint.normalize import normalise
 from pivot_core.fingerprint.source import Unit
 
 type Part = tuple[Module, ast.expr]
@@ -59,7 +59,7 @@ class _Reader:
         match node:
             case ast.Subscript(value=generic, slice=ast.Tuple(elts=[inner, *metadata])):
                 yield from self.markers(module, inner)
-                is_annotated = _last_name(generic) == "Annotated"
+                is_annotated = syntax.last_name(generic) == "Annotated"
                 for part in metadata:
                     yield from (
                         self._marker(module, part) if is_annotated else self.markers(module, part)
@@ -171,13 +171,5 @@ def _value(unit: Unit) -> ast.expr | None:
 
 def _unquoted(node: ast.expr) -> ast.expr:
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return quoted_expression(node.value) or node
+        return syntax.quoted(node.value) or node
     return node
-
-
-def _last_name(node: ast.expr) -> str:
-    match node:
-        case ast.Name(id=name) | ast.Attribute(attr=name):
-            return name
-        case _:
-            return ""

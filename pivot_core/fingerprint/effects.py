@@ -1,11 +1,13 @@
 """Owns which statements of a module change, when it is imported, something that is defined elsewhere."""
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from pivot_core.fingerprint import dynamic, kinds
-from pivot_core.fingerprint.form import Change, Form, Site
+from pivot_core.fingerprint.arguments import QUIET, Arguments
+from pivot_core.fingerprint.form import Change, Form, Site, is_mutator
 from pivot_core.fingerprint.kinds import Value
 from pivot_core.fingerprint.names import Module, Names, Outside, Piece, Symbol, Target, Whole
 from pivot_core.fingerprint.scope import Chain
@@ -13,10 +15,8 @@ from pivot_core.fingerprint.scope import Chain
 type Place = tuple[Module, str]
 """A name of a module; ``*`` for any of them."""
 
-_NO_EFFECT = frozenset({"pivot_core", "pivot_tui", "logging"})
 _HOLDS_STATE = frozenset({Value.CONTAINER, Value.OBJECT})
 _HAS_ATTRIBUTES = frozenset(Value) - {Value.FIXED}
-_CHANGES_ARGUMENTS = ("heapq.", "bisect.insort")
 
 
 @dataclass(slots=True)
@@ -50,6 +50,7 @@ class Effects:
 
     def __init__(self, names: Names) -> None:
         self._names: Names = names
+        self._arguments: Arguments = Arguments(names)
         self._touches: dict[Module, Touches] = {}
         self._runs: dict[tuple[Module, str, int], _Run] = {}
         self._pieces: dict[Piece, _Run] = {}
@@ -88,7 +89,7 @@ class Effects:
         passed = {
             site.chain
             for site in form.sites
-            if site.depth == 0 and (site.change is Change.ARGUMENT or self._is_told(piece, site))
+            if site.depth == 0 and (self._is_passed_on(piece, site) or self._is_told(piece, site))
         }
         for ref in form.refs:
             if ref.depth == 0 and (ref.calls or ref.chain in passed):
@@ -98,6 +99,19 @@ class Effects:
                     run.outside.update(inner.outside)
                     run.observes.update(inner.observes)
         return run
+
+    def _is_passed_on(self, piece: Piece, site: Site) -> bool:
+        is_argument = site.change is Change.ARGUMENT
+        return is_argument and self._arguments.is_called(piece.module, site)
+
+    def _kept(self, piece: Piece, form: Form) -> set[Chain | None]:
+        """Returns what is only passed to what does not call it."""
+        arguments = [site for site in form.sites if site.change is Change.ARGUMENT]
+        kept = Counter(s.chain for s in arguments if not self._is_passed_on(piece, s))
+        if not kept:
+            return set()
+        used = Counter[Chain | None](ref.chain for ref in form.refs)
+        return {chain for chain, count in kept.items() if used[chain] == count}
 
     def bases(self, piece: Piece) -> Iterator[Symbol]:
         """Yields the classes of the project that a statement subclasses."""
@@ -125,8 +139,9 @@ class Effects:
                     for what, depth, line in form.observes:
                         if 1 <= depth <= calls:
                             run.observes[piece, what, line] = None
+                kept = self._kept(piece, form)
                 for ref in form.refs:
-                    if ref.depth > calls:
+                    if ref.depth > calls or ref.chain in kept:
                         continue
                     for inner in self._symbols(piece.module, ref.chain):
                         found = (inner.module, inner.name)
@@ -145,7 +160,7 @@ class Effects:
             if site.depth != depth:
                 continue
             if site.chain is None:
-                changes_elements = changes_elements or site.change is not Change.ARGUMENT
+                changes_elements = changes_elements or (site.is_change and not site.param)
                 continue
             if site.change is Change.BIND:
                 self._bind(piece, form, site.chain, run)
@@ -164,8 +179,8 @@ class Effects:
                 if _has_effect(target, site):
                     run.outside[path] = None
             case Whole(other):
-                is_filled = site.change is Change.STORE or kinds.is_mutator(site.method)
-                if is_filled or self._changes_argument(module, site, Value.OBJECT):
+                is_filled = site.change is Change.STORE or is_mutator(site.method)
+                if is_filled or self._arguments.is_changed(module, site, Value.OBJECT):
                     run.places[other, "*"] = None
             case Symbol(other, name):
                 if self._changed(module, site, target):
@@ -178,7 +193,7 @@ class Effects:
     def _changed_by_method(self, symbol: Symbol) -> Iterator[Place]:
         """Yields what changes when a method is called that has a name of its own: ``push = items.append``."""
         if symbol.rest:
-            if kinds.is_mutator(symbol.rest[-1]):
+            if is_mutator(symbol.rest[-1]):
                 yield symbol.module, symbol.name
             return
         for piece in symbol.module.bound.get(symbol.name, ()):
@@ -207,7 +222,7 @@ class Effects:
                     run.places[other, last] = None
                 case Symbol(other, name):
                     run.places[other, name] = None
-                case Outside(path, True) if target.root not in _NO_EFFECT:
+                case Outside(path, True) if target.root not in QUIET:
                     run.outside[path] = None
                 case _:
                     pass
@@ -235,7 +250,7 @@ class Effects:
             case Change.METHOD:
                 return self._changes_itself(symbol, site)
             case Change.ARGUMENT:
-                return self._changes_argument(module, site, _value(symbol))
+                return self._arguments.is_changed(module, site, _value(symbol))
             case Change.BASE:
                 return self._registers(symbol)
             case Change.BIND | Change.CALL:
@@ -245,7 +260,7 @@ class Effects:
         value = _value(symbol)
         if value is Value.FIXED:
             return False
-        if kinds.is_mutator(site.method):
+        if is_mutator(site.method):
             return True
         if value is Value.CONTAINER:
             return False
@@ -253,38 +268,6 @@ class Effects:
             return True
         made_by = self._class_of(symbol) if value is Value.OBJECT else None
         return made_by is not None and kinds.changes_itself(made_by, site.method)
-
-    def _changes_argument(self, module: Module, site: Site, value: Value) -> bool:
-        if value is Value.FIXED or site.callee is None:
-            return False
-        return any(
-            self._changes_arguments(target, site, value, set())
-            for target in self._names.resolve(module, site.callee)
-        )
-
-    def _changes_arguments(
-        self, target: Target, site: Site, value: Value, seen: set[Place]
-    ) -> bool:
-        """Whether what is called may change a ``value`` that is passed to it, or hand it on to what does."""
-        match target:
-            case Outside(path, True):
-                is_code = value in (Value.FUNCTION, Value.CLASS)
-                is_asked = site.dropped and target.root not in _NO_EFFECT
-                return not is_code and (is_asked or path.startswith(_CHANGES_ARGUMENTS))
-            case Symbol(module, name) if (module, name) not in seen:
-                seen.add((module, name))
-            case _:
-                return False
-        for piece in module.bound.get(name, ()):
-            for inner in piece.unit.form().sites:
-                if inner.chain is not None or inner.depth not in (1, 2):
-                    continue
-                if inner.change is not Change.ARGUMENT:
-                    return True
-                for callee in self._names.resolve(module, inner.callee) if inner.callee else ():
-                    if self._changes_arguments(callee, inner, value, seen):
-                        return True
-        return False
 
     def _is_told(self, piece: Piece, site: Site) -> bool:
         """Whether a class statement runs code of a class that it subclasses."""
@@ -344,7 +327,7 @@ def _is_bound_by(piece: Piece, targets: tuple[Target, ...]) -> bool:
 
 
 def _has_effect(target: Outside, site: Site) -> bool:
-    if not target.is_module or target.root in _NO_EFFECT:
+    if not target.is_module or target.root in QUIET:
         return False
     if target.path.startswith("sys.path"):  # shows in which modules are found
         return False

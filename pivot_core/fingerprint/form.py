@@ -18,6 +18,43 @@ class Detail(IntFlag):
     """Docstrings."""
 
 
+READS = {
+    "__name__": Detail.NAMES,
+    "__qualname__": Detail.NAMES,
+    "__doc__": Detail.DOCS,
+    "getdoc": Detail.DOCS,
+    "getsource": Detail.DOCS | Detail.ANNOTATIONS | Detail.NAMES,
+    "__annotations__": Detail.ANNOTATIONS,
+    "__annotate__": Detail.ANNOTATIONS,
+    "get_annotations": Detail.ANNOTATIONS,
+    "get_type_hints": Detail.ANNOTATIONS,
+    "getfullargspec": Detail.ANNOTATIONS,
+    "signature": Detail.ANNOTATIONS,
+    "TypeAdapter": Detail.ANNOTATIONS,
+    "validate_call": Detail.ANNOTATIONS,
+}
+"""What each name, as a function or an attribute, reads of definitions."""
+
+_ENVIRONMENT = "the environment"
+_FILE = "a file"
+OBSERVES = {
+    "environ": _ENVIRONMENT,
+    "getenv": _ENVIRONMENT,
+    "genfromtxt": _FILE,
+    "listdir": _FILE,
+    "loadtxt": _FILE,
+    "open": _FILE,
+    "read_bytes": _FILE,
+    "read_csv": _FILE,
+    "read_excel": _FILE,
+    "read_json": _FILE,
+    "read_parquet": _FILE,
+    "read_text": _FILE,
+    "scandir": _FILE,
+}
+"""What each name takes from the world."""
+
+
 class Use(Enum):
     """What is done with what a reference names."""
 
@@ -44,6 +81,30 @@ class Ref:
     """With VIA: the attributes that are taken of the variable."""
 
 
+_MUTATORS = frozenset(
+    [
+        *(
+            "add",
+            "append",
+            "appendleft",
+            "bind",
+            "clear",
+            "connect",
+            "declare",
+            "delete",
+            "discard",
+        ),
+        *("extend", "insert", "pop", "popitem", "popleft", "push", "put", "register", "remove"),
+        *("reverse", "rotate", "set", "setdefault", "sort", "subscribe", "update", "use"),
+    ]
+)
+
+
+def is_mutator(method: str) -> bool:
+    """Whether a method of that name changes its object, to judge by the name."""
+    return method in _MUTATORS or method.startswith(("add_", "set_", "register_"))
+
+
 class Change(Enum):
     """How something may be changed in place."""
 
@@ -54,21 +115,23 @@ class Change(Enum):
     METHOD = "method"
     """A method is called, or a function of a module."""
     CALL = "call"
-    """A function is called, and nothing is done with the result."""
+    """A function is called, and nothing is done with the result; or an argument is called."""
     ARGUMENT = "argument"
     """Passed to something that is called."""
     BASE = "base"
     """Subclassed."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     """A place that may change something in place."""
 
     change: Change
     chain: Chain | None
-    """What may change; ``None`` for something that came in as an argument."""
+    """What may change; ``None`` for something that came in as an argument, or is an element of something."""
     depth: int
+    param: str = ""
+    """The parameter that it came in as; empty for an element."""
     dropped: bool = False
     """Whether the result of the call is not used, so that it can only be there for its effect."""
     method: str = ""
@@ -76,6 +139,19 @@ class Site:
     """Whether the result takes the place of what is decorated."""
     callee: Chain | None = None
     """What an ARGUMENT is passed to; ``None`` when that is no dotted expression."""
+    slot: str = ""
+    """Where an ARGUMENT is passed: its position or keyword; empty when a star hides it."""
+
+    @property
+    def is_change(self) -> bool:
+        """Whether it changes what it is about, to judge by how it is written."""
+        match self.change:
+            case Change.BIND | Change.STORE:
+                return True
+            case Change.METHOD:
+                return self.dropped or self.is_decorator or is_mutator(self.method)
+            case Change.CALL | Change.ARGUMENT | Change.BASE:
+                return False
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,23 +19,6 @@ class Value(Enum):
     OBJECT = "object"
 
 
-_MUTATORS = frozenset(
-    [
-        *(
-            "add",
-            "append",
-            "appendleft",
-            "bind",
-            "clear",
-            "connect",
-            "declare",
-            "delete",
-            "discard",
-        ),
-        *("extend", "insert", "pop", "popitem", "popleft", "push", "put", "register", "remove"),
-        *("reverse", "rotate", "set", "setdefault", "sort", "subscribe", "update", "use"),
-    ]
-)
 _CONTAINERS = frozenset(
     ["Counter", "OrderedDict", "bytearray", "defaultdict", "deque", "dict", "list", "set"]
 )
@@ -84,11 +67,6 @@ def value_of(units: Sequence[Unit]) -> Value:
             return _made_by(value)
         case _:
             return Value.OBJECT
-
-
-def is_mutator(method: str) -> bool:
-    """Whether a method of that name changes its object, to judge by the name."""
-    return method in _MUTATORS or method.startswith(("add_", "set_", "register_"))
 
 
 def registers_subclasses(node: ast.ClassDef) -> bool:

@@ -1,5 +1,6 @@
 """Owns what a dotted name in one module means: which definition of which module, or what outside the project."""
 
+import ast
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -288,10 +289,34 @@ class Names:
     def _is_pipeline(self, module: Module, group: list[Piece], seen: Seen) -> bool:
         """Whether a name is a ``Pipeline``: what is registered with it is no part of any stage's code."""
         call = group[0].unit.called if len(group) == 1 else None
-        chain = call and dynamic.chain(call, dynamic.global_name)
-        return chain is not None and any(
-            isinstance(target, Outside)
-            and target.path.startswith("pivot_core.")
-            and target.path.endswith(".Pipeline")
-            for target in self._resolve(module, chain, seen)
+        return call is not None and self._makes_pipeline(module, call, seen)
+
+    def _makes_pipeline(self, module: Module, function: ast.expr, seen: Seen) -> bool:
+        chain = dynamic.chain(function, dynamic.global_name)
+        for target in self._resolve(module, chain, seen) if chain else ():
+            if isinstance(target, Outside):
+                return target.root == "pivot_core" and target.path.endswith(".Pipeline")
+            if isinstance(target, Symbol):
+                pieces = target.module.bound.get(target.name, ())
+                return len(pieces) == 1 and self._returns_pipeline(pieces[0], seen)
+        return False
+
+    def _returns_pipeline(self, piece: Piece, seen: Seen) -> bool:
+        """Whether a function of the project returns a ``Pipeline`` wherever it returns."""
+        node = piece.unit.node
+        if not isinstance(node, ast.FunctionDef):
+            return False
+        made = set[str]()
+        returned = list[ast.expr | None]()
+        for part in ast.walk(node):
+            match part:
+                case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call(func=function)):
+                    if self._makes_pipeline(piece.module, function, seen):
+                        made.add(name)
+                case ast.Return(value=value):
+                    returned.append(value)
+                case _:
+                    pass
+        return bool(returned) and all(
+            isinstance(value, ast.Name) and value.id in made for value in returned
         )

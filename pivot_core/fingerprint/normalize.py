@@ -6,6 +6,7 @@ from typing import cast, override
 
 import xxhash
 
+from pivot_core.fingerprint import syntax
 from pivot_core.fingerprint.form import Change, Detail, Form, Site, Use
 from pivot_core.fingerprint.references import GAP, References
 from pivot_core.fingerprint.scope import Chain, Kind, Scope, imported, scan
@@ -55,22 +56,6 @@ def normalise(
     return writer.form_of(xxhash.xxh3_128_hexdigest(text.encode("utf-8", "surrogatepass")))
 
 
-def is_idle(node: ast.AST) -> bool:
-    """Whether a statement does nothing: ``pass``, ``...`` or a string that stands alone."""
-    return isinstance(node, ast.Pass) or (
-        isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-    )
-
-
-def docstring(body: Sequence[ast.AST]) -> str:
-    """Returns the docstring of a body as it is written, empty without one."""
-    match body:
-        case [ast.Expr(value=ast.Constant(value=str(text))), *_]:
-            return text
-        case _:
-            return ""
-
-
 class _Writer(References):
     """Walks a syntax tree and writes what counts of it."""
 
@@ -105,7 +90,7 @@ class _Writer(References):
         for value in values:
             if not isinstance(value, ast.AST):
                 self.out.append("-" if value is None else f"{value!a}")
-            elif not is_idle(value):
+            elif not syntax.is_idle(value):
                 self.visit(value)
         self.out.append("]")
 
@@ -304,7 +289,7 @@ class _Writer(References):
                 self.out.append(GAP)
                 self.ref(Chain((thing,), ()), node, Use.ALIAS)
             if self.in_function() and self.lookup(name) is None and name != "*":
-                self.sites.append(Site(Change.BIND, Chain((), (name,)), self.depth))
+                self.rebinds(name)
 
     # --- definitions --------------------------------------------------------------------------------------------------
 
@@ -312,7 +297,7 @@ class _Writer(References):
         out = self.out
         out.append(type(node).__name__)
         calls = [d.func if isinstance(d, ast.Call) else d for d in node.decorator_list]
-        watchers = [function for function in calls if _last_name(function) not in _HARMLESS]
+        watchers = [function for function in calls if syntax.last_name(function) not in _HARMLESS]
         self.watchers.extend(filter(None, map(self.chain, watchers)))
         if node is not self._top or watchers or self._detail & Detail.NAMES:
             out.append(node.name)
@@ -340,7 +325,7 @@ class _Writer(References):
         for base in node.bases:
             chain = self.chain(base.value if isinstance(base, ast.Subscript) else base)
             if chain is not None:
-                self.sites.append(Site(Change.BASE, chain, self.depth))
+                self.sites.append(Site(change=Change.BASE, chain=chain, depth=self.depth))
         self._within(scan(Kind.CLASS, node.body), node.body, deeper=False, has_doc=True)
 
     def _decorators(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> None:
@@ -373,7 +358,7 @@ class _Writer(References):
         self.visit(node)
         for part in ast.walk(node):
             if isinstance(part, ast.Constant) and isinstance(part.value, str):
-                quoted = quoted_expression(part.value)
+                quoted = syntax.quoted(part.value)
                 if quoted is not None:
                     self.visit(quoted)
 
@@ -381,7 +366,7 @@ class _Writer(References):
         self, scope: Scope, body: Sequence[ast.AST], deeper: bool, has_doc: bool = False
     ) -> None:
         if has_doc and self._detail & Detail.DOCS:
-            self.out.append(_literal(docstring(body)))
+            self.out.append(_literal(syntax.docstring(body)))
         tries, self._tries = self._tries, 0
         self.scopes.append(scope)
         self.depth += deeper
@@ -389,22 +374,6 @@ class _Writer(References):
         self.depth -= deeper
         self.scopes.pop()
         self._tries = tries
-
-
-def quoted_expression(text: str) -> ast.expr | None:
-    """Returns the expression that a quoted annotation holds, ``None`` when it is just text."""
-    try:
-        return ast.parse(text.strip(), mode="eval").body
-    except (SyntaxError, ValueError):
-        return None
-
-
-def _last_name(node: ast.expr) -> str:
-    match node:
-        case ast.Name(id=name) | ast.Attribute(attr=name):
-            return name
-        case _:
-            return ""
 
 
 def _literal(value: object) -> str:

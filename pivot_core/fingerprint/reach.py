@@ -214,6 +214,8 @@ class Reach:
 
     def _wild(self, module: Module, wild: Wild) -> None:
         prefix = self._names.absolute(module, wild.prefix, wild.level)
+        if wild.level and not wild.prefix:
+            prefix += "."
         which = (
             f"every module that starts with '{prefix}'" if prefix else "every module of the project"
         )

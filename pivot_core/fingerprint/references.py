@@ -5,44 +5,25 @@ import builtins
 from abc import ABC, abstractmethod
 from collections.abc import Container, Sequence
 
-from pivot_core.fingerprint import dynamic
-from pivot_core.fingerprint.form import Change, Detail, Form, Ref, Site, Use, Wild
+from pivot_core.fingerprint import dynamic, syntax
+from pivot_core.fingerprint.form import (
+    OBSERVES,
+    READS,
+    Change,
+    Detail,
+    Form,
+    Ref,
+    Site,
+    Use,
+    Wild,
+)
 from pivot_core.fingerprint.scope import Chain, Import, Kind, Scope
+
+type _Start = tuple[Chain | None, str]
+"""What an expression starts with; with no chain the parameter, or nothing for an element of something."""
 
 GAP = "§"
 _BUILTINS = frozenset(dir(builtins))
-_READS = {
-    "__name__": Detail.NAMES,
-    "__qualname__": Detail.NAMES,
-    "__doc__": Detail.DOCS,
-    "getdoc": Detail.DOCS,
-    "getsource": Detail.DOCS | Detail.ANNOTATIONS | Detail.NAMES,
-    "__annotations__": Detail.ANNOTATIONS,
-    "__annotate__": Detail.ANNOTATIONS,
-    "get_annotations": Detail.ANNOTATIONS,
-    "get_type_hints": Detail.ANNOTATIONS,
-    "getfullargspec": Detail.ANNOTATIONS,
-    "signature": Detail.ANNOTATIONS,
-    "TypeAdapter": Detail.ANNOTATIONS,
-    "validate_call": Detail.ANNOTATIONS,
-}
-_ENVIRONMENT = "the environment"
-_FILE = "a file"
-_OBSERVES = {
-    "environ": _ENVIRONMENT,
-    "getenv": _ENVIRONMENT,
-    "genfromtxt": _FILE,
-    "listdir": _FILE,
-    "loadtxt": _FILE,
-    "open": _FILE,
-    "read_bytes": _FILE,
-    "read_csv": _FILE,
-    "read_excel": _FILE,
-    "read_json": _FILE,
-    "read_parquet": _FILE,
-    "read_text": _FILE,
-    "scandir": _FILE,
-}
 
 
 class References(ABC):
@@ -53,7 +34,7 @@ class References(ABC):
         self._targets: list[str] = []
         self._refs: list[Ref] = []
         self._wild: list[Wild] = []
-        self._roots: dict[ast.expr, tuple[bool, Chain | None]] = {}
+        self._starts: dict[ast.expr, _Start] = {}
         self._hides: list[tuple[str, int, int]] = []
         self._reads: Detail = Detail.NONE
         self._lists_subclasses: bool = False
@@ -125,6 +106,17 @@ class References(ABC):
         if name in scope.imports and name not in scope.others:
             return Chain(tuple(scope.imports[name]), ())
         return self._aliased(scope, name)
+
+    def _made_by(self, function: ast.expr) -> Chain | None:
+        """Returns the method that a local variable has from what made it: ``Pipeline.register`` of ``p.register``."""
+        match function:
+            case ast.Attribute(value=ast.Name(id=name), attr=method):
+                scope = self.lookup(name)
+                maker = scope.aliases.get(name) if scope else None
+            case _:
+                return None
+        chain = self.chain(maker.func) if isinstance(maker, ast.Call) else None
+        return chain and chain.then(method)
 
     def _aliased(self, scope: Scope, name: str) -> Chain | None:
         value = scope.aliases.pop(name, None)  # taken out meanwhile: `x = x.y` would go round
@@ -205,7 +197,7 @@ class References(ABC):
                 self.out.append(".".join((name, *names)))
                 return
         elif self.in_function():
-            self.sites.append(Site(Change.BIND, Chain((), (name,)), self.depth))
+            self.rebinds(name)
         else:
             self.out.append(self._target(name))
             return
@@ -230,12 +222,12 @@ class References(ABC):
 
     def _note(self, names: Sequence[str], node: ast.expr) -> None:
         for name in names:
-            if name in _OBSERVES:
-                self._observes.append((_OBSERVES[name], self.depth, getattr(node, "lineno", 0)))
+            if name in OBSERVES:
+                self._observes.append((OBSERVES[name], self.depth, getattr(node, "lineno", 0)))
             if name == "__subclasses__":
                 self._lists_subclasses = True
-            if name != self.copied and name in _READS:
-                self._reads |= _READS[name]
+            if name != self.copied and name in READS:
+                self._reads |= READS[name]
 
     # --- calls --------------------------------------------------------------------------------------------------------
 
@@ -245,15 +237,17 @@ class References(ABC):
         if self._dynamic(node, Use.ALIAS if is_dropped else Use.VALUE):
             return
         self.out.append("Call")
-        callee = self.chain(node.func)
+        callee = self.chain(node.func) or self._made_by(node.func)
         if isinstance(node.func, ast.Attribute):
             self.method(node.func, is_dropped, self.decorator is node)
         elif is_dropped and callee is not None:
-            self.sites.append(Site(Change.CALL, callee, self.depth, is_dropped))
-        for argument in (*node.args, *(keyword.value for keyword in node.keywords)):
-            value = argument.value if isinstance(argument, ast.Starred) else argument
-            if isinstance(value, ast.Name | ast.Attribute):
-                self.site(Change.ARGUMENT, value, is_dropped, callee=callee)
+            call = Site(change=Change.CALL, chain=callee, depth=self.depth, dropped=True)
+            self.sites.append(call)
+        elif isinstance(node.func, ast.Name):
+            self._call_of_argument(node.func.id)
+        for slot, argument in syntax.slots(node):
+            if isinstance(argument, ast.Name | ast.Attribute):
+                self.site(Change.ARGUMENT, argument, dropped=is_dropped, callee=callee, slot=slot)
         if isinstance(node.func, ast.Call):
             self.call(node.func, layers + 1)
         else:
@@ -284,7 +278,7 @@ class References(ABC):
         if function not in dynamic.PROBES or not node.args:
             return False
         if function in ("setattr", "delattr"):
-            self.site(Change.BIND, node, dropped=True)
+            self.site(Change.BIND, node)
         named = dynamic.attribute_of(node)
         of = named and self.chain(named[0])
         if named is None or of is None:
@@ -300,31 +294,57 @@ class References(ABC):
     def method(self, function: ast.expr, dropped: bool, is_decorator: bool = False) -> None:
         """Notes that a method, or a function of a module, is called."""
         if isinstance(function, ast.Attribute):
-            self.site(Change.METHOD, function.value, dropped, is_decorator, method=function.attr)
+            of, name = function.value, function.attr
+            self.site(Change.METHOD, of, dropped=dropped, is_decorator=is_decorator, method=name)
+
+    def rebinds(self, name: str) -> None:
+        """Notes that a function gives a global name another value."""
+        chain = dynamic.global_name(name)
+        self.sites.append(Site(change=Change.BIND, chain=chain, depth=self.depth))
 
     def site(
         self,
         change: Change,
         node: ast.expr,
+        *,
         dropped: bool = False,
         is_decorator: bool = False,
         method: str = "",
         callee: Chain | None = None,
+        slot: str = "",
     ) -> None:
         """Notes a change of what an expression starts with, unless this function made that itself."""
-        found, chain = self._changed(node)
-        if found:
-            depth = self.depth
-            self.sites.append(Site(change, chain, depth, dropped, method, is_decorator, callee))
+        found = self._start(node)
+        if found is None:
+            return
+        chain, param = found
+        site = Site(
+            change=change,
+            chain=chain,
+            depth=self.depth,
+            param=param,
+            dropped=dropped,
+            method=method,
+            is_decorator=is_decorator,
+            callee=callee,
+            slot=slot,
+        )
+        self.sites.append(site)
 
-    def _changed(self, node: ast.expr) -> tuple[bool, Chain | None]:
-        """Returns whether anything from outside this function changes, and what; ``None`` for an argument."""
+    def _call_of_argument(self, name: str) -> None:
+        scope = self.lookup(name)
+        if scope is not None and name in scope.params:
+            site = Site(change=Change.CALL, chain=None, depth=self.depth, param=name)
+            self.sites.append(site)
+
+    def _start(self, node: ast.expr) -> _Start | None:
+        """Returns what an expression starts with, ``None`` for something that this function made."""
         names = list[str]()
         passed = list[ast.expr]()
-        while not isinstance(node, ast.Name) and node not in self._roots:
+        while not isinstance(node, ast.Name) and node not in self._starts:
             special = dynamic.root(node, self._meaning)
             if special is not None:
-                return self._keep(passed, special.then(*reversed(names)))
+                return self._keep(passed, (special.then(*reversed(names)), ""))
             match node:
                 case ast.Attribute(value=value, attr=attribute):
                     names.append(attribute)
@@ -339,19 +359,20 @@ class References(ABC):
                 case ast.Subscript(value=value) | ast.Starred(value=value) | ast.Call(func=value):
                     pass
                 case _:
-                    return False, None
+                    return None
             passed.append(node)
             names.clear()
             node = value
         if not isinstance(node, ast.Name):
-            return self._roots[node]
+            return self._starts[node]
         scope = self.lookup(node.id)
         if scope is not None and (node.id in scope.made or node.id in ("self", "cls")):
-            return False, None
+            return None
         root = self._meaning(node.id)
-        return self._keep(passed, root and root.then(*reversed(names)))
+        param = node.id if scope is not None and node.id in scope.params else ""
+        return self._keep(passed, (root and root.then(*reversed(names)), param))
 
-    def _keep(self, passed: list[ast.expr], chain: Chain | None) -> tuple[bool, Chain | None]:
+    def _keep(self, passed: list[ast.expr], start: _Start) -> _Start:
         """Keeps what a long chain of calls starts with, so that each of them need not go down all of it."""
-        self._roots.update(dict.fromkeys(passed, (True, chain)))
-        return True, chain
+        self._starts.update(dict.fromkeys(passed, start))
+        return start

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from pivot_core.errors import DefinitionError
+from pivot_core.fingerprint import syntax
 from pivot_core.fingerprint.form import Detail, Form
-from pivot_core.fingerprint.normalize import docstring, is_idle, normalise
+from pivot_core.fingerprint.normalize import normalise
 from pivot_core.fingerprint.scope import FUNCTIONS, Import, Kind, Scope, imported, scan
 
 _LINE_END = re.compile("\r\n|\r|\n")
@@ -182,7 +183,7 @@ def parse(path: str, data: bytes, shown: str) -> Source:
         what = error.msg if isinstance(error, SyntaxError) else str(error) or "too deeply nested"
         where = f"{shown}:{line}" if line else shown
         raise DefinitionError(f"cannot parse '{shown}': {what}", where) from None
-    source = Source(path, _LINE_END.split(_decode(data)), docstring(tree.body))
+    source = Source(path, _LINE_END.split(_decode(data)), syntax.docstring(tree.body))
     _split(source, tree.body, ())
     for unit in source.units:
         for name in unit.binds:
@@ -195,7 +196,7 @@ def parse(path: str, data: bytes, shown: str) -> Source:
 def _split(source: Source, body: Sequence[ast.stmt], guards: tuple[Guard, ...]) -> None:
     """Makes units; what stands under an ``if`` is taken apart, other blocks stay whole."""
     for node in body:
-        if is_idle(node):
+        if syntax.is_idle(node):
             continue
         match node:
             case ast.If(test=test) if _is_main(test):

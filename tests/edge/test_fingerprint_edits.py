@@ -683,6 +683,80 @@ def typed(f): return f
             ("value = 1", "value = 2", "plugins"),
         ),
     ),
+    Project(
+        "how stages are registered",
+        """
+--- pipeline.py
+from pivot_core import Pipeline
+import more
+CACHE = {}
+RATES = [1, 2]
+def st_one(x):
+    CACHE[x] = 1
+    return helper(x)
+def st_two(x): return CACHE
+def st_rates(x): return RATES
+def helper(x): return 'helper'
+def make():
+    made = Pipeline("made")
+    made.register(st_one, name="a")
+    return made
+def fill(p):
+    p.register(st_one, params={"x": 1})
+    p.register(st_two, outs=RATES)
+pipeline = make()
+fill(pipeline)
+more.fill(pipeline, st_one)
+for rate in RATES:
+    pipeline.register(st_one, variant=rate)
+stages = [st_one, st_two]
+for stage in stages:
+    pipeline.register(stage)
+pipeline.include(more.pipeline)
+--- more.py
+from pivot_core import Pipeline
+pipeline = Pipeline("more")
+def fill(p, function): p.register(function, name='more')
+""",
+        (
+            ("return 'helper'", "return 0", "one"),
+            ("CACHE[x] = 1", "CACHE[x] = 2", "one"),
+            ("CACHE = {}", "CACHE = dict()", "one two"),
+            ("RATES = [1, 2]", "RATES = [1, 3]", "rates"),
+            ('name="a"', 'name="b"', ""),
+            ('{"x": 1}', '{"x": 2}', ""),
+            ("'more'", "'less'", ""),
+            ("variant=rate", "name=rate", ""),
+            ("[st_one, st_two]", "[st_two, st_one]", ""),
+            ("pipeline.include(more.pipeline)\n", "", ""),
+        ),
+    ),
+    Project(
+        "modules that load others late",
+        """
+--- pipeline.py
+import pkg
+import loader
+def st_lazy(x): return pkg.make(x)
+def st_named(x): return loader.by_name(x)
+def st_none(x): return x
+--- pkg/__init__.py
+import importlib
+def __getattr__(name):
+    return getattr(importlib.import_module(f".{name}_part", __name__), name)
+--- pkg/make_part.py
+def make(x): return 'make'
+--- loader.py
+from importlib import import_module
+def by_name(x): return import_module("extra.{}".format(x)).go()
+--- extra/a.py
+def go(): return 'extra'
+""",
+        (
+            ("return 'make'", "return 0", "lazy"),
+            ("return 'extra'", "return 0", "named"),
+        ),
+    ),
 )
 CASES = [
     pytest.param(project, *edit, id=f"{project.name}: {edit[0][:40]} > {edit[1][:40]}")

@@ -1,0 +1,50 @@
+"""Owns small questions about syntax that need no scope."""
+
+import ast
+from collections.abc import Iterator, Sequence
+
+
+def is_idle(node: ast.AST) -> bool:
+    """Whether a statement does nothing: ``pass``, ``...`` or a string that stands alone."""
+    return isinstance(node, ast.Pass) or (
+        isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    )
+
+
+def docstring(body: Sequence[ast.AST]) -> str:
+    """Returns the docstring of a body as it is written, empty without one."""
+    match body:
+        case [ast.Expr(value=ast.Constant(value=str(text))), *_]:
+            return text
+        case _:
+            return ""
+
+
+def quoted(text: str) -> ast.expr | None:
+    """Returns the expression that a quoted annotation holds, ``None`` when it is just text."""
+    try:
+        return ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError):
+        return None
+
+
+def last_name(node: ast.expr) -> str:
+    """Returns the last part of a dotted expression, empty for any other."""
+    match node:
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name
+        case _:
+            return ""
+
+
+def slots(node: ast.Call) -> Iterator[tuple[str, ast.expr]]:
+    """Yields the arguments of a call with their position or keyword; both are lost behind a star."""
+    is_starred = False
+    for index, argument in enumerate(node.args):
+        if isinstance(argument, ast.Starred):
+            is_starred = True
+            yield "", argument.value
+        else:
+            yield "" if is_starred else str(index), argument
+    for keyword in node.keywords:
+        yield keyword.arg or "", keyword.value
