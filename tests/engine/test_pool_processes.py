@@ -47,7 +47,7 @@ STAGES = """
         return found
 
     def hangs() -> Annotated[str, Out("hangs.txt", Text())]:
-        child = subprocess.Popen(["sleep", "4714"], start_new_session=True)
+        child = subprocess.Popen(["/bin/sleep", "4714"], start_new_session=True)
         print(child.pid, flush=True)
         time.sleep(1e9)
 """
@@ -216,7 +216,7 @@ async def test_a_lost_worker_is_cleaned_up_without_tools_to_look_for_processes(
         env={**os.environ, "PATH": "/nowhere"},
     )
     out, err = await process.communicate()
-    assert err == b""
+    assert (process.returncode, err) == (0, b"")
     word, pid = out.split()
     assert word == b"lost"
     assert not stage_project.is_alive(int(pid))
