@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import batched
 from statistics import median
 from typing import cast
 
@@ -55,6 +56,8 @@ from pivot_core.store.state import State
 from pivot_core.worker.job import StageReport, WorkerStageInfo
 
 TAIL_LINES = 20
+SETTLE_BATCH = 16
+"""Stages that one thread looks at in one go when very many are due: handing each over costs more than the look."""
 _TAIL_BYTES = 16_384
 _PREFIX_BYTES = 15
 """Of a log record: 13 digits of time, the stream, a space (docs/formats.md)."""
@@ -154,13 +157,16 @@ class ActiveRun:
     def _obey(self, step: Step) -> None:
         for change in step.changes:
             self._tell(change)
+        due = [order.stage for order in step.orders if isinstance(order, Settle)]
+        for stages in batched(due, min(SETTLE_BATCH, 1 + len(due) // 32), strict=False):
+            self._spawn(self._settle(stages))
         for order in step.orders:
             self._carry_out(order)
 
     def _carry_out(self, order: Order) -> None:
         match order:
-            case Settle(stage):
-                self._spawn(self._settle(stage))
+            case Settle():
+                pass  # done together with the others of the step
             case PutBack(stage):
                 self._spawn(self._put_back(stage))
             case Launch(stage, attempt):
@@ -175,9 +181,11 @@ class ActiveRun:
                     grace_s = self._tools.config.run_grace_s
                     self._tools.pool.interrupt(stage, attempt, grace_s)
 
-    def _spawn(self, work: Coroutine[object, object, Signal]) -> None:
+    def _spawn(self, work: Coroutine[object, object, Signal | Sequence[Signal]]) -> None:
         async def deliver() -> None:
-            self._inbox.put_nowait(await work)
+            done = await work
+            for signal in done if isinstance(done, Sequence) else (done,):
+                self._inbox.put_nowait(signal)
 
         task = asyncio.create_task(deliver())
         self._tasks.add(task)
@@ -189,28 +197,37 @@ class ActiveRun:
             # Nobody would answer the order: the run ends with the error instead of waiting for ever.
             self._inbox.put_nowait(error)
 
-    async def _settle(self, stage: StageName) -> Signal:
-        subject = self._subjects.get(stage)
-        if subject is None:
-            subject = self._subjects[stage] = self._plan.subject(stage)
+    async def _settle(self, stages: Sequence[StageName]) -> Sequence[Signal]:
+        for stage in stages:
+            if stage not in self._subjects:
+                self._subjects[stage] = self._plan.subject(stage)
         loop = asyncio.get_running_loop()
-        try:
-            seen = await loop.run_in_executor(
-                self._tools.lookers, self._look, subject, stage in self._forced
-            )
-        except StoreError as error:
-            self._failures[stage] = Failure(FailureKind.INPUT, error.what, hint=error.hint)
+        found = await loop.run_in_executor(self._tools.lookers, self._look, stages)
+        return [self._settled(stage, seen) for stage, seen in zip(stages, found, strict=True)]
+
+    def _look(self, stages: Sequence[StageName]) -> Sequence[Observation | StoreError]:
+        """Decides about some stages, in a thread that looks."""
+        found = list[Observation | StoreError]()
+        for stage in stages:
+            subject, is_forced = self._subjects[stage], stage in self._forced
+            try:
+                found.append(self._tools.observer.settle(subject, forced=is_forced))
+            except StoreError as error:
+                found.append(error)
+        return found
+
+    def _settled(self, stage: StageName, seen: Observation | StoreError) -> Signal:
+        if isinstance(seen, StoreError):
+            self._failures[stage] = Failure(FailureKind.INPUT, seen.what, hint=seen.hint)
             return Unsettled(stage)
         self._seen[stage] = seen
         self._began[stage] = time.monotonic()
         if isinstance(seen.decision, NoInput):
             self._failures[stage] = self._no_input(seen.decision)
         elif isinstance(seen.decision, Skip) and seen.decision.tier > 1:
-            self._tools.writer.submit(self._tools.recorder.skipped, subject, seen)
+            recorder = self._tools.recorder
+            self._tools.writer.submit(recorder.skipped, self._subjects[stage], seen)
         return Settled(stage, seen.decision)
-
-    def _look(self, subject: Subject, forced: bool) -> Observation:
-        return self._tools.observer.settle(subject, forced=forced)
 
     async def _put_back(self, stage: StageName) -> Signal:
         subject, seen = self._subjects[stage], self._seen[stage]
