@@ -48,21 +48,20 @@ class RunJournal:
 
     def take(self, event: Event) -> None:
         """Appends an event."""
-        record = codec.to_json(Event, event)
         match event:
             case RunStarted() | LogGrew() | RunQueued() | PlanChanged():
                 return
             case StageChanged(state=state) if state.status in (Status.WAIT, Status.QUEUED):
                 return
             case StageChanged(state=state) if state.status is Status.SAME and self._file is None:
-                self._quiet.append(record)
+                self._quiet.append(codec.to_json(Event, event))
                 return
             case RunFinished() if self._file is None:
                 return
             case RunFinished(run=run) if run.run_id != self._run_id:
                 return
             case _:
-                self._append(record)
+                self._append(codec.to_json(Event, event))
 
     def end(self) -> None:
         """Closes the journal and drops the oldest runs beyond those that are kept."""
