@@ -167,7 +167,7 @@ class Engine(Port):
 
     def _take_over(self) -> None:
         """Accepts the requests that a predecessor was left with; their clients may ask for them again, or be gone."""
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError, TypeError):
             with open(self._pending_path, "rb") as file:
                 text = file.read()
             os.unlink(self._pending_path)
