@@ -19,7 +19,7 @@ from typing import assert_never, cast, override
 
 import pivot_core
 from pivot_core.define.load import LoadReport
-from pivot_core.engine import answer
+from pivot_core.engine import answer, lease
 from pivot_core.engine.answer import Answers, problem_of
 from pivot_core.engine.bus import Bus
 from pivot_core.engine.history import RunJournal
@@ -132,6 +132,7 @@ class Engine(Port):
 
     async def open(self) -> None:
         """Cleans up after a predecessor that was killed, and begins to serve; raises ``StoreError``."""
+        await lease.workers_gone(self._layout)
         aside.sweep(self._layout)
         for directory in (self._layout.tmp_dir, self._layout.engine_dir, self._layout.state_path):
             atomic.sweep(directory)

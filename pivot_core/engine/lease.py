@@ -1,11 +1,16 @@
 """Owns the right to be the project's engine: a kernel lock, which ends with the process however that ends."""
 
+import asyncio
 import contextlib
 import fcntl
 import os
 
 from pivot_core.errors import StoreError
 from pivot_core.store.layout import Layout
+
+_TRY_S = 0.02
+WORKERS_S = 2.0
+"""How long the workers of a killed engine may take to end."""
 
 
 class Lease:
@@ -51,3 +56,20 @@ class Lease:
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
+
+
+async def workers_gone(layout: Layout) -> None:
+    """Waits until no worker of an earlier engine can write any more; called by the holder, before it looks at outs.
+
+    A killed engine's workers end by themselves in a moment; after ``WORKERS_S`` one that does not is ignored.
+    """
+    with contextlib.suppress(OSError):
+        fd = os.open(layout.workers_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            for _ in range(int(WORKERS_S / _TRY_S)):
+                try:
+                    return fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    await asyncio.sleep(_TRY_S)
+        finally:
+            os.close(fd)

@@ -151,6 +151,11 @@ class Layout:
         return self.root + "/.pivot/engine/lock"
 
     @property
+    def workers_lock(self) -> str:
+        """Shared by every worker that runs stages; free again when the last of them and its child are gone."""
+        return self.root + "/.pivot/engine/workers"
+
+    @property
     def socket_path(self) -> str:
         """Where front ends reach the engine; ``$XDG_RUNTIME_DIR`` where the project's own is too long or read-only."""
         return self._socket("engine.sock")

@@ -1,5 +1,7 @@
 """Owns the worker's side of one attempt: old outs aside, imports, the child, the verdict, outs put back or dropped."""
 
+import contextlib
+import fcntl
 import functools
 import gc
 import importlib
@@ -46,6 +48,8 @@ class Worker:
     codes: CodeCache
     memory: OomCounter
     attempts: "itertools.count[int]"
+    lock: int | None = None
+    """Held since the first stage, and by every child: outs are not touched by others meanwhile."""
 
 
 _worker: list[Worker] = []
@@ -105,6 +109,7 @@ class _Attempt:
 
     def run(self) -> StageReport:
         self._leash.begin(*self._key)
+        self._hold()
         try:
             paths = [ArtifactPath(out["path"]) for out in self._info["outs"]]
             key = f"{self._info['stage']}.{os.getpid()}.{next(self._worker.attempts)}"
@@ -122,6 +127,18 @@ class _Attempt:
         self._log.close()
         report["log_bytes"] = self._log.written_bytes()
         return report
+
+    def _hold(self) -> None:
+        """Shares the lock that the successor of a killed engine waits for before it looks at outs."""
+        if self._worker.lock is None:
+            with contextlib.suppress(
+                OSError
+            ):  # no locks on this file system: the leash is quick all the same
+                fd = os.open(
+                    self._layout.workers_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
+                )
+                self._worker.lock = fd
+                fcntl.flock(fd, fcntl.LOCK_SH)
 
     def _run_with(self, moved: Moved) -> StageReport:
         try:
