@@ -8,6 +8,7 @@ Every figure is a median over rounds; rounds alternate between the things compar
 
 import argparse
 import os
+import resource
 import shutil
 import statistics
 import subprocess
@@ -50,13 +51,14 @@ class Cost:
 
 
 def measure(command: list[str], directory: str) -> Cost:
-    began, before = time.perf_counter(), os.times()
+    began, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(command, cwd=directory, capture_output=True, check=False)
-    wall_s, after = time.perf_counter() - began, os.times()
+    wall_s = time.perf_counter() - began
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode != 0:
         sys.exit(f"{command} exits {done.returncode}:\n{done.stderr.decode()}")
-    cpu_s = after.children_user + after.children_system
-    return Cost(wall_s, cpu_s - before.children_user - before.children_system)
+    cpu_s = after.ru_utime + after.ru_stime
+    return Cost(wall_s, cpu_s - before.ru_utime - before.ru_stime)
 
 
 def variants(count: int) -> str:
@@ -86,6 +88,7 @@ def fork_floor(count: int) -> float:
     """Returns seconds of wall for one fork, exit and wait, with two parents at it."""
     code = f"""
 import os
+import resource
 for _ in range({count // JOBS}):
     pid = os.fork()
     if pid == 0:
