@@ -101,12 +101,15 @@ class Observer:
         self._made.add(path)
         self._changed[path] = None
 
-    def take_changed(self) -> dict[ArtifactPath, Row]:
-        """Returns the rows that the state does not hold yet, each once."""
-        taken = {path: self._rows[path] for path in list(self._changed)}
-        for path in taken:
-            self._changed.pop(path, None)
-        return taken
+    def changed_rows(self) -> dict[ArtifactPath, Row]:
+        """Returns the rows that the state does not hold yet."""
+        return {path: self._rows[path] for path in list(self._changed)}
+
+    def written(self, rows: Mapping[ArtifactPath, Row]) -> None:
+        """Takes note that the state holds ``rows``; until then their generations are not known (`generation`)."""
+        for path, row in rows.items():
+            if self._rows.get(path) is row:
+                self._changed.pop(path, None)
 
     def settle_young(self) -> float:
         """Marks the session's young rows as settled where the file system's clock has moved past them.

@@ -168,7 +168,9 @@ class Recorder:
             time.sleep(wait_s)
             self._observer.settle_young()
         if self._commit:
-            self._state.put(self._row_items(self._observer.take_changed()))
+            rows = self._observer.changed_rows()
+            self._state.put(self._row_items(rows))
+            self._observer.written(rows)
             atomic.barrier(self._layout.state_dir)
             self._state.barrier()
 
@@ -226,7 +228,7 @@ class Recorder:
     ) -> None:
         if not self._commit:
             return
-        rows = self._observer.take_changed()
+        rows = self._observer.changed_rows()
         items = {**extra, **self._row_items(rows)}
         counts = dict[str, Json]()
         for path in (*subject.stage.dep_paths, *outs):
@@ -238,6 +240,7 @@ class Recorder:
             "generations": counts,
         }
         self._state.put(items)
+        self._observer.written(rows)
 
     def _row_items(self, rows: Mapping[ArtifactPath, Row]) -> dict[str, Json]:
         """Returns the records of looks at artifacts; a generation grows where the content is another one."""
