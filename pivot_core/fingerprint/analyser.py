@@ -15,6 +15,7 @@ from pivot_core.fingerprint.finder import Finder, Location, interpreter_paths
 from pivot_core.fingerprint.form import Detail, Form
 from pivot_core.fingerprint.names import Module, Names, Outside, Piece, Symbol
 from pivot_core.fingerprint.normalize import normalise
+from pivot_core.fingerprint.outline import Outline, outline
 from pivot_core.fingerprint.reach import Reach
 from pivot_core.fingerprint.scope import Chain
 from pivot_core.fingerprint.territory import Territory
@@ -23,13 +24,22 @@ from pivot_core.model.fingerprint import Symbol as Named
 from pivot_core.model.ids import ContentHash
 from pivot_core.model.stage import FunctionRef, SourceLocation, Stage
 
+type SearchStep = tuple[str, bool]
+"""A directory that is added to the search path, and whether it goes first."""
 type _Shown = tuple[Named, SourceLocation]
 
 
 class Analyser:
     """Analyses the stages of one plan; files are read once, so what changes meanwhile is not seen."""
 
-    def __init__(self, root: str, *, site: Sequence[str] | None = None) -> None:
+    def __init__(
+        self,
+        root: str,
+        *,
+        site: Sequence[str] | None = None,
+        search: Mapping[str, Sequence[SearchStep]] | None = None,
+    ) -> None:
+        """``search`` is that of an earlier analyser where it still holds: nobody then looks for it again."""
         self._root: str = os.path.abspath(root)
         self._site: list[str] = interpreter_paths() if site is None else list(site)
         self._files: Files = Files()
@@ -40,6 +50,8 @@ class Analyser:
         self._unknown: dict[Module, set[int]] = {}
         """Modules that change the search path in ways that source does not show, with the lines."""
         self._preloads: dict[tuple[str, Module], tuple[str, ...]] = {}
+        self._known_search: Mapping[str, Sequence[SearchStep]] = search or {}
+        self._search: dict[str, list[SearchStep]] = {}
 
     @property
     def inputs(self) -> Mapping[str, ContentHash | None]:
@@ -49,6 +61,19 @@ class Analyser:
         looked for and is absent. While none of them differs, every analysis would come out the same.
         """
         return self._files.seen
+
+    @property
+    def outlines(self) -> Mapping[str, Outline]:
+        """The outline of each file that was parsed, by absolute path.
+
+        A function keeps its name there only when what modules do on import was judged without its inside.
+        """
+        return {path: _outline(source) for path, source in self._sources.items()}
+
+    @property
+    def search(self) -> Mapping[str, Sequence[SearchStep]] | None:
+        """What modules add to the search path, by ``FunctionRef.base``; ``None`` where source does not show it."""
+        return None if self._unknown else self._search
 
     def analyse(self, stage: Stage) -> Analysis:
         """Returns the fingerprint of a stage's code.
@@ -66,6 +91,9 @@ class Analyser:
         while reach.reads | reach.detail != reach.detail:
             reach = Reach(territory, module, roots, reach.reads | reach.detail)
         symbols = self._named(territory, reach, module, name, roots)
+        own, parents = f"{module.name}:{name}", reach.parents()
+        places = {symbol.name: at for at, (symbol, _) in enumerate(symbols)}
+        above = [places.get(parents.get(label, own), places.get(own, 0)) for label in places]
         lazy = [name for name in reach.lazy if finder.is_installed(name)]
         loaded = territory.loaded(module)
         return Analysis(
@@ -76,6 +104,7 @@ class Analyser:
             caveats=self._caveats(reach, loaded),
             preload=tuple(sorted({*self._preload(ref.base, module), *lazy})),
             sources=tuple(m.place.path for m in loaded if m.place.is_source),
+            reached_from=tuple(above),
         )
 
     def source(self, symbol_name: str, base: str = "") -> str | None:
@@ -101,14 +130,19 @@ class Analyser:
         if found is None:
             directory = os.path.normpath(os.path.join(self._root, base))
             finder = Finder(directory, self._root, self._site, self._files)
+            for step in self._known_search.get(base, ()):
+                finder.add(*step)
             found = self._territories[base] = finder, Territory(Names(finder, self._load))
         return found
 
     def _surveyed(self, stage: Stage) -> tuple[Finder, Territory]:
         """Returns the territory of a stage once nothing that is imported adds to the search path any more."""
         ref = stage.func
+        steps = self._search.setdefault(ref.base, [])
         while True:
             finder, territory = self._territory(ref.base)
+            if ref.base in self._known_search:
+                return finder, territory
             names = territory.names
             stem, extension = os.path.splitext(os.path.basename(stage.defined.file))
             definition = names.module(stem) if extension == ".py" else None
@@ -116,9 +150,9 @@ class Analyser:
             grown = False
             for addition in (a for start in starts for a in self._added(territory, start)):
                 if addition.directory is not None:
-                    grown |= finder.add(addition.directory, addition.is_first)
+                    grown |= _add(finder, steps, addition.directory, addition.is_first)
             if len(starts) < 2 and (place := self._place_of(ref)) is not None:
-                grown |= finder.add(place)
+                grown |= _add(finder, steps, place, False)
             if not grown:
                 return finder, territory
             self._territories[ref.base] = finder, Territory(Names(finder, self._load))
@@ -255,6 +289,18 @@ class Analyser:
         }
         shown = {(self._shown(module.place.path), line, what) for module, line, what in found}
         return tuple(Caveat(what, SourceLocation(file, line)) for file, line, what in sorted(shown))
+
+
+def _add(finder: Finder, steps: list[SearchStep], directory: str, is_first: bool) -> bool:
+    is_new = finder.add(directory, is_first)
+    if is_new:
+        steps.append((directory, is_first))
+    return is_new
+
+
+def _outline(source: source_.Source) -> Outline:
+    followed = {min(unit.binds) for unit in source.units if unit.is_followed and unit.binds}
+    return outline(source.body, source.lines).without(followed)
 
 
 def _hash(text: str) -> str:

@@ -57,6 +57,10 @@ class Reach:
         self._names: Names = territory.names
         self._numbers: dict[Node, int] = {}
         self._queue: list[Node] = []
+        self._from: dict[Node, Node | None] = {}
+        """What reached each node first: the most direct way, since the walk goes in breadth; ``None`` for the function."""
+        self._at: Node | None = None
+        """What is being visited."""
         self._text: list[str] = []
         self._packages: set[str] = set()
         self._touches: Touches = territory.touches(start)
@@ -76,6 +80,25 @@ class Reach:
         """Returns the hash of everything reached."""
         return xxhash.xxh3_128_hexdigest("\n".join(self._text).encode())
 
+    def parents(self) -> dict[str, str]:
+        """Returns for each symbol, by the names that people know, the one that reaches it most directly.
+
+        What the function itself reaches is left out.
+        """
+        found = dict[str, str]()
+        known = set[str]()
+        for node in self._queue:
+            name = _known_as(node)
+            if name in known:
+                continue
+            known.add(name)
+            above = self._from[node]
+            while above is not None and _known_as(above) in ("", name):
+                above = self._from[above]
+            if name and above is not None:
+                found[name] = _known_as(above)
+        return found
+
     # --- the walk -----------------------------------------------------------------------------------------------------
 
     def _walk(self) -> None:
@@ -84,8 +107,10 @@ class Reach:
             while done < len(self._queue):
                 node = self._queue[done]
                 self._text.append(f"#{done}")
+                self._at = node
                 self._visit(node)
                 done += 1
+            self._at = None
             self._outside()
             self._subclasses()
             if done == len(self._queue):
@@ -110,6 +135,7 @@ class Reach:
         number = self._numbers.get(node)
         if number is None:
             number = self._numbers[node] = len(self._queue)
+            self._from[node] = self._at
             self._queue.append(node)
         return number
 
@@ -318,3 +344,16 @@ class Reach:
             self._caveat(
                 inner.module, line, f"{read}: the code that reads it counts, not what it finds"
             )
+
+
+def _known_as(node: Node) -> str:
+    """Returns the symbol's name that people know; empty for what is none by itself."""
+    match node:
+        case Piece(module, unit):
+            return f"{module.name}:{unit.label}"
+        case Module(name=name):
+            return f"{name}:*"
+        case Doc(module):
+            return f"{module.name}:__doc__"
+        case _:
+            return ""

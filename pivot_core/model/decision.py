@@ -65,6 +65,8 @@ class CodeChanged:
     """Where the symbol is defined now; ``None`` when it was removed."""
     old: ContentHash | None
     new: ContentHash | None
+    route: tuple[str, ...] = ()
+    """The symbols from the stage's function to this one, each used by the one before it; empty when it was removed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,10 @@
-"""Owns the fingerprint of a stage's code: the symbols that its function reaches, each with a hash."""
+"""Owns the fingerprint of a stage's code: the symbols that its function reaches, each with a hash.
+
+What project code read while it was loaded counts with the statements that read it.
+"""
 
 from dataclasses import dataclass
+from enum import Enum
 
 from pivot_core.model.ids import ContentHash
 from pivot_core.model.stage import SourceLocation
@@ -11,9 +15,52 @@ class Symbol:
     """One definition that a stage's function reaches."""
 
     name: str
-    """``module:qualname``; ``module:*`` where the whole module counts."""
+    """``module:qualname``; ``module:*`` where the whole module counts; ``Reading.symbol`` for what was read."""
     hash: ContentHash
-    """Of the normalised syntax tree: comments, formatting and docstrings do not count."""
+    """Of the normalised syntax tree: comments, formatting and docstrings do not count. Or of what was read."""
+
+
+class ReadingKind(Enum):
+    """What was read; the value stands in the symbol."""
+
+    VARIABLE = "env"
+    FILE = "file"
+    LISTING = "listing"
+    """The names in a directory."""
+    TEST = "exists"
+    """Whether something lies at a path, and what; its size where that was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Something that project code read while the definition was loaded; the value is known by its hash alone."""
+
+    kind: ReadingKind
+    name: str
+    """A variable, ``*`` for all of them; a path, below the project relative to it, else ``.../`` and its last part."""
+    hash: ContentHash
+    taken_at: SourceLocation
+    """The line of the module-level statement that took the value; ``file`` is absolute here and in ``through``."""
+    through: tuple[SourceLocation, ...]
+    """The functions of the project that the statement called to read it, innermost first."""
+
+    @property
+    def symbol(self) -> str:
+        """The name under which it counts in a fingerprint; no module can have one like it."""
+        return f"<{self.kind.value}>:{self.name}"
+
+    @property
+    def where(self) -> SourceLocation:
+        """The line that reads it."""
+        return self.through[0] if self.through else self.taken_at
+
+
+def reading_of(symbol: str) -> tuple[ReadingKind, str] | None:
+    """Returns what was read, and its name, when ``symbol`` stands for that; ``None`` for a piece of code."""
+    mark, _, name = symbol.partition(":")
+    if not mark.startswith("<"):
+        return None
+    return ReadingKind(mark[1:-1]), name
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +93,23 @@ class Analysis:
     """Third-party modules that the stage's project modules import, for a worker to import before it forks."""
     sources: tuple[str, ...]
     """Absolute paths of the project modules that importing the stage's function executes, for a worker to compile."""
+    reached_from: tuple[int, ...] = ()
+    """For each symbol of the fingerprint the place, in the same list, of the one that reaches it most directly.
+
+    What the function's own definition reaches has the function's symbol, and so has that one itself.
+    """
+
+    def route(self, symbol: str) -> tuple[str, ...]:
+        """Returns the symbols from the stage's function to ``symbol``, each used by the one before it.
+
+        Empty when the fingerprint has no such symbol.
+        """
+        names = [each.name for each in self.fingerprint.symbols]
+        if symbol not in names or len(self.reached_from) != len(names):
+            return ()
+        at = names.index(symbol)
+        steps = {at: None}
+        while self.reached_from[at] not in steps:
+            at = self.reached_from[at]
+            steps[at] = None
+        return tuple(names[step] for step in reversed(steps))

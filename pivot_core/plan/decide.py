@@ -221,7 +221,7 @@ def _code_changes(analysis: Analysis, lock: Lock) -> Iterator[Reason]:
             continue
         found = True
         edit = Edit.ADDED if before is None else Edit.REMOVED if after is None else Edit.CHANGED
-        yield CodeChanged(name, edit, places.get(name), before, after)
+        yield CodeChanged(name, edit, places.get(name), before, after, analysis.route(name))
     if not found:
         # The same symbols, put together in another way: the digest still counts.
         yield CodeChanged("fingerprint", Edit.CHANGED, None, lock.fingerprint.digest, now.digest)
