@@ -58,7 +58,7 @@ class Reach:
         self._numbers: dict[Node, int] = {}
         self._queue: list[Node] = []
         self._from: dict[Node, Node | None] = {}
-        """What reached each node first: the most direct way, since the walk goes in breadth; ``None`` for the function."""
+        """What reached each node first, so most directly, as the walk goes in breadth; ``None`` for the function."""
         self._at: Node | None = None
         """What is being visited."""
         self._text: list[str] = []
