@@ -15,7 +15,7 @@ FIND_PYTHON := for each in $(PYTHON) python3.13 python3.14 python3 python; do \
 	test -n "$$python" || { echo 'error: found no Python 3.13 or newer' >&2; \
 	echo '  hint:  install one, or name it: make PYTHON=/path/to/python3.13' >&2; exit 1; }
 
-.PHONY: help setup demo test check chaos lock bench clean
+.PHONY: help setup demo test check chaos corpus lock bench clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' Makefile
@@ -52,6 +52,9 @@ check: setup ## run everything that must hold before a change goes in
 
 chaos: setup ## kill, crash and starve Pivot at length: a quarter of an hour
 	@$(RUN) pytest -m long --timeout 1200
+
+corpus: setup ## judge every labelled edit of tests/corpus: some minutes
+	@$(RUN) tests.corpus
 
 lock: ## pin the dependencies again (needs uv)
 	uv pip compile --quiet --no-header --no-annotate --generate-hashes --universal --python-version 3.13 \
