@@ -1,7 +1,8 @@
 """Owns the names that pipeline authors import; each is loaded when it is first used."""
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = (
+    False  # `typing` costs more than everything that a no-op needs; checkers know the name
+)
 if TYPE_CHECKING:
     from pivot_core.define.formats import (
         CSV,

@@ -42,8 +42,8 @@ _KEY = "plan:current"
 
 
 @dataclass(frozen=True, slots=True)
-class _Stored:
-    """The state's record of a plan; a front end never sees it."""
+class Grounds:
+    """A plan with all that it rests on, as the state keeps it; a front end never sees it."""
 
     version: str
     machine: Mapping[str, str]
@@ -116,7 +116,7 @@ class Planner:
         self._state = state
         self._define = define
         self._plan: Plan | None = None
-        self._stored: _Stored | None = None
+        self._stored: Grounds | None = None
 
     async def current(self, *, keep: bool = True) -> Plan:
         """Returns the plan as the files say now, remembered unless not to ``keep`` it; raises ``DefinitionError``."""
@@ -128,6 +128,10 @@ class Planner:
         self._stored = self._plan = None
         definitions = load.parse(await self._define())
         return await asyncio.to_thread(self._analyse, definitions, keep)
+
+    def grounds(self, plan: Plan) -> Grounds | None:
+        """Returns what ``plan`` rests on; ``None`` when that was not kept, or when ``plan`` is not the last one."""
+        return self._stored if self._plan is plan else None
 
     @property
     def known_variables(self) -> tuple[str, ...]:
@@ -180,7 +184,7 @@ class Planner:
             settled = hashing.is_settled(sign, clock)
             files[path] = (size, mtime, ctime, inode, device, found.hash, settled)
         absent = {*observed["absent"], *(path for path, digest in inputs.items() if not digest)}
-        self._stored = _Stored(
+        self._stored = Grounds(
             version=pivot_core.__version__,
             machine=machine(),
             files=files,
@@ -193,18 +197,18 @@ class Planner:
             stages=tuple(plan.graph.stages.values()),
             analyses=tuple(plan.analyses[name] for name in plan.graph.stages),
         )
-        self._state.put({_KEY: codec.to_json(_Stored, self._stored)})
+        self._state.put({_KEY: codec.to_json(Grounds, self._stored)})
 
-    def _from_state(self) -> _Stored | None:
+    def _from_state(self) -> Grounds | None:
         data = self._state.get(_KEY)
         if not isinstance(data, dict) or data.get("version") != pivot_core.__version__:
             return None
         try:
-            return codec.from_json(_Stored, data)
+            return codec.from_json(Grounds, data)
         except ValueError:
             return None
 
-    def _holds(self, stored: _Stored) -> bool:
+    def _holds(self, stored: Grounds) -> bool:
         """Tells whether everything that a plan rests on is as it was."""
         return (
             stored.machine == machine()
@@ -279,7 +283,7 @@ def _file_holds(
         return False
 
 
-def _plan_of(stored: _Stored) -> Plan:
+def _plan_of(stored: Grounds) -> Plan:
     whole = graph.build(stored.stages)
     names = [stage.name for stage in stored.stages]
     return Plan(
