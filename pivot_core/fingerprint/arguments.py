@@ -75,7 +75,7 @@ class Arguments:
                 continue
             seen.add((piece, slot))
             name = _parameter(piece.unit.node, slot)
-            for site in piece.unit.form().sites:
+            for site in piece.unit.inside().sites:
                 is_it = not name or not site.param or site.param == name
                 if site.chain is None and site.depth in (1, 2) and is_it:
                     yield piece, site

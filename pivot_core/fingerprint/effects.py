@@ -132,7 +132,7 @@ class Effects:
         queue = [start]
         for place in queue:
             for piece in place[0].bound.get(place[1], ()):
-                form = piece.unit.form()
+                form = piece.unit.inside()
                 for depth in range(1, calls + 1):
                     self._sites(piece, form, depth, run)
                 if place in called and not isinstance(piece.unit.node, ast.ClassDef):
@@ -294,7 +294,7 @@ class Effects:
     def _class_of(self, symbol: Symbol) -> ast.ClassDef | None:
         """Returns the class of an object that is made by calling it."""
         for piece in symbol.module.bound.get(symbol.name, ()):
-            for ref in piece.unit.form().refs:
+            for ref in piece.unit.inside().refs:
                 if ref.calls == 0:
                     continue
                 for made_by in self._symbols(symbol.module, ref.chain):

@@ -32,6 +32,8 @@ class Unit:
     """What the names that it imports stand for."""
     stars: tuple[Import, ...]
     """The modules that it imports all names of."""
+    is_followed: bool = False
+    """Whether what its module does on import was judged by its inside, too: see ``inside``."""
     _forms: dict[Detail, Form] = field(default_factory=dict[Detail, Form])
 
     @property
@@ -117,6 +119,11 @@ class Unit:
             self._forms[detail] = form
         return form
 
+    def inside(self) -> Form:
+        """Returns its normal form to who follows a call into it while judging what a module does on import."""
+        self.is_followed = True
+        return self.form()
+
     def text(self) -> str:
         """Returns its source, decorators included."""
         first = min([self.line, *(d.lineno for d in getattr(self.node, "decorator_list", []))])
@@ -147,6 +154,8 @@ class Source:
 
     path: str
     lines: list[str]
+    body: list[ast.stmt]
+    """The file's syntax tree."""
     doc: str
     units: list[Unit] = field(default_factory=list[Unit])
     groups: dict[str, list[Unit]] = field(default_factory=dict[str, list[Unit]])
@@ -183,7 +192,7 @@ def parse(path: str, data: bytes, shown: str) -> Source:
         what = error.msg if isinstance(error, SyntaxError) else str(error) or "too deeply nested"
         where = f"{shown}:{line}" if line else shown
         raise DefinitionError(f"cannot parse '{shown}': {what}", where) from None
-    source = Source(path, _LINE_END.split(_decode(data)), syntax.docstring(tree.body))
+    source = Source(path, lines_of(decoded(data)), tree.body, syntax.docstring(tree.body))
     _split(source, tree.body, ())
     for unit in source.units:
         for name in unit.binds:
@@ -292,7 +301,13 @@ def _everything(source: Source) -> frozenset[str]:
     return frozenset(source.groups)
 
 
-def _decode(data: bytes) -> str:
+def lines_of(text: str) -> list[str]:
+    """Splits a text where Python counts lines."""
+    return _LINE_END.split(text)
+
+
+def decoded(data: bytes) -> str:
+    """Returns the text of a source file; what its encoding does not know is replaced."""
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
