@@ -53,9 +53,9 @@ class Touch(_Data):
 
 
 class Move(_Data):
-    """Renames, replacing what is there; or makes ``file`` a symbolic link to ``to``, as it is written."""
+    """Renames or copies, replacing what is there; or makes ``file`` a symbolic link to ``to``, as it is written."""
 
-    op: Literal["rename", "symlink"]
+    op: Literal["rename", "copy", "symlink"]
     file: str
     to: str
 

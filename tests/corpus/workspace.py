@@ -142,6 +142,9 @@ class Workspace:
                 self._keep(self.root / to)
                 (self.root / to).parent.mkdir(parents=True, exist_ok=True)
                 path.rename(self.root / to)
+            case Move(op="copy", to=to):
+                self._keep(self.root / to)
+                shutil.copy(path, self.root / to)
             case Move(to=to):
                 _remove(path)
                 path.parent.mkdir(parents=True, exist_ok=True)
