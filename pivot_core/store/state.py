@@ -12,6 +12,7 @@ gen:       an artifact's path                    how often its content has chang
 dep:       a stage                               generations and lock file after its last result
 runcache:  hash of code, params and dep hashes   the outs that they gave
 dur:       a stage                               how long it took, the last times
+excerpt:   first digits of a hash                source texts of symbols (`store.excerpt`)
 ========== ===================================== ========================================================
 
 The engine is the only writer and holds its lock; commands that only look open the state read-only. The file is written
