@@ -14,19 +14,16 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import cast, overload
+from typing import TYPE_CHECKING, cast, overload
 
 from pivot_core.cli.results import Change, Finding, FindingKind, Scope, Setting
 from pivot_core.cli.signals import Signals
-from pivot_core.define.load import LoadReport
-from pivot_core.engine.answer import Answers
 from pivot_core.engine.engine import Engine
 from pivot_core.engine.lease import Lease
 from pivot_core.engine.observe import Observer
 from pivot_core.engine.plan import Plan, Planner, identity
 from pivot_core.engine.pool import Pool
 from pivot_core.engine.record import Recorder
-from pivot_core.engine.workspace import Workspace
 from pivot_core.errors import EXIT_OK, EXIT_TERMINATED, StoreError, UsageError
 from pivot_core.model.decision import Status
 from pivot_core.model.ids import Json, RunId
@@ -55,13 +52,17 @@ from pivot_core.port.values import (
     StageState,
     Verdict,
 )
-from pivot_core.store import atomic, config_edit, gitignore, layout
+from pivot_core.store import atomic, layout
 from pivot_core.store import config as settings
 from pivot_core.store.cache import Cache
 from pivot_core.store.config import Config
 from pivot_core.store.ignore import Ignore
 from pivot_core.store.layout import Layout
 from pivot_core.store.state import State
+
+if TYPE_CHECKING:
+    from pivot_core.define.load import LoadReport
+    from pivot_core.engine.workspace import Workspace
 
 type Consumer = Callable[[Published | Snapshot], None]
 
@@ -88,6 +89,8 @@ def find_root(start: str | None = None) -> str:
 
 def init(directory: str, *, force: bool) -> list[str]:
     """Makes ``directory`` a project and returns the files written; with ``force``, Pivot's own .gitignore anew."""
+    from pivot_core.store import gitignore
+
     here = Layout.at(directory)
     written = list[str]()
     if not os.path.exists(here.config_path):
@@ -405,6 +408,7 @@ def answer(root: str, query: History) -> Summaries: ...
 def answer(root: str, query: ShowRun) -> RunReport: ...
 def answer(root: str, query: Query) -> object:
     """Answers a query without a live engine; raises ``PivotError``."""
+    from pivot_core.engine.answer import Answers
 
     async def ask(look: _Look) -> object:
         return await Answers(look.here, look.planner).answer(query, look.observer)
@@ -470,10 +474,12 @@ class _Look:
         self.observer = Observer(here, self._cache, state, Ignore.load(here.root))
         self.recorder = Recorder(here, self._cache, state, self.observer, commit=True)
 
-    def workspace(self, plan: Plan) -> Workspace:
+    def workspace(self, plan: Plan) -> "Workspace":
+        from pivot_core.engine.workspace import Workspace
+
         return Workspace(self.here, self._cache, plan, self.observer, self.recorder)
 
-    async def _define(self) -> LoadReport:
+    async def _define(self) -> "LoadReport":
         pool = Pool(self.here, 1, on_started=_unheard, on_grew=_unheard)
         await pool.start()
         try:
@@ -548,9 +554,13 @@ def config_get(root: str, key: str) -> Json:
 
 def config_set(root: str, key: str, text: str, scope: Scope) -> None:
     """Sets a key in the file of ``scope``; raises ``UsageError`` for a bad key or value."""
+    from pivot_core.store import config_edit
+
     config_edit.set_value(root, key, text, settings.Scope(scope.value))
 
 
 def config_unset(root: str, key: str, scope: Scope) -> None:
     """Removes a key from the file of ``scope``; raises ``UsageError`` for an unknown key."""
+    from pivot_core.store import config_edit
+
     config_edit.unset(root, key, settings.Scope(scope.value))

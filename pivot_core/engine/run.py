@@ -12,7 +12,6 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import batched
-from statistics import median
 from typing import cast
 
 from pivot_core.engine.observe import Observation, Observer, Subject
@@ -378,7 +377,8 @@ class ActiveRun:
         past = self._tools.state.get(f"dur:{stage}")
         if not isinstance(past, list) or not past:
             return None
-        return median([float(each) for each in past if isinstance(each, int | float)])
+        known = sorted(float(each) for each in past if isinstance(each, int | float))
+        return known[len(known) // 2] if known else None
 
     def _info(self, stage: StageName, attempt: int) -> WorkerStageInfo:
         subject, layout, config = self._subjects[stage], self._tools.layout, self._tools.config

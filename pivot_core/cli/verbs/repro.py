@@ -2,7 +2,7 @@
 
 import click
 
-from pivot_core.cli import compose, plans, running
+from pivot_core.cli import compose, running
 from pivot_core.cli.session import Session
 from pivot_core.cli.targets import inside, target_argument
 from pivot_core.port import Explain, RunOptions, UsageError
@@ -47,6 +47,8 @@ def command(
     wanted = inside(root, targets)
     if not dry_run:
         return running.execute(session, root, wanted, options, as_json=as_json)
+    from pivot_core.cli import plans
+
     plan = compose.answer(root, Explain(wanted, options))
     if as_json:
         plans.show_json(session, plan)
