@@ -60,8 +60,8 @@ lock: ## pin the dependencies again (needs uv)
 	uv pip compile --quiet --no-header --no-annotate --generate-hashes --universal --python-version 3.13 \
 		--group dev pyproject.toml --output-file requirements.lock
 
-bench: setup ## measure Pivot on this machine
-	@$(RUN) tests.benchmarks.stages
+bench: setup ## measure Pivot on this machine: ten minutes, 5 GiB of disk
+	@$(RUN) tests.benchmarks --big
 
 clean: ## remove everything that can be made again
 	rm -rf $(VENV) $(DEMO) build dist .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* snapshot_report.html

@@ -1,0 +1,137 @@
+"""Writes the projects that are measured: the same graph in several forms, and as a ninja file.
+
+The graph is a tree: stage ``n`` reads its own source file and what stage ``n // 10`` wrote, and writes one file.
+"""
+
+import os
+import shutil
+from collections.abc import Callable
+
+from tests.benchmarks import cost
+
+NAMES = "from typing import Annotated\nfrom pivot_core import Dep, Out, PathOnly, Pipeline, Text\n"
+"""The names that definitions are written with."""
+
+_STAGE = """
+def s{number}({deps}) -> Annotated[str, Out("out/{number}.txt", Text())]:
+    return {value} + "0"
+"""
+_HEAVY = """
+import time
+
+CELLS = list(range(2_000_000))
+until = time.process_time() + {seconds}
+while time.process_time() < until:
+    pass
+"""
+
+
+def one_file(root: str, count: int) -> None:
+    """Writes a definition with a function for each stage."""
+    numbers = range(count)
+    body = [NAMES, *(_stage(number) for number in numbers), '\npipeline = Pipeline("graph")\n']
+    body += [f"pipeline.register(s{number})\n" for number in numbers]
+    _write(f"{root}/pipeline.py", "".join(body))
+
+
+def modules(root: str, count: int) -> None:
+    """Writes a definition with a module for each stage."""
+    body = [NAMES]
+    for number in range(count):
+        _write(f"{root}/stages/m{number}.py", NAMES + _stage(number))
+        body.append(f"from stages.m{number} import s{number}\n")
+    body.append('pipeline = Pipeline("graph")\n')
+    body += [f"pipeline.register(s{number})\n" for number in range(count)]
+    _write(f"{root}/pipeline.py", "".join(body))
+
+
+def importing(line: str) -> Callable[[str, int], None]:
+    """Returns a writer for `one_file` with a module that begins with an import."""
+
+    def write(root: str, count: int) -> None:
+        one_file(root, count)
+        with open(f"{root}/pipeline.py", encoding="utf-8") as file:
+            text = file.read()
+        _write(f"{root}/pipeline.py", f"{line}\n{text}")
+
+    return write
+
+
+def heavy(root: str, count: int) -> None:
+    """Writes `one_file` beside a module of the project that takes half a second to import."""
+    _write(f"{root}/heavy.py", _HEAVY.format(seconds=0.5))
+    importing("import heavy")(root, count)
+
+
+def large(root: str, count: int) -> None:
+    """Writes `one_file` with a stage more, which depends on a file of 4 GiB (of zeros, which take no room)."""
+    one_file(root, count)
+    path = 'Annotated[object, Dep("data/large.bin", PathOnly())]'
+    stage = f"\ndef large(path: {path}) -> Annotated[str, Out('out/large.txt', Text())]:\n"
+    with open(f"{root}/pipeline.py", "a", encoding="utf-8") as file:
+        file.write(f"{stage}    return 'seen'\n\npipeline.register(large)\n")
+    os.makedirs(f"{root}/data", exist_ok=True)
+    with open(f"{root}/data/large.bin", "wb") as file:
+        file.truncate(4 << 30)
+
+
+def edit(root: str, number: int, version: int) -> None:
+    """Changes what one stage adds to what it read, wherever the stage is written."""
+    path = f"{root}/stages/m{number}.py"
+    if not os.path.exists(path):
+        path = f"{root}/pipeline.py"
+    with open(path, encoding="utf-8") as file:
+        before, mark, after = file.read().partition(f"def s{number}(")
+    head, plus, rest = after.partition(' + "')
+    _write(path, before + mark + head + plus + str(version) + rest[rest.index('"') :])
+
+
+def project(root: str, count: int, write: Callable[[str, int], None]) -> str:
+    """Makes a project and runs it until nothing is left to do, not even to believe a young file."""
+    shutil.rmtree(root, ignore_errors=True)
+    sources(root, count)
+    write(root, count)
+    cost.pivot(root, "init")
+    for _ in range(3):
+        cost.pivot(root, "repro")
+    return root
+
+
+def ninja(root: str, count: int) -> str:
+    """Makes the same graph for ninja, which has built it."""
+    shutil.rmtree(root, ignore_errors=True)
+    sources(root, count)
+    rules = ["rule join\n command = cat $in >$out\n"]
+    for number in range(count):
+        inputs = " ".join([f"data/{number}.txt", *_above(number)])
+        rules.append(f"build out/{number}.txt: join {inputs}\n")
+    _write(f"{root}/build.ninja", "".join(rules))
+    binary = shutil.which("ninja") or "ninja"
+    cost.measure((binary, "--quiet"), root)
+    return root
+
+
+def sources(root: str, count: int) -> None:
+    """Writes each stage's source file."""
+    for number in range(count):
+        _write(f"{root}/data/{number}.txt", str(number))
+
+
+def _stage(number: int) -> str:
+    paths = [f"data/{number}.txt", *_above(number)]
+    names = ["own", "above"][: len(paths)]
+    deps = ", ".join(
+        f'{name}: Annotated[str, Dep("{path}", Text())]'
+        for name, path in zip(names, paths, strict=True)
+    )
+    return _STAGE.format(number=number, deps=deps, value=" + ".join(names))
+
+
+def _above(number: int) -> list[str]:
+    return [f"out/{number // 10}.txt"] if number else []
+
+
+def _write(path: str, text: str) -> None:
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)

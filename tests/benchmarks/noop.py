@@ -1,0 +1,113 @@
+"""Measures runs in which nothing has changed: by size, with heavy imports, with large data, with a cold page cache."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from tests.benchmarks import cost, graphs
+from tests.benchmarks.cost import Cost
+from tests.benchmarks.figures import Figure
+
+SIZES = (10, 100, 1000, 2000)
+SIZE = 1000
+"""The size that heavy cases have."""
+_READING = ("status", "verify")
+_TARGETS = {"10 stages": 3.0, "1000 stages": 4.0}
+"""In P of CPU."""
+_COLD_ROUNDS = 3
+_DROP = "/proc/sys/vm/drop_caches"
+
+
+@dataclass(frozen=True)
+class _Case:
+    name: str
+    project: str
+    command: tuple[str, ...] = ("repro",)
+
+
+def figures(scratch: str, rounds: int, *, is_big: bool) -> Iterator[Figure]:
+    """Makes the projects, then measures all of them in every round."""
+    cases = [
+        _Case(f"{size} stages", graphs.project(f"{scratch}/n{size}", size, graphs.one_file))
+        for size in SIZES
+    ]
+    plain = next(case for case in cases if case.name == f"{SIZE} stages")
+    cases += [_Case(f"{SIZE} stages, {verb}", plain.project, (verb,)) for verb in _READING]
+    heavies = _heavies(scratch, is_big=is_big)
+    binary = shutil.which("ninja")
+    ninja = graphs.ninja(f"{scratch}/ninja", SIZE) if binary else ""
+    bare, yard, costs = list[Cost](), list[Cost](), dict[str, list[Cost]]()
+    for _ in range(rounds):
+        bare.append(cost.measure(cost.BARE, scratch))
+        if binary:
+            yard.append(cost.measure((binary,), ninja))
+        for case in (*cases, *heavies):
+            costs.setdefault(case.name, []).append(cost.pivot(case.project, *case.command))
+    found = {name: cost.medians(each) for name, each in costs.items()}
+    p = cost.medians(bare).cpu_s
+    yield Figure("no-op: P, CPU of `python -I -c pass`", p * 1000, "ms")
+    for case in (*cases, *heavies):
+        mine = found[case.name]
+        yield Figure(f"no-op: {case.name}, CPU", mine.cpu_s / p, "P", _TARGETS.get(case.name))
+        yield Figure(f"no-op: {case.name}, wall", mine.wall_s * 1000, "ms")
+    least, most = f"{SIZES[0]} stages", f"{SIZES[-1]} stages"
+    slope = (found[most].cpu_s - found[least].cpu_s) / (SIZES[-1] - SIZES[0])
+    yield Figure("no-op: slope, CPU", slope * 1e6, "µs/stage", 20)
+    yield Figure(
+        f"no-op: {plain.name}, peak memory", found[plain.name].memory_bytes / 2**20, "MiB", 30
+    )
+    if yard:
+        base = cost.medians(yard)
+        yield Figure(f"no-op: {SIZE} stages, ninja, CPU", base.cpu_s * 1000, "ms")
+        yield Figure(f"no-op: {plain.name}, CPU", found[plain.name].cpu_s / base.cpu_s, "ninja", 10)
+        yield Figure(f"no-op: {plain.name}, wall", found[plain.name].wall_s / base.wall_s, "ninja")
+    for case in heavies:
+        times = found[case.name].cpu_s / found[plain.name].cpu_s
+        yield Figure(f"no-op: {case.name}, CPU", times, "× plain", 1.1)
+    yield from _cold(plain.project, found[plain.name].cpu_s / p)
+
+
+def _heavies(scratch: str, *, is_big: bool) -> list[_Case]:
+    """Makes the projects that must cost no more than a plain one."""
+    writers: dict[str, Callable[[str, int], None]] = {"a module of 0.5 s": graphs.heavy}
+    if _imports("pandas"):
+        writers["pandas"] = graphs.importing("import pandas")
+    cases = [
+        _Case(
+            f"{SIZE} stages, importing {name}",
+            graphs.project(f"{scratch}/heavy{number}", SIZE, write),
+        )
+        for number, (name, write) in enumerate(writers.items())
+    ]
+    if is_big:
+        where = graphs.project(f"{scratch}/large", SIZE, graphs.large)
+        cases.append(_Case(f"{SIZE} stages, a dep of 4 GiB", where))
+    return cases
+
+
+def _imports(module: str) -> bool:
+    done = subprocess.run(
+        [sys.executable, "-c", f"import {module}"], capture_output=True, check=False
+    )
+    return done.returncode == 0
+
+
+def _cold(project: str, warm: float) -> Iterator[Figure]:
+    """Measures the first run of the day: nothing is in the page cache; only root can make that so."""
+    if not os.access(_DROP, os.W_OK):
+        return
+    bare, mine = list[Cost](), list[Cost]()
+    for _ in range(_COLD_ROUNDS):
+        for command, costs in ((cost.BARE, bare), ((cost.PIVOT, "repro"), mine)):
+            os.sync()
+            with open(_DROP, "w", encoding="ascii") as file:
+                file.write("3")
+            costs.append(cost.measure(command, project))
+    p, found = cost.medians(bare), cost.medians(mine)
+    yield Figure("no-op: first run of the day, P", p.cpu_s * 1000, "ms")
+    yield Figure("no-op: first run of the day, CPU", found.cpu_s / p.cpu_s, "cold P", warm * 1.1)
+    yield Figure("no-op: first run of the day, wall", found.wall_s * 1000, "ms")
+    yield Figure("no-op: first run of the day, wall of P", p.wall_s * 1000, "ms")
