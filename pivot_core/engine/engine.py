@@ -169,21 +169,17 @@ class Engine(Port):
     def _take_over(self) -> None:
         """Accepts the requests that a predecessor was left with; their clients may ask for them again, or be gone."""
         with contextlib.suppress(OSError, ValueError, TypeError):
-            with open(self._pending_path, "rb") as file:
+            with open(self._layout.pending_path, "rb") as file:
                 text = file.read()
-            os.unlink(self._pending_path)
+            os.unlink(self._layout.pending_path)
             for each in cast("list[Json]", json.loads(text)):
                 self._accept(codec.from_json(Run, each))
-
-    @property
-    def _pending_path(self) -> str:
-        return f"{self._layout.engine_dir}/pending.json"
 
     async def _let_go(self, why: str) -> None:
         if self._queue and self._only is not None:
             left = [codec.to_json(Run, command) for _, command in self._queue]
             with contextlib.suppress(StoreError):
-                atomic.write_file(self._pending_path, json.dumps(left).encode(), mode=0o600)
+                atomic.write_file(self._layout.pending_path, json.dumps(left).encode(), mode=0o600)
         self._bus.publish(EngineEnding(why))
         self._bus.end()
         await self._server.stop()
@@ -464,7 +460,12 @@ class Engine(Port):
     async def _tools(self, run: RunState, jobs: int) -> Tools:
         observer = self._observer()
         recorder = Recorder(
-            self._layout, self._cache, self._state, observer, commit=run.options.commit
+            self._layout,
+            self._cache,
+            self._state,
+            observer,
+            commit=run.options.commit,
+            run_id=run.run_id,
         )
         return Tools(
             self._layout,

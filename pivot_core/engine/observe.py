@@ -86,7 +86,8 @@ class Observer:
         self._layout = layout
         self._cache = cache
         self._state = state
-        self._ignore = ignore
+        self.ignore = ignore
+        """The rules of ``.pivotignore`` that this session goes by."""
         self._rows: dict[ArtifactPath, Row] = {}
         self._made: set[ArtifactPath] = set()
         self._whole: set[ArtifactPath] = set()
@@ -123,7 +124,7 @@ class Observer:
             members = dict[str, FileRow]()
             for rel, member in row.members.items():
                 full = self._member_path(path, row, rel)
-                clock = self._clock_ns(member.sign.device)
+                clock = self.clock_ns(member.sign.device)
                 holds = hashing.signature(full) == member.sign
                 done = holds and hashing.is_settled(member.sign, clock)
                 members[rel] = member._replace(is_settled=member.is_settled or done)
@@ -180,6 +181,10 @@ class Observer:
                 self._changed[path] = None
             return row
 
+    def rules(self, path: ArtifactPath) -> Ignore | None:
+        """Returns what ``.pivotignore`` leaves out of an artifact; ``None`` where every file counts."""
+        return None if path in self._whole else self.ignore
+
     def is_proven(self, path: ArtifactPath) -> bool:
         """Tells without hashing whether the known row of ``path`` still describes what lies there."""
         known = self._known(path)
@@ -190,7 +195,7 @@ class Observer:
             return self._holds(path, known.members[""], hashing.signature(full))
         if not os.path.isdir(full):
             return False
-        there = dict(hashing.walk(full, self._rules(path)))
+        there = dict(hashing.walk(full, self.rules(path)))
         return there.keys() == known.members.keys() and all(
             self._holds(path, known.members[rel], hashing.signature(member))
             for rel, member in there.items()
@@ -204,6 +209,13 @@ class Observer:
         """Returns the signature of a stage's lock file; ``None`` without one."""
         sign = hashing.signature(self._layout.lock_path(stage))
         return None if sign is None else list(sign)
+
+    def clock_ns(self, device: int) -> int:
+        """Returns a file system's clock; where it cannot be asked, a time that is surely in its past."""
+        with contextlib.suppress(OSError):
+            if os.stat(self._layout.state_dir).st_dev == device:
+                return hashing.fs_clock_ns(self._layout.state_dir)
+        return time.time_ns() - _COARSE_NS
 
     # --- inside ---
 
@@ -287,7 +299,7 @@ class Observer:
     def _tree_row(self, path: ArtifactPath, full: str, known: Row | None) -> Row:
         old = known.members if known is not None and known.is_tree else dict[str, FileRow]()
         members = dict[str, FileRow]()
-        for rel, member in hashing.walk(full, self._rules(path)):
+        for rel, member in hashing.walk(full, self.rules(path)):
             sign = hashing.signature(member)
             if sign is not None:
                 members[rel] = self._file_row(path, member, old.get(rel), sign)
@@ -298,14 +310,11 @@ class Observer:
     ) -> FileRow:
         if old is not None and self._holds(path, old, sign):
             return old
-        clock = self._clock_ns(sign.device)
+        clock = self.clock_ns(sign.device)
         found = hashing.hash_file(full)
         after = hashing.signature(full)
         # A file that changed between the two looks keeps the first signature, which no longer proves anything.
         return FileRow(sign, found, after == sign and hashing.is_settled(sign, clock))
-
-    def _rules(self, path: ArtifactPath) -> Ignore | None:
-        return None if path in self._whole else self._ignore
 
     def _holds(self, path: ArtifactPath, row: FileRow, sign: Signature | None) -> bool:
         return row.sign == sign and (row.is_settled or path in self._made)
@@ -313,13 +322,6 @@ class Observer:
     def _member_path(self, path: ArtifactPath, row: Row, rel: str) -> str:
         full = self._layout.absolute(path)
         return f"{full}/{rel}" if row.is_tree else full
-
-    def _clock_ns(self, device: int) -> int:
-        """Returns the file system's clock; where it cannot be asked, a time that is surely in its past."""
-        with contextlib.suppress(OSError):
-            if os.stat(self._layout.state_dir).st_dev == device:
-                return hashing.fs_clock_ns(self._layout.state_dir)
-        return time.time_ns() - _COARSE_NS
 
 
 def definition_digest(stage: Stage, code: ContentHash) -> ContentHash:

@@ -178,9 +178,21 @@ def walk(path: str, ignore: Ignore | None = None) -> Iterator[tuple[str, str]]:
     sockets, devices and links that lead nowhere are passed over, and so is what ``ignore`` names; nothing else.
     Raises ``StoreError``.
     """
+    for inside, full, is_dir in _visit(path, ignore):
+        if not is_dir:
+            yield inside, full
+
+
+def directories(path: str, ignore: Ignore | None = None) -> Iterator[str]:
+    """Yields the absolute path of every directory that ``walk`` lists, ``path`` itself first."""
+    return (full for _, full, is_dir in _visit(path, ignore) if is_dir)
+
+
+def _visit(path: str, ignore: Ignore | None) -> Iterator[tuple[str, str, bool]]:
     top = path.rstrip("/") or "/"
     rules = ignore.below(top) if ignore else None
     open_dirs = [_open_dir(top, "")]
+    yield "", top, True
     while open_dirs:
         directory = open_dirs[-1]
         name, is_dir = next(directory.entries, ("", False))
@@ -190,11 +202,12 @@ def walk(path: str, ignore: Ignore | None = None) -> Iterator[tuple[str, str]]:
         elif rules is not None and rules.is_excluded(full, is_dir):
             continue
         elif not is_dir:
-            yield directory.inside + name, full
+            yield directory.inside + name, full, False
         else:
             below = _open_dir(full, f"{directory.inside}{name}/")
             if all(below.identity != above.identity for above in open_dirs):
                 open_dirs.append(below)
+                yield below.inside, full, True
 
 
 class _Directory(NamedTuple):

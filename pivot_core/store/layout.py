@@ -151,6 +151,11 @@ class Layout:
         return self.root + "/.pivot/engine/lock"
 
     @property
+    def pending_path(self) -> str:
+        """Requests that an engine has left to the next one."""
+        return self.root + "/.pivot/engine/pending.json"
+
+    @property
     def workers_lock(self) -> str:
         """Shared by every worker that runs stages; free again when the last of them and its child are gone."""
         return self.root + "/.pivot/engine/workers"
