@@ -9,7 +9,7 @@ constant arguments, and names that the module binds once.
 import ast
 import builtins
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from types import CodeType
 
 _STAR = "*"
@@ -31,13 +31,14 @@ def compile_postponed(source: bytes, path: str) -> CodeType:
     tree = ast.parse(source, path)
     annotated = list(_annotated(tree.body))
     if annotated:
-        bound = Counter(_bindings(tree))
+        bound = Counter(_bindings(tree, everywhere=b"global" in source or b":=" in source))
         ours = set(_imports_of_pivot(tree.body))
+        lines = source.split(b"\n") if source.isascii() else []
         if _STAR not in bound:
             for owner, field in annotated:
                 hint = getattr(owner, field)
                 if _is_steady(hint, bound, ours):
-                    text = ast.Constant(ast.unparse(hint))
+                    text = ast.Constant(_text(hint, lines))
                     setattr(owner, field, ast.copy_location(text, hint))
     return compile(tree, path, "exec", dont_inherit=True)
 
@@ -76,15 +77,28 @@ def _is_steady(hint: ast.expr, bound: Counter[str], ours: set[str]) -> bool:
     return True
 
 
-def _bindings(tree: ast.Module) -> Iterator[str]:
-    """Yields a name for each place that binds it, in whatever scope: too many never postpones too much."""
-    for node in ast.walk(tree):
+def _text(hint: ast.expr, lines: Sequence[bytes]) -> str:
+    """Returns an expression as source: as it is written where it stands on one line."""
+    if hint.lineno == hint.end_lineno and hint.lineno <= len(lines):
+        return lines[hint.lineno - 1][hint.col_offset : hint.end_col_offset].decode()
+    return ast.unparse(hint)
+
+
+def _bindings(tree: ast.Module, *, everywhere: bool) -> Iterator[str]:
+    """Yields a name for each place that may bind it in the module: too many never postpones too much.
+
+    Functions and expressions bind none, unless there is a ``global`` or a ``:=``: then look ``everywhere``.
+    """
+    nodes = list[ast.AST](tree.body)
+    for node in nodes:
+        is_function = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        is_skipped = not everywhere and (is_function or isinstance(node, ast.Expr))
         if isinstance(node, ast.Name):
             if not isinstance(node.ctx, ast.Load):
                 yield node.id
         elif isinstance(node, ast.alias):
             yield (node.asname or node.name).partition(".")[0]
-        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        elif is_function or isinstance(node, ast.ClassDef):
             yield node.name
         elif isinstance(node, (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)):
             if node.name is not None:
@@ -93,6 +107,8 @@ def _bindings(tree: ast.Module) -> Iterator[str]:
             yield from node.names
         elif isinstance(node, ast.MatchMapping) and node.rest is not None:
             yield node.rest
+        if not is_skipped:
+            nodes.extend(ast.iter_child_nodes(node))
 
 
 def _imports_of_pivot(body: Iterable[ast.stmt]) -> Iterator[str]:

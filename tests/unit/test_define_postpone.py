@@ -46,6 +46,7 @@ def test_annotations_of_stage_functions_are_text_until_they_are_asked_for() -> N
         "R = CSV()\ndef f(a: Annotated[int, Dep('a', R)]): ...\nR = JSON()",
         "def f(a: Annotated[int, Dep('a', CSV(read=dict(x=1)))]): ...",
         "P = 'a'\ndef f(a: Annotated[int, Dep(P, JSON())]): ...\nfor P in 'bc': ...",
+        "P = 'a'\ndef f(a: Annotated[int, Dep(P, JSON())]): ...\nprint((P := 'b'))",
         "P = 'a'\ndef f(a: Annotated[int, Dep(P, JSON())]): ...\ndef g():\n    global P\n    P = 'b'\ng()",
         "def f(a: Annotated[int, Dep('a', JSON())]): ...\ndef JSON(): ...",
         "from os.path import *\ndef f(a: Annotated[int, Dep('a', JSON())]): ...",
