@@ -5,14 +5,16 @@ forked child: load(root) ─▶ LoadReport (JSON) ─▶ engine: parse(report) �
 
 import importlib
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict, cast
 
-from pivot_core.define import discover, importing, observe, registry, trace
+from pivot_core.define import discover, importing, observe, registry, trace, uses
 from pivot_core.define.observe import Observed
 from pivot_core.define.pipeline import Pipeline, Registration
 from pivot_core.errors import DefinitionError
 from pivot_core.model import codec, graph
+from pivot_core.model.fingerprint import Reading
 from pivot_core.model.ids import Json
 from pivot_core.model.stage import Stage
 
@@ -41,6 +43,10 @@ class LoadReport(TypedDict):
     """``codec.to_json`` of each ``Stage``, in order of definition."""
     errors: list[ErrorReport]
     observed: Observed
+    uses: dict[str, list[str] | None]
+    """As ``Uses.result`` gives it."""
+    readings: list[Json]
+    """``codec.to_json`` of each ``Reading``, sorted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +57,9 @@ class Definitions:
     definition: str
     stages: tuple[Stage, ...]
     observed: Observed
+    uses: Mapping[str, Sequence[str] | None]
+    readings: tuple[Reading, ...] = ()
+    """What project code read while it was imported."""
 
 
 def load(root: str) -> LoadReport:
@@ -59,7 +68,9 @@ def load(root: str) -> LoadReport:
     Never raises for what the author did, ``KeyboardInterrupt`` apart: mistakes are in the report.
     """
     os.chdir(root)
-    observer = observe.Observer(importing.install(root, ""))
+    observer = observe.Observer(root, importing.install(root, ""))
+    used = uses.Uses()
+    used.start()
     observer.note(*(os.path.join(root, name) for name in (*discover.NAMES, PARAMS)))
     errors = list[DefinitionError]()
     name, definition = "", ""
@@ -79,12 +90,16 @@ def load(root: str) -> LoadReport:
         stages, mistakes = registry.build(registrations, root, overrides)
         errors.extend(mistakes)
         errors.extend(_graph_errors(stages))
+    used.stop()
+    readings = observer.readings.result([out.path for stage in stages for out in stage.outs])
     return LoadReport(
         pipeline=name or os.path.basename(root),
         definition=os.path.relpath(definition, root) if definition else "",
         stages=[codec.to_json(Stage, stage) for stage in stages],
         errors=[_report(error, root) for error in errors],
         observed=observer.result(),
+        uses=used.result(),
+        readings=[codec.to_json(Reading, each) for each in readings],
     )
 
 
@@ -106,6 +121,8 @@ def parse(report: LoadReport) -> Definitions:
         report["definition"],
         tuple([codec.from_json(Stage, stage) for stage in report["stages"]]),
         report["observed"],
+        report["uses"],
+        tuple([codec.from_json(Reading, each) for each in report["readings"]]),
     )
 
 

@@ -12,17 +12,13 @@ import stat
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from importlib.machinery import EXTENSION_SUFFIXES
-from typing import TYPE_CHECKING, Any, TypedDict, cast, override
+from typing import Any, TypedDict, cast, override
 
 import xxhash
 
+from pivot_core.define.caller import Caller, caller, is_import_machinery, outside_frame
 from pivot_core.define.importing import is_project_file, project_modules
-
-if TYPE_CHECKING:
-    from types import FrameType
-
-ALL_VARIABLES = "*"
-"""Stands for the whole environment in ``Observed.environment``, read when somebody walks through it."""
+from pivot_core.define.reading import ALL_VARIABLES, Readings, environment_hash
 
 _MODULE_SUFFIXES = (".py", *EXTENSION_SUFFIXES)
 _SPECIAL = ("/proc/", "/sys/", "/dev/")
@@ -43,7 +39,8 @@ _UNSAFE_EVENTS = {
 }
 
 _LISTING = ("os.listdir", "os.scandir")
-_EVENTS = frozenset(("open", *_LISTING, *_UNSAFE_EVENTS))
+_CREATED = os.O_CREAT | os.O_EXCL
+_EVENTS = frozenset(("open", "os.mkdir", *_LISTING, *_UNSAFE_EVENTS))
 
 type _Look = tuple[int, ...] | None
 
@@ -55,6 +52,8 @@ class Observed(TypedDict):
     """Read or tested for, and there."""
     sources: dict[str, str]
     """Project module that was executed → hash (XXH3-128) of the bytes that were; each is one of ``files`` too."""
+    contents: dict[str, str]
+    """File that project code read → hash of its bytes; each is one of ``files`` too."""
     directories: list[str]
     """Listed, or tested for, and there."""
     listed: dict[str, str]
@@ -64,7 +63,7 @@ class Observed(TypedDict):
     searched: dict[str, str]
     """Directory that modules were looked for in → ``module_names_hash`` of it."""
     environment: dict[str, str | None]
-    """Variable → ``value_hash``; ``None`` when it was not set."""
+    """Variable → ``value_hash`` of what it was before; ``None`` when it was not set."""
     unsafe: list[str]
     """Why the definition must be loaded in each run: it did what cannot be observed."""
 
@@ -72,8 +71,10 @@ class Observed(TypedDict):
 class Observer:
     """Notices from ``start`` to ``stop``, in a process that loads one definition and ends."""
 
-    def __init__(self, executed: Mapping[str, bytes]) -> None:
+    def __init__(self, root: str, executed: Mapping[str, bytes]) -> None:
         """``executed`` is what ``importing.install`` gave; it grows while modules are imported."""
+        self.readings: Readings = Readings(root)
+        """What is noticed, with the statements of the project that read it."""
         self._executed: Mapping[str, bytes] = executed
         self._is_on: bool = False
         self._paths: dict[str, _Look] = {}
@@ -87,7 +88,7 @@ class Observer:
         sys.addaudithook(self._audit)
         for name in ("stat", "lstat", "access", "readlink"):
             setattr(os, name, self._noticing(getattr(os, name)))
-        _watch_environment(self._read)
+        _watch_environment(self._read, self._walked)
         self._is_on = True
 
     def stop(self) -> None:
@@ -117,6 +118,7 @@ class Observer:
         return Observed(
             files=sorted(looks.keys() - directories - absent),
             sources={path: bytes_hash(self._executed[path]) for path in sorted(self._executed)},
+            contents=dict[str, str](self.readings.contents),
             directories=sorted(directories),
             listed={path: listed[path] for path in sorted(listed)},
             absent=sorted(absent),
@@ -141,29 +143,47 @@ class Observer:
         if not self._is_on or event not in _EVENTS or _by_this_module():
             return
         if event == "open":
-            flags = args[2]
-            is_written = isinstance(flags, int) and flags & os.O_ACCMODE == os.O_WRONLY
-            if not is_written:
-                self._notice(args[0], self._paths, _look)
+            self._opened(args[0], args[2] if isinstance(args[2], int) else 0)
+        elif event == "os.mkdir":
+            if (made := _absolute(args[0])) is not None:
+                self.readings.made(made)
         elif event in _LISTING:
             if not _by_import():
-                self._notice("." if args[0] is None else args[0], self._listed, names_hash)
-        elif _by_project():
+                found = self._notice("." if args[0] is None else args[0], self._listed, names_hash)
+                if found is not None:
+                    self.readings.listing(*found)
+        elif caller() is not None:
             self._unsafe.add(_UNSAFE_EVENTS[event])
 
-    def _notice[L](self, path: object, found: dict[str, L], look: Callable[[str], L]) -> None:
-        if not isinstance(path, (str, bytes, os.PathLike)):
-            return
-        absolute = os.path.abspath(os.fsdecode(cast("str", path)))
-        if absolute in found or not is_project_file(absolute) or absolute.startswith(_SPECIAL):
-            return
-        if _by_project():
+    def _opened(self, path: object, flags: int) -> None:
+        is_new = bool(flags & os.O_TRUNC) or flags & _CREATED == _CREATED
+        if flags & os.O_CREAT and (made := _absolute(path)) is not None:
+            self.readings.made(made)
+        if not is_new and flags & os.O_ACCMODE != os.O_WRONLY:
+            found = self._notice(path, self._paths, _look)
+            if found is not None:
+                self.readings.file(*found)
+
+    def _notice[L](
+        self, path: object, found: dict[str, L], look: Callable[[str], L]
+    ) -> tuple[Caller, str] | None:
+        """Notes a path that project code looks at; returns that code and the path."""
+        absolute = _absolute(path)
+        if absolute is None or not is_project_file(absolute) or absolute.startswith(_SPECIAL):
+            return None
+        by = caller()
+        if by is None:
+            return None
+        if absolute not in found:
             found[absolute] = look(absolute)
+        return by, absolute
 
     def _noticing(self, function: Callable[..., Any]) -> Callable[..., Any]:
         def stand_in(path: object, *args: object, **kwargs: object) -> object:
             if self._is_on and not _by_this_module():
-                self._notice(path, self._paths, _look)
+                found = self._notice(path, self._paths, _look)
+                if found is not None:
+                    self.readings.test(*found)
             return function(path, *args, **kwargs)
 
         stand_in.__name__ = stand_in.__qualname__ = function.__name__
@@ -172,9 +192,17 @@ class Observer:
                 able.add(stand_in)
         return stand_in
 
-    def _read(self, name: str) -> None:
-        if self._is_on and name not in self._variables and _by_project():
+    def _read(self, name: str, value: str | None) -> None:
+        by = caller() if self._is_on else None
+        if by is not None:
             self._variables.add(name)
+            self.readings.variable(by, name, value)
+
+    def _walked(self, variables: Callable[[], Mapping[str, str]]) -> None:
+        by = caller() if self._is_on else None
+        if by is not None:
+            self._variables.add(ALL_VARIABLES)
+            self.readings.environment(by, variables())
 
     def _hash(self, name: str) -> str | None:
         if name == ALL_VARIABLES:
@@ -212,12 +240,6 @@ def names_hash(directory: str) -> str:
         return ""
 
 
-def environment_hash(environment: dict[str, str]) -> str:
-    """Returns the hash of all variables together."""
-    lines = [f"{name}={environment[name]}" for name in sorted(environment)]
-    return value_hash("\0".join(lines))
-
-
 def module_names_hash(directory: str) -> str:
     """Returns a hash of the names in ``directory`` that an import could find; ``""`` when it cannot be listed."""
     try:
@@ -233,20 +255,6 @@ def module_names_hash(directory: str) -> str:
     return value_hash("\0".join(names))
 
 
-def _by_project() -> bool:
-    """Tells whether the running call was made by project code, directly or through a library."""
-    frame = _outside_frame()
-    while frame is not None:
-        file = frame.f_code.co_filename
-        if is_project_file(file):
-            return True
-        is_library_import = frame.f_code.co_name == "<module>" and not file.startswith("<string")
-        if is_library_import or file.endswith("/importlib/metadata/__init__.py"):
-            return False
-        frame = frame.f_back
-    return False
-
-
 def _by_this_module() -> bool:
     """Tells whether the function that calls us was called from here: our own looking is not to be noticed."""
     return sys._getframe(2).f_code.co_filename == __file__  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] no public way
@@ -254,36 +262,53 @@ def _by_this_module() -> bool:
 
 def _by_import() -> bool:
     """Tells whether the import machinery itself made the running call."""
-    frame = _outside_frame()
-    return frame is not None and frame.f_code.co_filename.startswith("<frozen importlib")
+    frame = outside_frame()
+    return frame is not None and is_import_machinery(frame.f_code.co_filename)
 
 
-def _outside_frame() -> "FrameType | None":
-    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] no public way
-    while frame is not None and frame.f_code.co_filename == __file__:
-        frame = frame.f_back
-    return frame
+def _absolute(path: object) -> str | None:
+    """Returns a path that a call was given; ``None`` for a file descriptor."""
+    if not isinstance(path, (str, bytes, os.PathLike)):
+        return None
+    return os.path.abspath(os.fsdecode(cast("str", path)))
 
 
-def _watch_environment(read: Callable[[str], None]) -> None:
-    """Gives ``os.environ`` and ``os.environb`` a class that tells ``read`` which variable is read."""
+def _watch_environment(
+    read: Callable[[str, str | None], None],
+    walked: Callable[[Callable[[], Mapping[str, str]]], None],
+) -> None:
+    """Gives ``os.environ`` and ``os.environb`` a class that tells which variable is read, and its value.
+
+    ``walked`` can ask for all variables when somebody walks through them.
+    """
 
     class Environment(type(os.environ)):
         @override
         def __getitem__(self, key: Any) -> Any:
-            if isinstance(key, (str, bytes)):
-                read(os.fsdecode(key))
-            return super().__getitem__(key)  # pyright: ignore[reportArgumentType] str for one, bytes for the other
+            try:
+                value: Any = super().__getitem__(key)
+            except KeyError:
+                if isinstance(key, (str, bytes)):
+                    read(os.fsdecode(key), None)
+                raise
+            read(os.fsdecode(key), os.fsdecode(value))
+            return value
 
         @override
         def __iter__(self) -> Iterator[Any]:
-            read(ALL_VARIABLES)
+            walked(self._all)
             return super().__iter__()
 
         @override
         def __len__(self) -> int:
-            read(ALL_VARIABLES)
+            walked(self._all)
             return super().__len__()
+
+        def _all(self) -> dict[str, str]:
+            plain = super()
+            return {
+                os.fsdecode(key): os.fsdecode(plain.__getitem__(key)) for key in plain.__iter__()
+            }
 
     os.environ.__class__ = Environment
     os.environb.__class__ = Environment  # pyright: ignore[reportAttributeAccessIssue] as above

@@ -16,19 +16,14 @@ from dataclasses import dataclass
 import pivot_core
 from pivot_core.define import load
 from pivot_core.define.load import LoadReport
-from pivot_core.define.observe import (
-    ALL_VARIABLES,
-    Observed,
-    environment_hash,
-    module_names_hash,
-    names_hash,
-    value_hash,
-)
+from pivot_core.define.observe import Observed, module_names_hash, names_hash, value_hash
+from pivot_core.define.reading import ALL_VARIABLES, environment_hash
 from pivot_core.engine.observe import Subject
 from pivot_core.errors import StoreError
 from pivot_core.fingerprint.analyser import Analyser
+from pivot_core.fingerprint.reading import Readings
 from pivot_core.model import codec, graph
-from pivot_core.model.fingerprint import Analysis
+from pivot_core.model.fingerprint import Analysis, Reading, Symbol
 from pivot_core.model.graph import Graph
 from pivot_core.model.ids import ArtifactPath, StageName
 from pivot_core.model.stage import Stage
@@ -53,6 +48,9 @@ class Grounds:
     listed: Mapping[str, str]
     searched: Mapping[str, str]
     environment: Mapping[str, str | None]
+    readings: tuple[Reading, ...]
+    executed: tuple[str, ...]
+    """The project modules that loading ran, by absolute path."""
     project: str
     stages: tuple[Stage, ...]
     analyses: tuple[Analysis, ...]
@@ -71,6 +69,10 @@ class Plan:
     """The hash of every source file that was analysed, by absolute path."""
     environment: Mapping[str, str | None]
     """Variables that the definition read, hashed; ``None`` for one that was not set."""
+    readings: tuple[Reading, ...]
+    """What project code read while the definition was loaded."""
+    executed: tuple[str, ...]
+    """The project modules that ran then, by absolute path."""
     caveats: tuple[str, ...] = ()
     """Why the definition is loaded in each run."""
 
@@ -136,11 +138,14 @@ class Planner:
     @property
     def known_variables(self) -> tuple[str, ...]:
         """The environment variables that the definition read when it was last loaded."""
-        return () if self._plan is None else tuple(self._plan.environment)
+        known = self._plan or self._stored or self._from_state()
+        return () if known is None else tuple(known.environment)
 
     def analyse_again(self, stage: Stage) -> tuple[Analysis, Mapping[str, str]]:
         """Returns a stage's code as it is now, with the hashes of all sources read; for code edited during a run."""
-        analyser = Analyser(self._layout.root)
+        plan = self._plan
+        known = Readings(plan.readings, plan.executed) if plan else None
+        analyser = Analyser(self._layout.root, readings=known)
         analysis = analyser.analyse(stage)
         return analysis, {path: digest for path, digest in analyser.inputs.items() if digest}
 
@@ -148,7 +153,8 @@ class Planner:
 
     def _analyse(self, definitions: load.Definitions, keep: bool) -> Plan:
         whole = graph.build(definitions.stages)
-        analyser = Analyser(self._layout.root)
+        readings, executed = definitions.readings, tuple(definitions.observed["sources"])
+        analyser = Analyser(self._layout.root, readings=Readings(readings, executed))
         analyses = {name: analyser.analyse(stage) for name, stage in whole.stages.items()}
         inputs = analyser.inputs
         observed = definitions.observed
@@ -159,6 +165,8 @@ class Planner:
             {path: digest for path, digest in inputs.items() if digest},
             observed["environment"],
             tuple(observed["unsafe"]),
+            readings,
+            executed,
         )
         if keep and not observed["unsafe"]:
             self._remember(plan, observed, inputs)
@@ -177,7 +185,8 @@ class Planner:
                 found = hashing.hash_file(path)
             except StoreError:
                 return
-            seen = {found.hash, inputs.get(path) or found.hash}
+            at_load = observed["contents"].get(path, found.hash)
+            seen = {found.hash, inputs.get(path) or found.hash, at_load}
             if sign is None or seen | {observed["sources"].get(path, found.hash)} != {found.hash}:
                 return
             size, mtime, ctime, inode, device = sign
@@ -198,6 +207,8 @@ class Planner:
             analyses=tuple(plan.analyses[name] for name in plan.graph.stages),
         )
         self._state.put({_KEY: codec.to_json(Grounds, self._stored)})
+            readings=plan.readings,
+            executed=plan.executed,
 
     def _from_state(self) -> Grounds | None:
         data = self._state.get(_KEY)
@@ -263,6 +274,8 @@ def environment_holds(known: Mapping[str, str | None]) -> bool:
 
 
 def _file_holds(
+    if ALL_VARIABLES in names:
+        found[f"variable {ALL_VARIABLES}"] = environment_hash(os.environ)
     path: str,
     size: int,
     mtime_ns: int,
@@ -293,3 +306,5 @@ def _plan_of(stored: Grounds) -> Plan:
         {path: known[5] for path, known in stored.files.items()},
         stored.environment,
     )
+        stored.readings,
+        stored.executed,

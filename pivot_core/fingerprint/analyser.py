@@ -2,7 +2,7 @@
 
 import ast
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import xxhash
 
@@ -17,9 +17,10 @@ from pivot_core.fingerprint.names import Module, Names, Outside, Piece, Symbol
 from pivot_core.fingerprint.normalize import normalise
 from pivot_core.fingerprint.outline import Outline, outline
 from pivot_core.fingerprint.reach import Reach
+from pivot_core.fingerprint.reading import Readings
 from pivot_core.fingerprint.scope import Chain
 from pivot_core.fingerprint.territory import Territory
-from pivot_core.model.fingerprint import Analysis, Caveat, Fingerprint
+from pivot_core.model.fingerprint import Analysis, Caveat, Fingerprint, Reading
 from pivot_core.model.fingerprint import Symbol as Named
 from pivot_core.model.ids import ContentHash
 from pivot_core.model.stage import FunctionRef, SourceLocation, Stage
@@ -38,10 +39,15 @@ class Analyser:
         *,
         site: Sequence[str] | None = None,
         search: Mapping[str, Sequence[SearchStep]] | None = None,
+        readings: Readings | None = None,
     ) -> None:
-        """``search`` is that of an earlier analyser where it still holds: nobody then looks for it again."""
+        """``readings`` is what was noticed when the definition was loaded.
+
+        ``search`` is that of an earlier analyser where it still holds: nobody then looks for it again.
+        """
         self._root: str = os.path.abspath(root)
         self._site: list[str] = interpreter_paths() if site is None else list(site)
+        self._readings: Readings = readings or Readings()
         self._files: Files = Files()
         self._sources: dict[str, source_.Source] = {}
         self._territories: dict[str, tuple[Finder, Territory]] = {}
@@ -132,7 +138,10 @@ class Analyser:
             finder = Finder(directory, self._root, self._site, self._files)
             for step in self._known_search.get(base, ()):
                 finder.add(*step)
-            found = self._territories[base] = finder, Territory(Names(finder, self._load))
+            found = self._territories[base] = (
+                finder,
+                Territory(Names(finder, self._load), self._readings),
+            )
         return found
 
     def _surveyed(self, stage: Stage) -> tuple[Finder, Territory]:
@@ -155,7 +164,10 @@ class Analyser:
                 grown |= _add(finder, steps, place, False)
             if not grown:
                 return finder, territory
-            self._territories[ref.base] = finder, Territory(Names(finder, self._load))
+            self._territories[ref.base] = (
+                finder,
+                Territory(Names(finder, self._load), self._readings),
+            )
 
     def _added(self, territory: Territory, start: Module) -> tuple[search_path.Addition, ...]:
         """Returns what importing a module puts on the search path."""
@@ -201,6 +213,7 @@ class Analyser:
 
     def _function(self, names: Names, ref: FunctionRef) -> tuple[Module, str]:
         module = names.module(ref.module)
+        self._readings.follow(place.path, parsed)
         where = str(ref.where)
         if module is None or module.source is None:
             what = f"module '{ref.module}' of stage function '{ref.qualname}' is not in the project"
@@ -267,6 +280,7 @@ class Analyser:
     def _symbol(self, label: str, texts: Sequence[str], piece: Piece) -> _Shown:
         key = (piece, "".join(texts))
         found = self._symbols.get(key)
+        shown += self._read(reach)
         if found is None:
             digest = texts[0] if len(texts) == 1 else _hash("\n".join(texts))
             place = SourceLocation(self._shown(piece.module.place.path), piece.unit.line)
@@ -282,6 +296,17 @@ class Analyser:
         found = {
             *reach.caveats,
             *(
+    def _read(self, reach: Reach) -> Iterator[_Shown]:
+        """Yields what was read when the definition was loaded, each name once."""
+        groups = dict[str, list[Reading]]()
+        for reading in reach.readings:
+            groups.setdefault(reading.symbol, []).append(reading)
+        for symbol, readings in groups.items():
+            hashes = sorted({reading.hash for reading in readings})
+            where = min((self._shown(r.where.file), r.where.line) for r in readings)
+            digest = hashes[0] if len(hashes) == 1 else _hash(" ".join(hashes))
+            yield Named(symbol, ContentHash(digest)), SourceLocation(*where)
+
                 (module, line, unknown)
                 for module in loaded
                 for line in self._unknown.get(module, ())

@@ -37,18 +37,22 @@ READS = {
 
 _ENVIRONMENT = "the environment"
 _FILE = "a file"
+BY_LIBRARY = "data"
+"""What a library may read without Python taking notice."""
 OBSERVES = {
     "environ": _ENVIRONMENT,
+    "genfromtxt": BY_LIBRARY,
     "getenv": _ENVIRONMENT,
-    "genfromtxt": _FILE,
+    "imread": BY_LIBRARY,
     "listdir": _FILE,
-    "loadtxt": _FILE,
+    "loadtxt": BY_LIBRARY,
     "open": _FILE,
     "read_bytes": _FILE,
-    "read_csv": _FILE,
-    "read_excel": _FILE,
-    "read_json": _FILE,
-    "read_parquet": _FILE,
+    "read_csv": BY_LIBRARY,
+    "read_excel": BY_LIBRARY,
+    "read_json": BY_LIBRARY,
+    "read_parquet": BY_LIBRARY,
+    "read_table": BY_LIBRARY,
     "read_text": _FILE,
     "scandir": _FILE,
 }
@@ -184,4 +188,4 @@ class Form:
     """What it reads of other definitions."""
     lists_subclasses: bool
     observes: tuple[tuple[str, int, int], ...]
-    """What it takes from the world, with depth and line: ``the environment`` or ``a file``."""
+    """What it takes from the world, with depth and line: ``the environment``, ``a file`` or ``data``."""

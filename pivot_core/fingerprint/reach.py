@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import xxhash
 
 from pivot_core.fingerprint.effects import Place, Touches
-from pivot_core.fingerprint.form import Detail, Form, Ref, Use, Wild
+from pivot_core.fingerprint.form import BY_LIBRARY, Detail, Form, Ref, Use, Wild
 from pivot_core.fingerprint.names import (
     Below,
     Doc,
@@ -27,6 +27,7 @@ from pivot_core.fingerprint.names import (
 )
 from pivot_core.fingerprint.scope import Import
 from pivot_core.fingerprint.territory import Entry, Territory
+from pivot_core.model.fingerprint import Reading
 
 type Node = Piece | Place | Module | Doc
 """A statement, all that binds a name, a whole module, or its docstring."""
@@ -51,6 +52,8 @@ class Reach:
         self.caveats: dict[tuple[Module, int, str], None] = {}
         self.orders: dict[Module, list[str]] = {}
         """Where the place of statements among each other matters: what runs on import, in order."""
+        self.readings: dict[Reading, Piece] = {}
+        """What was read when the definition was loaded, with the statement through which it counts."""
         self.lazy: dict[str, None] = {}
         """What imports inside functions name that lies outside the project."""
         self._territory: Territory = territory
@@ -97,6 +100,8 @@ class Reach:
                 above = self._from[above]
             if name and above is not None:
                 found[name] = _known_as(above)
+        for reading, piece in self.readings.items():
+            found.setdefault(reading.symbol, _known_as(piece))
         return found
 
     # --- the walk -----------------------------------------------------------------------------------------------------
@@ -122,7 +127,7 @@ class Reach:
             case Piece():
                 entry = self.pieces[node] = self._territory.entry(node, self.detail)
                 self._write(node.module, entry)
-                self._observed(node)
+                self._read(node)
                 self._in_module(node.module)
             case Module():
                 self._whole(node)
@@ -261,6 +266,25 @@ class Reach:
             if thing.name not in (None, "*"):
                 self.lazy[f"{name}.{thing.name}"] = None
 
+    # --- what was read on import --------------------------------------------------------------------------------------
+
+    def _read(self, piece: Piece) -> None:
+        """Takes in what a statement read when the definition was loaded, and names what nobody noticed."""
+        readings, path = self._territory.readings, piece.module.place.path
+        for reading in readings.of(path, piece.unit):
+            self.readings.setdefault(reading, piece)
+            self._text.append(f"@ {reading.symbol} {reading.hash}")
+        if not piece.unit.is_active:
+            return
+        ran = readings.ran(path)
+        for inner, what, line in self._territory.effects.on_import(piece).observes:
+            if not ran or (
+                what == BY_LIBRARY and not readings.reads_path(inner.module.place.path, inner.unit)
+            ):
+                read = f"{what} is read when module '{inner.module.name}' is imported"
+                unseen = "the code that reads it counts, not what it finds"
+                self._caveat(inner.module, line, f"{read}: {unseen}")
+
     # --- whole modules ------------------------------------------------------------------------------------------------
 
     def _whole(self, module: Module) -> None:
@@ -335,15 +359,6 @@ class Reach:
 
     def _caveat(self, module: Module, line: int, message: str) -> None:
         self.caveats[module, line, message] = None
-
-    def _observed(self, piece: Piece) -> None:
-        if not piece.unit.is_active:
-            return
-        for inner, what, line in self._territory.effects.on_import(piece).observes:
-            read = f"{what} is read when module '{inner.module.name}' is imported"
-            self._caveat(
-                inner.module, line, f"{read}: the code that reads it counts, not what it finds"
-            )
 
 
 def _known_as(node: Node) -> str:

@@ -20,6 +20,7 @@ from pivot_core.fingerprint.names import (
     Target,
     Whole,
 )
+from pivot_core.fingerprint.reading import Readings
 from pivot_core.fingerprint.scope import Import
 
 
@@ -41,8 +42,9 @@ class Entry:
 class Territory:
     """What is known of the modules that one search path finds; shared by all stages that use it."""
 
-    def __init__(self, names: Names) -> None:
+    def __init__(self, names: Names, readings: Readings) -> None:
         self.names: Names = names
+        self.readings: Readings = readings
         self.effects: Effects = Effects(names)
         self._entries: dict[tuple[Piece, Detail], Entry] = {}
         self._loaded: dict[Module, tuple[Module, ...]] = {}

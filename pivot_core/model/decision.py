@@ -5,6 +5,7 @@ from enum import Enum
 from typing import assert_never
 
 from pivot_core.model.artifact import Content
+from pivot_core.model.fingerprint import reading_of
 from pivot_core.model.ids import ArtifactPath, ContentHash, Json, StageName
 from pivot_core.model.stage import SourceLocation
 
@@ -191,6 +192,9 @@ def headline(reason: Reason) -> str:
             return f"input removed: {path}"
         case DepChanged(path=path):
             return f"input changed: {path}"
+            read = reading_of(symbol)
+            if read is not None:
+                return f"read on import, {edit.value}: {read[0].label} {read[1]}"
         case OutsChanged(added, removed):
             return "outputs changed: " + ", ".join(
                 [*(f"+{path}" for path in added), *(f"-{path}" for path in removed)]

@@ -30,6 +30,19 @@ class ReadingKind(Enum):
     TEST = "exists"
     """Whether something lies at a path, and what; its size where that was asked for."""
 
+    @property
+    def label(self) -> str:
+        """What it is called before its name."""
+        match self:
+            case ReadingKind.VARIABLE:
+                return "variable"
+            case ReadingKind.FILE:
+                return "file"
+            case ReadingKind.LISTING:
+                return "names in"
+            case ReadingKind.TEST:
+                return "presence of"
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:

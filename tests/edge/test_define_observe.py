@@ -9,11 +9,11 @@ import pytest
 from pivot_core.define.observe import (
     Observed,
     bytes_hash,
-    environment_hash,
     module_names_hash,
     names_hash,
     value_hash,
 )
+from pivot_core.define.reading import environment_hash
 from tests.support import loading
 
 START = "from pivot_core import Pipeline\npipeline = Pipeline()\n"

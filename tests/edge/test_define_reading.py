@@ -1,0 +1,226 @@
+"""What project code reads while the definition loads: what counts, by which hash, and which statement took it."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from pivot_core.define import load
+from pivot_core.define.observe import bytes_hash
+from pivot_core.define.reading import tagged
+from pivot_core.model.fingerprint import Reading
+from tests.support import loading
+
+HEAD = "import os, json, pathlib\nfrom pivot_core import Pipeline\npipeline = Pipeline()\n"
+
+
+def readings(
+    root: Path, code: str, files: Mapping[str, str] | None = None, head: str = HEAD
+) -> list[Reading]:
+    report = loading.report(root, {"pipeline.py": head + code, **(files or {})})
+    assert report["errors"] == []
+    return list(load.parse(report).readings)
+
+
+def symbols(root: Path, code: str, files: Mapping[str, str] | None = None) -> dict[str, str]:
+    return {reading.symbol: reading.hash for reading in readings(root, code, files)}
+
+
+def lines(reading: Reading) -> list[tuple[str, int]]:
+    places = (*reading.through, reading.taken_at)
+    return [(os.path.basename(place.file), place.line) for place in places]
+
+
+# --- what counts ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("os.environ['PIVOT_TEST_A']", "<env>:PIVOT_TEST_A"),
+        ("os.getenv('PIVOT_TEST_B', '1')", "<env>:PIVOT_TEST_B"),
+        ("'PIVOT_TEST_B' in os.environ", "<env>:PIVOT_TEST_B"),
+        ("os.environb.get(b'PIVOT_TEST_A')", "<env>:PIVOT_TEST_A"),
+        ("os.path.expandvars('$PIVOT_TEST_A')", "<env>:PIVOT_TEST_A"),
+        ("import string; string.Template('$HOME').substitute(os.environ)", "<env>:HOME"),
+        ("dict(os.environ)", "<env>:*"),
+        ("os.environ.copy()", "<env>:*"),
+        ("{k: v for k, v in os.environ.items() if k.startswith('APP_')}", "<env>:*"),
+        ("os.environ.get('LANG')", "<env>:LANG"),
+        ("open('a.txt').read()", "<file>:a.txt"),
+        ("pathlib.Path('d/b.txt').read_text()", "<file>:d/b.txt"),
+        ("pathlib.Path('d/b.txt').resolve().read_text()", "<file>:d/b.txt"),
+        ("import configparser; configparser.ConfigParser().read('c.ini')", "<file>:c.ini"),
+        ("import pkgutil; pkgutil.get_data('pack', 'data.txt')", "<file>:pack/data.txt"),
+        ("open(__file__).read()", "<file>:pipeline.py"),
+        ("os.listdir('d')", "<listing>:d"),
+        ("sorted(pathlib.Path('d').iterdir())", "<listing>:d"),
+        ("os.path.exists('a.txt')", "<exists>:a.txt"),
+        ("pathlib.Path('gone').is_dir()", "<exists>:gone"),
+        ("os.path.getsize('a.txt')", "<exists>:a.txt"),
+        ("os.path.islink('a.txt')", "<exists>:a.txt"),
+        ("os.access('a.txt', os.R_OK)", "<exists>:a.txt"),
+    ],
+)
+def test_what_a_statement_reads_counts(
+    tmp_path: Path, code: str, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIVOT_TEST_A", "x")
+    files = {"a.txt": "1", "d/b.txt": "2", "c.ini": "", "pack/__init__.py": "", "pack/data.txt": ""}
+    assert list(symbols(tmp_path, code, files)) == [expected]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "pathlib.Path(__file__).resolve().parent",
+        "import helper",
+        "import argparse; argparse.ArgumentParser().add_argument('--x')",
+        "import inspect, helper; inspect.getsource(helper)",
+        "import tempfile\nwith tempfile.TemporaryDirectory() as d: open(d + '/x', 'w+').read()",
+        "import tempfile\nwith tempfile.NamedTemporaryFile() as f: open(f.name).read()",
+        "import zoneinfo; zoneinfo.ZoneInfo('Europe/Berlin')",
+        "import logging; logging.basicConfig(filename='run.log'); logging.info('x')",
+        "os.makedirs('made/below', exist_ok=True)",
+        "pathlib.Path('made/below').mkdir(parents=True, exist_ok=True)",
+        "open('made.txt', 'w').write('x')",
+        "os.path.isdir('.') and os.path.exists(os.getcwd())",
+    ],
+)
+def test_what_tells_of_the_machine_alone_does_not_count(tmp_path: Path, code: str) -> None:
+    assert symbols(tmp_path, code, {"helper.py": "x = 1\n"}) == {}
+    assert symbols(tmp_path, code) == {}  # what the first time made is there the second time
+
+
+def test_what_the_project_makes_if_it_is_missing_counts_the_same_each_time(tmp_path: Path) -> None:
+    code = "if not os.path.exists('made'):\n    os.mkdir('made')"
+    assert symbols(tmp_path, code) == symbols(tmp_path, code)
+
+
+def test_what_stages_and_tools_make_is_left_out_of_listings(tmp_path: Path) -> None:
+    stage = (
+        "from typing import Annotated\nfrom pivot_core import Out, Text\n"
+        "def f() -> Annotated[str, Out('out/deep/a.txt', Text())]: return ''\n"
+        "pipeline.register(f)\nos.listdir('.')\nos.listdir('out') if os.path.isdir('out') else 0"
+    )
+    before = symbols(tmp_path, stage)["<listing>:."]
+    loading.write(tmp_path, {"out/deep/a.txt": "", "out/.gitignore": "", "__pycache__/x.pyc": ""})
+    found = symbols(tmp_path, stage)
+    assert found["<listing>:."] == before
+    empty = found["<listing>:out"]
+    loading.write(tmp_path, {"new.txt": "", "out/own.txt": ""})
+    found = symbols(tmp_path, stage)
+    assert found["<listing>:."] != before
+    assert found["<listing>:out"] != empty
+
+
+# --- by which hash ----------------------------------------------------------------------------------------------------
+
+
+def test_a_file_counts_by_its_bytes_wherever_it_lies(tmp_path: Path) -> None:
+    outside = tmp_path / "elsewhere" / "far.txt"
+    loading.write(tmp_path, {"elsewhere/far.txt": "far"})
+    code = f"open('a.txt'); open({str(outside)!r})\ntry: open('gone.txt')\nexcept OSError: pass"
+    assert symbols(tmp_path / "project", code, {"a.txt": "near"}) == {
+        "<file>:.../far.txt": bytes_hash(b"far"),
+        "<file>:a.txt": bytes_hash(b"near"),
+        "<file>:gone.txt": tagged("absent"),
+    }
+
+
+def test_a_test_counts_by_what_it_told(tmp_path: Path) -> None:
+    code = "os.path.exists('a.txt')\nos.path.getsize('b.txt')"
+    first = symbols(tmp_path, code, {"a.txt": "1", "b.txt": "1"})
+    assert symbols(tmp_path, code, {"a.txt": "12", "b.txt": "2"}) == first
+    grown = symbols(tmp_path, code, {"b.txt": "12"})
+    assert grown["<exists>:a.txt"] == first["<exists>:a.txt"]
+    assert grown["<exists>:b.txt"] != first["<exists>:b.txt"]
+    (tmp_path / "a.txt").unlink()
+    gone = symbols(tmp_path, code)
+    assert gone["<exists>:a.txt"] != first["<exists>:a.txt"]
+
+
+def test_a_variable_counts_by_the_value_that_was_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setting = "for line in open('.env'): os.environ.setdefault(*line.strip().split('='))\n"
+    code = setting + "X = os.environ['PIVOT_TEST_A']"
+    one = symbols(tmp_path, code, {".env": "PIVOT_TEST_A=1\n"})
+    two = symbols(tmp_path, code, {".env": "PIVOT_TEST_A=2\n"})
+    assert one["<env>:PIVOT_TEST_A"] != two["<env>:PIVOT_TEST_A"]
+    monkeypatch.setenv("PIVOT_TEST_A", "1")
+    kept = readings(tmp_path, "X = os.environ['PIVOT_TEST_A']")
+    assert [reading.hash for reading in kept] == [tagged("variable", "1")]
+
+
+def test_an_unset_variable_is_not_an_empty_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = "os.environ.get('PIVOT_TEST_A')"
+    unset = symbols(tmp_path, code)
+    monkeypatch.setenv("PIVOT_TEST_A", "")
+    assert symbols(tmp_path, code) != unset
+
+
+def test_terminal_and_shell_do_not_count_in_a_walk_through_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = "A = dict(os.environ)\nB = os.environ.get('COLUMNS')"
+    before = symbols(tmp_path, code)
+    monkeypatch.setenv("COLUMNS", "17")
+    monkeypatch.setenv("LC_ALL", "C")
+    after = symbols(tmp_path, code)
+    assert after["<env>:*"] == before["<env>:*"]
+    assert after["<env>:COLUMNS"] != before["<env>:COLUMNS"]
+    monkeypatch.setenv("PIVOT_TEST_A", "1")
+    assert symbols(tmp_path, code)["<env>:*"] != before["<env>:*"]
+
+
+def test_no_value_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIVOT_TEST_A", "secret value")
+    assert "secret" not in repr(
+        readings(tmp_path, "os.environ['PIVOT_TEST_A']; open('a')", {"a": "secret"})
+    )
+
+
+# --- which statement --------------------------------------------------------------------------------------------------
+
+
+def test_the_statement_that_took_a_value_is_that_of_the_innermost_module(tmp_path: Path) -> None:
+    files = {
+        "helper.py": "import reader\nX = 1\nCONFIG = reader.load('a.txt')\n",
+        "reader.py": "def load(path):\n    return _open(path)\ndef _open(path):\n    return open(path).read()\n",
+        "a.txt": "1",
+    }
+    (reading,) = readings(tmp_path, "import helper", files)
+    assert lines(reading) == [("reader.py", 4), ("reader.py", 2), ("helper.py", 3)]
+
+
+def test_a_value_that_a_class_takes_belongs_to_its_statement(tmp_path: Path) -> None:
+    (reading,) = readings(tmp_path, "class C:\n    x = os.environ.get('PIVOT_TEST_A')")
+    assert lines(reading) == [("pipeline.py", 5), ("pipeline.py", 4)]
+
+
+def test_a_value_that_a_library_reads_belongs_to_its_user(tmp_path: Path) -> None:
+    library = tmp_path / "lib" / "site-packages" / "settings"
+    loading.write(library, {"__init__.py": "def load(path):\n    return open(path).read()\n"})
+    code = f"import sys\nsys.path.append({str(library.parent)!r})\nimport settings\nS = settings.load('a.txt')\n"
+    (reading,) = readings(tmp_path, code, {"a.txt": "1"})
+    assert reading.symbol == "<file>:a.txt"
+    assert lines(reading) == [("pipeline.py", 7)]
+
+
+def test_what_a_thread_reads_belongs_to_the_statement_that_waits_for_it(tmp_path: Path) -> None:
+    code = (
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "def read(): return open('a.txt').read()\n"
+        "with ThreadPoolExecutor(1) as pool:\n"
+        "    A = pool.submit(read).result()\n"
+        "    B = pool.submit(pathlib.Path('b.txt').read_text).result()\n"
+    )
+    found = readings(tmp_path, code, {"a.txt": "1", "b.txt": "1"})
+    assert [(each.symbol, lines(each)) for each in found] == [
+        ("<file>:a.txt", [("pipeline.py", 5), ("pipeline.py", 7)]),
+        ("<file>:b.txt", [("pipeline.py", 8)]),
+    ]
