@@ -7,11 +7,12 @@ are replaced whole and each path is hashed by one thread at a time.
 """
 
 import contextlib
+import functools
 import json
 import os
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple, cast
 
@@ -118,13 +119,14 @@ class Observer:
         Returns the seconds after which another call would settle more; 0 when nothing is left to wait for.
         """
         young = [path for path, row in self._rows.items() if not _is_settled(row)]
+        clock_ns = functools.cache(self.clock_ns)
         wait_ns = 0
         for path in young:
             row = self._rows[path]
             members = dict[str, FileRow]()
             for rel, member in row.members.items():
                 full = self._member_path(path, row, rel)
-                clock = self.clock_ns(member.sign.device)
+                clock = clock_ns(member.sign.device)
                 holds = hashing.signature(full) == member.sign
                 done = holds and hashing.is_settled(member.sign, clock)
                 members[rel] = member._replace(is_settled=member.is_settled or done)
@@ -175,7 +177,7 @@ class Observer:
                 row = self._tree_row(path, full, known)
             else:
                 old = known.members.get("") if known and not known.is_tree else None
-                row = Row({"": self._file_row(path, full, old, sign)}, is_tree=False)
+                row = Row({"": self._file_row(path, full, old, sign, self.clock_ns)}, is_tree=False)
             if row != known:
                 self._rows[path] = row
                 self._changed[path] = None
@@ -299,22 +301,27 @@ class Observer:
     def _tree_row(self, path: ArtifactPath, full: str, known: Row | None) -> Row:
         old = known.members if known is not None and known.is_tree else dict[str, FileRow]()
         members = dict[str, FileRow]()
+        clock_ns = functools.cache(self.clock_ns)
         for rel, member in hashing.walk(full, self.rules(path)):
             sign = hashing.signature(member)
             if sign is not None:
-                members[rel] = self._file_row(path, member, old.get(rel), sign)
+                members[rel] = self._file_row(path, member, old.get(rel), sign, clock_ns)
         return Row(members, is_tree=True)
 
     def _file_row(
-        self, path: ArtifactPath, full: str, old: FileRow | None, sign: Signature
+        self,
+        path: ArtifactPath,
+        full: str,
+        old: FileRow | None,
+        sign: Signature,
+        clock_ns: Callable[[int], int],
     ) -> FileRow:
+        """Looks at one file; ``clock_ns`` is asked before the bytes are read, and may be in the past."""
         if old is not None and self._holds(path, old, sign):
             return old
-        clock = self.clock_ns(sign.device)
-        found = hashing.hash_file(full)
-        after = hashing.signature(full)
-        # A file that changed between the two looks keeps the first signature, which no longer proves anything.
-        return FileRow(sign, found, after == sign and hashing.is_settled(sign, clock))
+        clock = clock_ns(sign.device)
+        found, read_as = hashing.hash_version(full)
+        return FileRow(read_as, found, hashing.is_settled(read_as, clock))
 
     def _holds(self, path: ArtifactPath, row: FileRow, sign: Signature | None) -> bool:
         return row.sign == sign and (row.is_settled or path in self._made)

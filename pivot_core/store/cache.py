@@ -80,9 +80,8 @@ class Cache:
         the file becomes a link to its object, unless it is executable: objects are not.
         """
         for _ in range(hashing.TRIES):
-            fd = hashing.open_regular(path)
+            fd, before = hashing.open_regular(path)
             try:
-                before = os.fstat(fd)
                 if self._link is not None and not hashing.is_executable(before):
                     found = self._adopt(path, fd, self._link)
                 elif before.st_size < BLOCK:

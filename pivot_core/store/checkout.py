@@ -254,8 +254,7 @@ class _Restore:
         """Opens an object that looks right: a regular file of the right size."""
         path = self._source.layout.object_path(content.hash)
         self._source.check(content, _anything)
-        fd = hashing.open_regular(path)
-        return fd, os.fstat(fd)
+        return hashing.open_regular(path)
 
 
 def _anything(_hash: ContentHash, _signature: Signature) -> bool:

@@ -1,7 +1,8 @@
 """Owns content hashes, stat signatures and the walk over a directory's files; stores nothing.
 
-A file is read through one descriptor in blocks of 1 MiB, and its stat is compared before and after, so that a hash
-never belongs to a mixture of two versions.
+A file is read through one descriptor, in blocks that stay in the processor's cache until they are hashed. Its stat is
+compared before and after, so that a hash never belongs to a mixture of two versions. Files are not mapped into memory:
+one that is cut short meanwhile would end the process.
 """
 
 import errno
@@ -17,7 +18,7 @@ from pivot_core.model.artifact import FileContent
 from pivot_core.model.ids import ContentHash
 from pivot_core.store.ignore import Ignore
 
-BLOCK = 1 << 20
+BLOCK = 1 << 18
 TRIES = 4
 """The first try and three more for a file that changes while it is read."""
 _COARSE_MARGIN_NS = 2_000_000_000
@@ -102,17 +103,22 @@ def tree_hash(files: Mapping[str, ContentHash]) -> ContentHash:
 
 
 def hash_file(path: str) -> FileContent:
-    """Hashes a regular file, following symbolic links; raises ``StoreError``.
+    """Hashes a regular file, following symbolic links; raises ``StoreError``."""
+    return hash_version(path)[0]
+
+
+def hash_version(path: str) -> tuple[FileContent, Signature]:
+    """The same with the signature that the file had while these bytes were read.
 
     A file that changes while it is read is read again, three times at most.
     """
     for _ in range(TRIES):
-        fd = open_regular(path)
+        fd, before = open_regular(path)
         try:
-            before = os.fstat(fd)
             digest = hash_descriptor(fd, before.st_size)
-            if is_same_version(before, os.fstat(fd)):
-                return FileContent(digest, before.st_size, is_executable(before))
+            sign = signature_of(before)
+            if sign == signature_of(os.fstat(fd)):
+                return FileContent(digest, before.st_size, is_executable(before)), sign
         except OSError as error:
             raise read_error(error, path) from error
         finally:
@@ -122,8 +128,8 @@ def hash_file(path: str) -> FileContent:
 
 def hash_descriptor(fd: int, size: int) -> ContentHash:
     """Hashes what a descriptor gives from where it stands; ``size`` is what is expected to come."""
-    first = os.read(fd, min(size, BLOCK) + 1)
-    if len(first) == size < BLOCK:
+    first = os.read(fd, size + 1) if size < BLOCK else b""
+    if len(first) == size:
         return ContentHash(xxhash.xxh3_128_hexdigest(first))
     digest = xxhash.xxh3_128(first)
     buffer = memoryview(bytearray(BLOCK))
@@ -132,14 +138,18 @@ def hash_descriptor(fd: int, size: int) -> ContentHash:
     return ContentHash(digest.hexdigest())
 
 
-def open_regular(path: str) -> int:
-    """Opens a file for reading; never waits for a pipe and never touches a device. Raises ``StoreError``."""
+def open_regular(path: str) -> tuple[int, os.stat_result]:
+    """Opens a file for reading; returns its stat too. Never waits for a pipe and never touches a device.
+
+    Raises ``StoreError``.
+    """
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise read_error(error, path) from error
-    if stat.S_ISREG(os.fstat(fd).st_mode):
-        return fd
+    found = os.fstat(fd)
+    if stat.S_ISREG(found.st_mode):
+        return fd, found
     os.close(fd)
     raise StoreError(
         f"'{path}' is not a regular file", path, "only files and directories can be tracked"
