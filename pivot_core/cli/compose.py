@@ -32,7 +32,9 @@ from pivot_core.port.commands import CancelRun, Refused, Run
 from pivot_core.port.events import Published, RunFinished, RunStarted, StageChanged
 from pivot_core.port.protocol import Port
 from pivot_core.port.queries import (
+    Accounts,
     Explain,
+    ExplainRun,
     Explanations,
     FindLog,
     History,
@@ -401,6 +403,8 @@ def _last_line(here: Layout) -> str:
 @overload
 def answer(root: str, query: Explain) -> Explanations: ...
 @overload
+def answer(root: str, query: ExplainRun) -> Accounts: ...
+@overload
 def answer(root: str, query: FindLog) -> LogAnswer: ...
 @overload
 def answer(root: str, query: History) -> Summaries: ...
@@ -411,7 +415,7 @@ def answer(root: str, query: Query) -> object:
     from pivot_core.engine.answer import Answers
 
     async def ask(look: _Look) -> object:
-        return await Answers(look.here, look.planner).answer(query, look.observer)
+        return await Answers(look.here, look.state, look.planner).answer(query, look.observer)
 
     return _look(root, ask)
 
@@ -468,6 +472,7 @@ class _Look:
 
     def __init__(self, here: Layout, config: Config, state: State) -> None:
         self.here = here
+        self.state = state
         self._config = config
         self._cache = Cache(here, config.cache_link)
         self.planner = Planner(here, state, self._define)

@@ -5,12 +5,15 @@ The live engine answers with it, and so does a command that only looks when no e
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from difflib import get_close_matches
 from typing import assert_never
 
+from pivot_core.engine import evidence
 from pivot_core.engine.history import Past
 from pivot_core.engine.observe import Observation, Observer
 from pivot_core.engine.plan import Plan, Planner
-from pivot_core.errors import DefinitionError, PivotError, StoreError
+from pivot_core.errors import DefinitionError, PivotError, StoreError, UsageError
 from pivot_core.model.artifact import Content
 from pivot_core.model.decision import (
     DepChanged,
@@ -25,17 +28,20 @@ from pivot_core.model.decision import (
     Skip,
     UpstreamRuns,
 )
-from pivot_core.model.ids import ArtifactPath, StageName
+from pivot_core.model.fingerprint import Symbol
+from pivot_core.model.ids import ArtifactPath, RunId, StageName
 from pivot_core.model.lock import Lock, RunCacheEntry
 from pivot_core.plan.select import select
-from pivot_core.port.queries import Explain, FindLog, History, Query, ShowRun
+from pivot_core.port.queries import Explain, ExplainRun, FindLog, History, Query, ShowRun
 from pivot_core.port.values import (
+    Account,
     Explanation,
     Problem,
     RunOptions,
     Verdict,
 )
 from pivot_core.store.layout import Layout
+from pivot_core.store.state import State
 
 
 def problem_of(error: PivotError) -> tuple[Problem, ...]:
@@ -49,16 +55,20 @@ def problem_of(error: PivotError) -> tuple[Problem, ...]:
 class Answers:
     """Looks at one project on request."""
 
-    def __init__(self, layout: Layout, planner: Planner) -> None:
+    def __init__(self, layout: Layout, state: State, planner: Planner) -> None:
+        self._state = state
         self._planner = planner
         self._history = Past(layout)
 
     async def answer(self, query: Query, observer: Observer) -> object:
         """Answers one query with what ``observer`` sees; raises ``PivotError``."""
         match query:
-            case Explain(targets, options):
+            case Explain(targets, options, in_full):
                 plan = await self._planner.current()
-                return await asyncio.to_thread(explain, plan, observer, targets, options)
+                state = self._state if in_full else None
+                return await asyncio.to_thread(explain, plan, observer, targets, options, state)
+            case ExplainRun(run_id, targets):
+                return await asyncio.to_thread(self._account, run_id, targets)
             case FindLog(stage, run_id, attempt):
                 return await asyncio.to_thread(self._history.find_log, stage, run_id, attempt)
             case History(limit):
@@ -68,11 +78,35 @@ class Answers:
             case _:
                 assert_never(query)
 
+    def _account(self, run_id: RunId, targets: Sequence[str]) -> tuple[Account, ...]:
+        """Tells what stages did in a past run, from what its journal kept."""
+        states = self._history.report(run_id).states
+        wanted = dict[StageName, None]()
+        for target in targets:
+            named = [name for name in states if name == target or name.startswith(f"{target}@")]
+            if not named:
+                near = get_close_matches(target, states, n=1)
+                hint = f"did you mean '{near[0]}'?" if near else f"`pivot show {run_id}` lists them"
+                raise UsageError(f"no stage '{target}' in run {run_id}", hint=hint)
+            wanted.update(dict.fromkeys(named))
+        return tuple(
+            Account(name, state, evidence.recall(self._state, run_id, name, states))
+            for name, state in states.items()
+            if not targets or name in wanted
+        )
+
 
 def explain(
-    plan: Plan, observer: Observer, targets: Sequence[str], options: RunOptions
+    plan: Plan,
+    observer: Observer,
+    targets: Sequence[str],
+    options: RunOptions,
+    state: State | None = None,
 ) -> tuple[Explanation, ...]:
-    """Tells what a run of ``targets`` would do, stage by stage in the order of the run."""
+    """Tells what a run of ``targets`` would do, stage by stage in the order of the run.
+
+    With ``state``, where earlier results left it, the evidence behind the reasons too.
+    """
     names = select(plan.graph, targets, options.selection)
     forced = set[StageName]()
     if options.force:
@@ -89,10 +123,26 @@ def explain(
             for parent in parents
             if verdicts.get(parent) in (Verdict.WILL_RUN, Verdict.UNKNOWN)
         )
-        explanation = _explain_stage(plan, observer, name, name in forced, running, predicted)
+        explanation, seen = _explain_stage(plan, observer, name, name in forced, running, predicted)
         verdicts[name] = explanation.verdict
+        if state is not None and seen is not None:
+            deps, params = _unchanged(seen, explanation.reasons)
+            same = _same_code(plan, name, seen)
+            known = evidence.gather(state, plan, observer, name, explanation.reasons)
+            known = replace(known, same_code=same, same_deps=deps, same_params=params)
+            explanation = replace(explanation, evidence=known)
         found.append(explanation)
     return tuple(found)
+
+
+def _same_code(plan: Plan, name: StageName, seen: Observation) -> tuple[str, ...]:
+    """Returns the symbols that are as recorded."""
+    now = plan.analyses[name].fingerprint.symbols
+    if isinstance(seen.decision, Skip):
+        return tuple(symbol.name for symbol in now)
+    lock = seen.facts.lock
+    known = set(lock.fingerprint.symbols) if isinstance(lock, Lock) else set[Symbol]()
+    return tuple(symbol.name for symbol in now if symbol in known)
 
 
 def _explain_stage(
@@ -102,7 +152,7 @@ def _explain_stage(
     forced: bool,
     running: tuple[StageName, ...],
     predicted: dict[ArtifactPath, Content],
-) -> Explanation:
+) -> tuple[Explanation, Observation | None]:
     subject = plan.subject(name)
     code = subject.analysis.fingerprint.digest
     caveats = tuple(f"{each.message} ({each.where})" for each in subject.analysis.caveats)
@@ -110,7 +160,7 @@ def _explain_stage(
         seen = observer.settle(subject, forced=forced, predicted=predicted)
     except StoreError as error:
         problem = problem_of(error)[0]
-        return Explanation(name, Verdict.BROKEN, None, (), (), caveats, code, problem)
+        return Explanation(name, Verdict.BROKEN, None, (), (), caveats, code, problem), None
     reasons = list[Reason]()
     problem: Problem | None = None
     tier: int | None = None
@@ -136,9 +186,11 @@ def _explain_stage(
             verdict = Verdict.WILL_RUN
         reasons = [*own, UpstreamRuns(running)]
         problem, tier = None, None
-    return Explanation(
-        name, verdict, tier, tuple(reasons), _unchanged(seen, reasons), caveats, code, problem
+    deps, params = _unchanged(seen, reasons)
+    explanation = Explanation(
+        name, verdict, tier, tuple(reasons), (*deps, *params), caveats, code, problem
     )
+    return explanation, seen
 
 
 def _outs_after(seen: Observation) -> Mapping[ArtifactPath, Content]:
@@ -162,20 +214,19 @@ def _may_restore(seen: Observation) -> bool:
     )
 
 
-def _unchanged(seen: Observation, reasons: Sequence[Reason]) -> tuple[str, ...]:
-    """Names the inputs and params that are as recorded."""
-    lock = seen.facts.lock
+def _unchanged(
+    seen: Observation, reasons: Sequence[Reason]
+) -> tuple[tuple[ArtifactPath, ...], tuple[str, ...]]:
+    """Returns the inputs and the params that are as recorded."""
+    stage, lock = seen.facts.stage, seen.facts.lock
     if not isinstance(lock, Lock):
-        if isinstance(seen.decision, Skip):
-            return (*seen.facts.stage.dep_paths, *seen.facts.stage.params)
-        return ()
+        is_same = isinstance(seen.decision, Skip)
+        return (stage.dep_paths, tuple(stage.params)) if is_same else ((), ())
     changed = {reason.path for reason in reasons if isinstance(reason, DepChanged)}
-    paths = [
-        path for path in seen.facts.stage.dep_paths if path not in changed and path in lock.deps
-    ]
-    params = [
+    deps = tuple(path for path in stage.dep_paths if path in lock.deps and path not in changed)
+    params = tuple(
         name
-        for name, value in seen.facts.stage.params.items()
+        for name, value in stage.params.items()
         if name in lock.params and lock.params[name] == value
-    ]
-    return (*paths, *params)
+    )
+    return deps, params

@@ -110,7 +110,7 @@ class Engine(Port):
         self._lookers = ThreadPoolExecutor(4, "look")
         self._writer = ThreadPoolExecutor(1, "write")
         self._planner = Planner(layout, self._state, self._define)
-        self._answers = Answers(layout, self._planner)
+        self._answers = Answers(layout, self._state, self._planner)
         self._bus = Bus(self._snapshot)
         self._standing = Standing(layout, self._bus, notices)
         self._server = Server(self, self.about, self._clients_changed)

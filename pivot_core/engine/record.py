@@ -20,10 +20,11 @@ from pivot_core.engine.observe import (
     row_to_json,
     run_cache_record,
 )
+from pivot_core.engine.origin import Signer
 from pivot_core.errors import Bug, StoreError
 from pivot_core.model.artifact import Content, FileContent, Found, Missing, TreeContent, found_hash
 from pivot_core.model.decision import Restore
-from pivot_core.model.ids import ArtifactPath, Json, StageName
+from pivot_core.model.ids import ArtifactPath, Json, RunId, StageName
 from pivot_core.model.lock import Lock
 from pivot_core.model.stage import OutKind, Stage
 from pivot_core.store import atomic, checkout, content, gitignore, hashing, lockfile
@@ -60,16 +61,25 @@ class Recorder:
     """Writes the results of one run; with ``commit`` unset it only remembers them for the rest of the run."""
 
     def __init__(
-        self, layout: Layout, cache: Cache, state: State, observer: Observer, *, commit: bool
+        self,
+        layout: Layout,
+        cache: Cache,
+        state: State,
+        observer: Observer,
+        *,
+        commit: bool,
+        run_id: RunId | None = None,
     ) -> None:
         self._layout = layout
         self._cache = cache
         self._state = state
+        """``run_id`` is ``None`` for what is recorded outside a run."""
         self._observer = observer
         self._commit = commit
 
     def ran(
         self,
+        self._signer = Signer(state, run_id)
         subject: Subject,
         seen: Observation,
         made: Mapping[ArtifactPath, Made],
@@ -120,7 +130,7 @@ class Recorder:
         for path, wanted in decision.outs:
             self.place(path, wanted)
         outs = self.wanted_outs(seen)
-        self._publish(subject, deps, outs, {})
+        self._publish(subject, deps, outs, {}, is_restored=True)
 
     def bring_previous(self, subject: Subject, seen: Observation) -> None:
         """Restores incremental outs that are not as recorded, for the stage to go on from; raises ``StoreError``."""
@@ -216,12 +226,15 @@ class Recorder:
         lock = Lock(
             stage=stage.name,
             fingerprint=subject.analysis.fingerprint,
+        *,
+        is_restored: bool = False,
             params=stage.params,
             deps={path: found for path, found in deps.items() if not isinstance(found, Missing)},
             outs=outs,
         )
         lockfile.write(self._layout, lock)
-        self._put_state(subject, outs, extra)
+        signed = self._signer.sign(stage.name, outs, time.time(), is_restored=is_restored)
+        self._put_state(subject, outs, {**extra, **signed})
 
     def _put_state(
         self, subject: Subject, outs: Mapping[ArtifactPath, Content], extra: Mapping[str, Json]

@@ -6,7 +6,9 @@ from typing import Protocol, overload
 from pivot_core.port.commands import Command, Reply
 from pivot_core.port.events import Published
 from pivot_core.port.queries import (
+    Accounts,
     Explain,
+    ExplainRun,
     Explanations,
     FindLog,
     History,
@@ -52,6 +54,8 @@ class Port(Protocol):
 
     @overload
     async def ask(self, query: Explain) -> Explanations: ...
+    @overload
+    async def ask(self, query: ExplainRun) -> Accounts: ...
     @overload
     async def ask(self, query: FindLog) -> LogAnswer: ...
     @overload

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from pivot_core.model.ids import RunId, StageName
 from pivot_core.port.values import (
+    Account,
     Explanation,
     LogRef,
     NoLog,
@@ -19,6 +20,20 @@ class Explain:
 
     targets: tuple[str, ...] = ()
     options: RunOptions = field(default_factory=RunOptions)
+    in_full: bool = False
+    """Adds the evidence: diffs, who wrote an input, what is unchanged, installed packages."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainRun:
+    """What the stages of a past run did, and why; all of them without ``targets``.
+
+    Raises ``UsageError`` for an unknown run, and for a target that was no stage of it.
+    """
+
+    run_id: RunId
+    targets: tuple[str, ...] = ()
+    """Stages, or the common part of the names of variants."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +60,15 @@ class ShowRun:
 
 
 type Explanations = tuple[Explanation, ...]
+type Accounts = tuple[Account, ...]
 type LogAnswer = LogRef | NoLog
 type Summaries = tuple[RunSummary, ...]
 
-type Query = Explain | FindLog | History | ShowRun
+type Query = Explain | ExplainRun | FindLog | History | ShowRun
 
 ANSWERS: dict[type, object] = {
     Explain: Explanations,
+    ExplainRun: Accounts,
     FindLog: LogAnswer,
     History: Summaries,
     ShowRun: RunReport,

@@ -168,6 +168,44 @@ class Verdict(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Who wrote what lies at a path."""
+
+    stage: StageName
+    run_id: RunId | None
+    """``None`` where a person recorded it without a run (`pivot commit`)."""
+    at: float
+    """Epoch seconds."""
+    is_restored: bool
+    """Whether it came from the cache."""
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """An installed package that a stage's code imports."""
+
+    name: str
+    version: str
+    before: str | None
+    """The version with which the stage's outs were made; ``None`` when that is not known, or it was not installed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is known beyond the reasons themselves; it decides nothing."""
+
+    diffs: Mapping[str, str]
+    """For each changed symbol whose old source is known here a unified diff; empty when no line differs."""
+    origins: Mapping[ArtifactPath, Origin]
+    """For each changed input that is as a stage left it, who wrote it."""
+    same_code: tuple[str, ...] = ()
+    """The symbols that are as recorded; of a past run this is not known, nor is what follows."""
+    same_deps: tuple[ArtifactPath, ...] = ()
+    same_params: tuple[str, ...] = ()
+    packages: tuple[Package, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """Why a stage would run, or would not."""
 
@@ -183,6 +221,17 @@ class Explanation:
     """The fingerprint's digest now; ``None`` when it could not be computed."""
     problem: Problem | None = None
     """Set when the verdict is BROKEN."""
+    evidence: Evidence | None = None
+    """``None`` unless the query asked for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What a stage did in a past run, and why."""
+
+    stage: StageName
+    state: StageState
+    evidence: Evidence
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,8 @@ gen:       an artifact's path                    how often its content has chang
 dep:       a stage                               generations and lock file after its last result
 runcache:  hash of code, params and dep hashes   the outs that they gave
 dur:       a stage                               how long it took, the last times
+wrote:     an artifact's path                    which stage wrote it last, in which run, and when
+packages:  a hash                                the installed packages that results were made with
 excerpt:   first digits of a hash                source texts of symbols (`store.excerpt`)
 ========== ===================================== ========================================================
 

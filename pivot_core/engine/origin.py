@@ -1,0 +1,119 @@
+"""Owns the origin of an output: which stage wrote what lies there, in which run, when, with which packages installed.
+
+Each result leaves one record for each of its outs, and one for each set of packages that results were made with. They
+are information and take no part in any decision.
+"""
+
+import os
+import re
+import sysconfig
+from collections.abc import Iterable, Mapping
+from typing import cast
+
+from pivot_core.model.artifact import Content
+from pivot_core.model.ids import ArtifactPath, ContentHash, Json, RunId, StageName
+from pivot_core.port.values import Origin, Package
+from pivot_core.store import hashing
+from pivot_core.store.state import State
+
+_SETS_KEPT = 20
+_METADATA = re.compile(r"(.+?)-([^-]+)\.dist-info")
+
+
+class Signer:
+    """Makes the records of one run's results."""
+
+    def __init__(self, state: State, run_id: RunId | None) -> None:
+        """``run_id`` is ``None`` for what a person records without a run."""
+        self._state = state
+        self._run_id = run_id
+        self._packages: str | None = None
+
+    def sign(
+        self,
+        stage: StageName,
+        outs: Mapping[ArtifactPath, Content],
+        at: float,
+        *,
+        is_restored: bool,
+    ) -> dict[str, Json]:
+        """Returns the records of a stage's outs; ``at`` is in epoch seconds."""
+        records = dict[str, Json]()
+        if self._packages is None:
+            self._packages = self._keep_packages(at, records)
+        for path, found in outs.items():
+            records[f"wrote:{path}"] = [
+                found.hash, stage, self._run_id, round(at, 3), is_restored, self._packages,
+            ]  # fmt: skip
+        return records
+
+    def _keep_packages(self, at: float, records: dict[str, Json]) -> str:
+        """Returns the name of the set of installed packages; puts it among ``records`` when it is a new one."""
+        now = installed()
+        digest = hashing.hash_bytes("\n".join(sorted(map(str, now.items()))).encode())[:16]
+        if self._state.get(f"packages:{digest}") is None:
+            known = list(self._state.scan("packages:"))
+            known.sort(key=lambda item: cast("list[float]", item[1])[0], reverse=True)
+            records.update((key, None) for key, _ in known[_SETS_KEPT - 1 :])
+            records[f"packages:{digest}"] = [round(at, 3), cast("Json", cast("object", now))]
+        return digest
+
+
+def find(state: State, path: ArtifactPath) -> tuple[ContentHash, Origin] | None:
+    """Returns the hash that an out had when it was recorded last, and its origin; ``None`` when that is not known."""
+    record = state.get(f"wrote:{path}")
+    if not isinstance(record, list) or len(record) != 6:
+        return None
+    digest, stage, run_id, at, is_restored, _ = cast(
+        "tuple[ContentHash, StageName, RunId | None, float, bool, str]", cast("object", record)
+    )
+    return digest, Origin(stage, run_id, at, is_restored)
+
+
+def packages(
+    state: State, outs: Iterable[ArtifactPath], modules: Iterable[str]
+) -> tuple[Package, ...]:
+    """Returns the installed packages that give ``modules``, each with the version that ``outs`` were made with."""
+    roots = {name.partition(".")[0] for name in modules}
+    if not roots:
+        return ()
+    before = _before(state, outs)
+    now = installed()
+    import importlib.metadata  # 20 ms that only a full explanation needs
+
+    given = importlib.metadata.packages_distributions()
+    names = {name for root in roots for name in given.get(root, ())}
+    found = list[Package]()
+    for name in sorted(names, key=str.lower):
+        key = _plain(name)
+        if key in now:
+            was = before.get(key) if before is not None else None
+            found.append(Package(name, now[key], was))
+    return tuple(found)
+
+
+def installed() -> dict[str, str]:
+    """Returns the version of each package installed for this interpreter, to judge by the names of their metadata."""
+    found = dict[str, str]()
+    for place in {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}:
+        try:
+            names = os.listdir(place)
+        except OSError:
+            continue
+        for name in names:
+            if match := _METADATA.fullmatch(name):
+                found[_plain(match[1])] = match[2]
+    return found
+
+
+def _before(state: State, outs: Iterable[ArtifactPath]) -> Mapping[str, str] | None:
+    for path in outs:
+        record = state.get(f"wrote:{path}")
+        kept = state.get(f"packages:{record[5]}") if isinstance(record, list) else None
+        if isinstance(kept, list):
+            return cast("dict[str, str]", kept[1])
+    return None
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[-_.]+", "_", name).lower()
