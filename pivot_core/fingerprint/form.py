@@ -189,3 +189,5 @@ class Form:
     lists_subclasses: bool
     observes: tuple[tuple[str, int, int], ...]
     """What it takes from the world, with depth and line: ``the environment``, ``a file`` or ``data``."""
+    targets: tuple[str, ...] = ()
+    """The names that it binds in the module, in order; how they are spelled is no part of the hash."""

@@ -6,7 +6,7 @@ from typing import cast, override
 
 import xxhash
 
-from pivot_core.fingerprint import syntax
+from pivot_core.fingerprint import dynamic, syntax
 from pivot_core.fingerprint.form import Change, Detail, Form, Site, Use
 from pivot_core.fingerprint.references import GAP, References
 from pivot_core.fingerprint.scope import Chain, Kind, Scope, imported, scan
@@ -164,6 +164,10 @@ class _Writer(References):
 
     def _joined(self, node: ast.JoinedStr) -> None:
         """Neighbouring literals are one: how they are split depends on the parser."""
+        literals = [str(part.value) for part in node.values if isinstance(part, ast.Constant)]
+        if len(literals) == len(node.values):
+            self.out.append(_literal("".join(literals)))
+            return
         text = ""
         self.out.append("JoinedStr[")
         for part in node.values:
@@ -283,9 +287,13 @@ class _Writer(References):
 
     def _import(self, node: ast.Import | ast.ImportFrom) -> None:
         """What an import binds counts where it is used; in a ``try`` it counts too whether it works."""
+        in_class = bool(self.scopes) and self.scopes[-1].kind is Kind.CLASS
         for name, thing, load in imported(node):
             self.loads.append((load, self.depth))
-            if self._tries or not self.scopes:
+            if in_class:  # used as an attribute, of the class or of any object of it
+                self.out.extend((name, GAP))
+                self.ref(Chain((thing,), ()), node)
+            elif self._tries or not self.scopes:
                 self.out.append(GAP)
                 self.ref(Chain((thing,), ()), node, Use.ALIAS)
             if self.in_function() and self.lookup(name) is None and name != "*":
@@ -298,9 +306,9 @@ class _Writer(References):
         out.append(type(node).__name__)
         calls = [d.func if isinstance(d, ast.Call) else d for d in node.decorator_list]
         watchers = [function for function in calls if syntax.last_name(function) not in _HARMLESS]
-        self.watchers.extend(filter(None, map(self.chain, watchers)))
-        if node is not self._top or watchers or self._detail & Detail.NAMES:
-            out.append(node.name)
+        watching = [self.chain(function) for function in watchers]
+        self.watchers.extend(filter(None, watching))
+        self._defined(node, is_shown=None in watching or bool(self._detail & Detail.NAMES))
         self._decorators(node)
         self._arguments(node.args)
         if self._detail & Detail.ANNOTATIONS:
@@ -316,8 +324,23 @@ class _Writer(References):
         returned = around is not None and node.name in around.returned
         self._within(scope, node.body, deeper=returned or not self.in_function(), has_doc=True)
 
+    def _defined(
+        self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef, is_shown: bool
+    ) -> None:
+        """Writes the name of a definition, where something may tell it."""
+        scope = self.scopes[-1] if self.scopes else None
+        if self.in_function() and self.lookup(node.name) is None:  # declared global
+            self.rebinds(node.name)
+            self.out.append(GAP)
+            self.ref(dynamic.global_name(node.name), node)
+        if is_shown or (scope is not None and scope.kind is Kind.CLASS):
+            self.out.append(node.name)
+        elif node is not self._top:
+            self.bind(node.name)
+
     def _class(self, node: ast.ClassDef) -> None:
-        self.out.extend(("ClassDef", node.name))
+        self.out.append("ClassDef")
+        self._defined(node, is_shown=True)
         self._decorators(node)
         self.several(node.type_params)
         self.several(node.bases)

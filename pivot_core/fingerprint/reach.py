@@ -146,7 +146,7 @@ class Reach:
 
     def _group(self, module: Module, name: str) -> None:
         for piece in module.bound.get(name, ()):
-            self._text.append(f"= {self._number(piece)}")
+            self._text.append(f"= {self._number(piece)} {piece.unit.position(name)}")
         self._touched((module, name))
         self._in_module(module)
 
@@ -298,8 +298,8 @@ class Reach:
             return
         for piece in module.pieces:
             self._text.append(f"- {self._number(piece)}")
-        for name in module.bound:
-            self._number((module, name))
+        for name in module.bound:  # by name, since that is how they are looked up
+            self._text.append(f"- {name} {self._number((module, name))}")
         for star in module.source.stars:
             other = self._names.module(self._names.absolute(module, star.module, star.level))
             if other is not None:

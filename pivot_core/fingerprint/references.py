@@ -23,7 +23,9 @@ type _Start = tuple[Chain | None, str]
 """What an expression starts with; with no chain the parameter, or nothing for an element of something."""
 
 GAP = "§"
-_BUILTINS = frozenset(dir(builtins))
+_BUILTINS = frozenset(dir(builtins)) - {"__doc__"}  # every module has its own
+_OF_MODULE = frozenset({"__doc__", "__name__"})
+"""As attributes they are those of a definition; as global names they are the module's own."""
 
 
 class References(ABC):
@@ -74,6 +76,7 @@ class References(ABC):
             reads=self._reads,
             lists_subclasses=self._lists_subclasses,
             observes=tuple(self._observes),
+            targets=tuple(self._targets),
         )
 
     # --- what a name stands for ---------------------------------------------------------------------------------------
@@ -192,7 +195,8 @@ class References(ABC):
     def _global(self, root: ast.Name, names: tuple[str, ...], use: Use, calls: int) -> None:
         name = root.id
         if isinstance(root.ctx, ast.Load):
-            self._note([name], root)
+            if name not in _OF_MODULE:
+                self._note([name], root)
             if self._known is not None and name not in self._known and name in _BUILTINS:
                 self.out.append(".".join((name, *names)))
                 return
@@ -280,10 +284,12 @@ class References(ABC):
         if function in ("setattr", "delattr"):
             self.site(Change.BIND, node)
         named = dynamic.attribute_of(node)
-        of = named and self.chain(named[0])
-        if named is None or of is None:
+        if named is None:
             return False
         self._note([named[1]], node)
+        of = self.chain(named[0])
+        if of is None:
+            return False
         self.out.extend((function, GAP))
         self.ref(of.then(named[1]), node)
         self.several(node.args[2:])
@@ -318,6 +324,8 @@ class References(ABC):
         if found is None:
             return
         chain, param = found
+        if change is Change.BIND and chain is not None and self._is_within(node):
+            chain = chain.then("*")
         site = Site(
             change=change,
             chain=chain,
@@ -330,6 +338,17 @@ class References(ABC):
             slot=slot,
         )
         self.sites.append(site)
+
+    def _is_within(self, node: ast.expr) -> bool:
+        """Whether an attribute is not of a dotted name but of what a call gives or a container holds."""
+        match node:
+            case ast.Call(func=ast.Name(id="setattr" | "delattr"), args=[value, *_]):
+                node = value
+            case _:
+                pass
+        while isinstance(node, ast.Attribute):
+            node = node.value
+        return not isinstance(node, ast.Name) and dynamic.root(node, self._meaning) is None
 
     def _call_of_argument(self, name: str) -> None:
         scope = self.lookup(name)

@@ -124,6 +124,13 @@ class Unit:
         self.is_followed = True
         return self.form()
 
+    def position(self, name: str) -> str:
+        """Tells one of several names that it binds from the others."""
+        if len(self.binds) == 1:
+            return ""
+        targets = self.form().targets
+        return str(targets.index(name)) if name in targets else name
+
     def text(self) -> str:
         """Returns its source, decorators included."""
         first = min([self.line, *(d.lineno for d in getattr(self.node, "decorator_list", []))])
@@ -159,7 +166,9 @@ class Source:
     doc: str
     units: list[Unit] = field(default_factory=list[Unit])
     groups: dict[str, list[Unit]] = field(default_factory=dict[str, list[Unit]])
-    """Name to the units that bind it, in the order of the file."""
+    """Name to the units that bind it when they are executed, in the order of the file."""
+    for_types: dict[str, tuple[Import, ...]] = field(default_factory=dict[str, tuple[Import, ...]])
+    """What the names stand for that only a type checker imports."""
     stars: list[Import] = field(default_factory=list[Import])
     exports: frozenset[str] | None = None
     """``__all__`` where it is a plain list; ``None`` for every public name."""
@@ -195,6 +204,9 @@ def parse(path: str, data: bytes, shown: str) -> Source:
     source = Source(path, lines_of(decoded(data)), tree.body, syntax.docstring(tree.body))
     _split(source, tree.body, ())
     for unit in source.units:
+        if unit.is_for_types:
+            source.for_types.update(unit.imports)
+            continue
         for name in unit.binds:
             source.groups.setdefault(name, []).append(unit)
         source.stars.extend(unit.stars)
