@@ -10,14 +10,15 @@ import os
 import platform
 import sys
 import sysconfig
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 
 import pivot_core
 from pivot_core.define import load
 from pivot_core.define.load import LoadReport
 from pivot_core.define.observe import Observed, module_names_hash, names_hash, value_hash
 from pivot_core.define.reading import ALL_VARIABLES, environment_hash
+from pivot_core.engine.amend import Outlines, amend
 from pivot_core.engine.observe import Subject
 from pivot_core.errors import StoreError
 from pivot_core.fingerprint.analyser import Analyser
@@ -28,12 +29,16 @@ from pivot_core.model.graph import Graph
 from pivot_core.model.ids import ArtifactPath, StageName
 from pivot_core.model.stage import Stage
 from pivot_core.port.values import OutRow, StageRow
-from pivot_core.store import hashing
+from pivot_core.store import excerpt, hashing
 from pivot_core.store.hashing import Signature
 from pivot_core.store.layout import Layout
 from pivot_core.store.state import State
 
 _KEY = "plan:current"
+_OUTLINES_KEY = "plan:outlines"
+
+type _FileRow = tuple[int, int, int, int, int, str, bool]
+"""A file's signature and hash, and whether an equal signature proves an equal hash."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,7 @@ class Grounds:
 
     version: str
     machine: Mapping[str, str]
-    files: Mapping[str, tuple[int, int, int, int, int, str, bool]]
+    files: Mapping[str, _FileRow]
     absent: tuple[str, ...]
     directories: tuple[str, ...]
     listed: Mapping[str, str]
@@ -123,17 +128,25 @@ class Planner:
     async def current(self, *, keep: bool = True) -> Plan:
         """Returns the plan as the files say now, remembered unless not to ``keep`` it; raises ``DefinitionError``."""
         known = self._stored or self._from_state()
-        if known is not None and await asyncio.to_thread(self._holds, known):
-            if self._plan is None or self._stored is not known:
+        edited = None if known is None else await asyncio.to_thread(_edited, known)
+        if known is not None and edited is not None:
+            if edited:
+                amended = await asyncio.to_thread(self._amend, known, edited, keep)
+                if amended is not None:
+                    return amended
+            elif self._plan is None or self._stored is not known:
                 self._stored, self._plan = known, _plan_of(known)
-            return self._plan
+                return self._plan
+            else:
+                return self._plan
         self._stored = self._plan = None
         definitions = load.parse(await self._define())
-        return await asyncio.to_thread(self._analyse, definitions, keep)
+        return await asyncio.to_thread(self._analyse, definitions, keep, known)
 
-    def grounds(self, plan: Plan) -> Grounds | None:
-        """Returns what ``plan`` rests on; ``None`` when that was not kept, or when ``plan`` is not the last one."""
-        return self._stored if self._plan is plan else None
+    @property
+    def last(self) -> tuple[Plan, Grounds] | None:
+        """The last plan and what it rests on; ``None`` where that was not kept."""
+        return None if self._plan is None or self._stored is None else (self._plan, self._stored)
 
     @property
     def known_variables(self) -> tuple[str, ...]:
@@ -151,7 +164,7 @@ class Planner:
 
     # --- inside ------------------------------------------------------------------------------------------------------
 
-    def _analyse(self, definitions: load.Definitions, keep: bool) -> Plan:
+    def _analyse(self, definitions: load.Definitions, keep: bool, before: Grounds | None) -> Plan:
         whole = graph.build(definitions.stages)
         readings, executed = definitions.readings, tuple(definitions.observed["sources"])
         analyser = Analyser(self._layout.root, readings=Readings(readings, executed))
@@ -164,34 +177,99 @@ class Planner:
             analyses,
             {path: digest for path, digest in inputs.items() if digest},
             observed["environment"],
-            tuple(observed["unsafe"]),
             readings,
             executed,
+            tuple(observed["unsafe"]),
         )
+        if keep:
+            self._state.put(
+                excerpt.records(self._state, _new_symbols(plan, before), analyser.source)
+            )
         if keep and not observed["unsafe"]:
-            self._remember(plan, observed, inputs)
+            self._remember(plan, observed, inputs, Outlines.of(analyser, definitions.uses))
         self._plan = plan
         return plan
 
-    def _remember(self, plan: Plan, observed: Observed, inputs: Mapping[str, str | None]) -> None:
-        """Keeps what the plan rests on, unless a source changed between loading and analysing it."""
-        clock = 0
+    def _amend(self, known: Grounds, edited: Sequence[str], keep: bool) -> Plan | None:
+        """Returns what edits of some files make of a plan; ``None`` when the definition must be loaded for that."""
+        clock = self._clock_ns()
+        try:
+            outlines = Outlines.from_json(self._state.get(_OUTLINES_KEY))
+            texts = {path: _read(path) for path in edited if path in outlines.files}
+        except (ValueError, OSError):
+            return None
+        if len(texts) < len(edited):
+            return None
+        amended = amend(
+            self._layout.root,
+            known.stages,
+            known.analyses,
+            known.readings,
+            known.executed,
+            outlines,
+            texts,
+        )
+        if amended is None:
+            return None
+        files = dict(known.files)
+        absent = set(known.absent)
+        for path, digest in amended.analyser.inputs.items():
+            if digest is None:
+                absent.add(path)
+            elif path not in files or path in texts:
+                if path not in texts and path in absent:
+                    return None
+                row = _file_row(path, {digest}, clock)
+                if row is None:
+                    return None
+                files[path] = row
+            elif files[path][5] != digest:
+                return None
+        for path in texts:
+            row = _file_row(path, {hashing.hash_bytes(texts[path])}, clock)
+            if row is None:
+                return None
+            files[path] = row
+        grounds = replace(
+            known,
+            files=files,
+            absent=tuple(sorted(absent - files.keys())),
+            readings=amended.readings,
+            stages=amended.stages,
+            analyses=amended.analyses,
+        )
+        self._stored = grounds
+        self._plan = plan = _plan_of(grounds)
+        if keep:
+            new = _new_symbols(plan, known)
+            self._state.put(excerpt.records(self._state, new, amended.analyser.source))
+            self._put(grounds, amended.outlines)
+        return plan
+
+    def _clock_ns(self) -> int:
         with contextlib.suppress(OSError):
-            clock = hashing.fs_clock_ns(self._layout.state_dir)
-        files = dict[str, tuple[int, int, int, int, int, str, bool]]()
+            return hashing.fs_clock_ns(self._layout.state_dir)
+        return 0
+
+    def _put(self, grounds: Grounds, outlines: Outlines) -> None:
+        self._state.put({_KEY: codec.to_json(Grounds, grounds), _OUTLINES_KEY: outlines.to_json()})
+
+    def _remember(
+        self,
+        plan: Plan,
+        observed: Observed,
+        inputs: Mapping[str, str | None],
+        outlines: Outlines,
+    ) -> None:
+        """Keeps what the plan rests on, unless a source changed between loading and analysing it."""
+        clock = self._clock_ns()
+        files = dict[str, _FileRow]()
         for path in sorted({*observed["files"], *(path for path in inputs if inputs[path])}):
-            try:
-                sign = hashing.signature(path)
-                found = hashing.hash_file(path)
-            except StoreError:
+            seen = (inputs.get(path), observed["contents"].get(path), observed["sources"].get(path))
+            row = _file_row(path, {digest for digest in seen if digest}, clock)
+            if row is None:
                 return
-            at_load = observed["contents"].get(path, found.hash)
-            seen = {found.hash, inputs.get(path) or found.hash, at_load}
-            if sign is None or seen | {observed["sources"].get(path, found.hash)} != {found.hash}:
-                return
-            size, mtime, ctime, inode, device = sign
-            settled = hashing.is_settled(sign, clock)
-            files[path] = (size, mtime, ctime, inode, device, found.hash, settled)
+            files[path] = row
         absent = {*observed["absent"], *(path for path, digest in inputs.items() if not digest)}
         self._stored = Grounds(
             version=pivot_core.__version__,
@@ -202,13 +280,13 @@ class Planner:
             listed=observed["listed"],
             searched=observed["searched"],
             environment=observed["environment"],
+            readings=plan.readings,
+            executed=plan.executed,
             project=plan.project,
             stages=tuple(plan.graph.stages.values()),
             analyses=tuple(plan.analyses[name] for name in plan.graph.stages),
         )
-        self._state.put({_KEY: codec.to_json(Grounds, self._stored)})
-            readings=plan.readings,
-            executed=plan.executed,
+        self._put(self._stored, outlines)
 
     def _from_state(self) -> Grounds | None:
         data = self._state.get(_KEY)
@@ -219,17 +297,50 @@ class Planner:
         except ValueError:
             return None
 
-    def _holds(self, stored: Grounds) -> bool:
-        """Tells whether everything that a plan rests on is as it was."""
-        return (
-            stored.machine == machine()
-            and environment_holds(stored.environment)
-            and not any(map(os.path.exists, stored.absent))
-            and all(map(os.path.isdir, stored.directories))
-            and all(names_hash(path) == digest for path, digest in stored.listed.items())
-            and all(module_names_hash(path) == digest for path, digest in stored.searched.items())
-            and all(_file_holds(path, *known) for path, known in stored.files.items())
-        )
+
+def _edited(grounds: Grounds) -> Sequence[str] | None:
+    """Returns the files that have changed since a plan was made; ``None`` when anything else has."""
+    holds = (
+        grounds.machine == machine()
+        and environment_holds(grounds.environment)
+        and not any(map(os.path.exists, grounds.absent))
+        and all(map(os.path.isdir, grounds.directories))
+        and all(names_hash(path) == digest for path, digest in grounds.listed.items())
+        and all(module_names_hash(path) == digest for path, digest in grounds.searched.items())
+    )
+    if not holds:
+        return None
+    return [path for path, known in grounds.files.items() if not _file_holds(path, *known)]
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def _file_row(path: str, seen: Set[str], clock: int) -> _FileRow | None:
+    """Returns what is remembered of a file; ``None`` unless its content is what everybody has ``seen``."""
+    try:
+        sign = hashing.signature(path)
+        found = hashing.hash_file(path)
+    except StoreError:
+        return None
+    if sign is None or not seen <= {found.hash}:
+        return None
+    size, mtime, ctime, inode, device = sign
+    return size, mtime, ctime, inode, device, found.hash, hashing.is_settled(sign, clock)
+
+
+def _new_symbols(plan: Plan, before: Grounds | None) -> Mapping[Symbol, str]:
+    """Returns the symbols of the stages whose code differs from an earlier plan's, each with a base that has it."""
+    analyses = () if before is None else zip(before.stages, before.analyses, strict=True)
+    known = {stage.name: analysis.fingerprint.digest for stage, analysis in analyses}
+    return {
+        symbol: plan.graph.stages[name].func.base
+        for name, analysis in plan.analyses.items()
+        if known.get(name) != analysis.fingerprint.digest
+        for symbol in analysis.fingerprint.symbols
+    }
 
 
 def machine() -> Mapping[str, str]:
@@ -257,6 +368,8 @@ def identity(variables: Sequence[str]) -> Mapping[str, str]:
     found = dict(machine())
     for name in names - {ALL_VARIABLES}:
         found[f"variable {name}"] = value_hash(os.environ[name]) if name in os.environ else "unset"
+    if ALL_VARIABLES in names:
+        found[f"variable {ALL_VARIABLES}"] = environment_hash(os.environ)
     return found
 
 
@@ -274,8 +387,6 @@ def environment_holds(known: Mapping[str, str | None]) -> bool:
 
 
 def _file_holds(
-    if ALL_VARIABLES in names:
-        found[f"variable {ALL_VARIABLES}"] = environment_hash(os.environ)
     path: str,
     size: int,
     mtime_ns: int,
@@ -305,6 +416,6 @@ def _plan_of(stored: Grounds) -> Plan:
         dict(zip(names, stored.analyses, strict=True)),
         {path: known[5] for path, known in stored.files.items()},
         stored.environment,
-    )
         stored.readings,
         stored.executed,
+    )

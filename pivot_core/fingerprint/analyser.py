@@ -52,6 +52,7 @@ class Analyser:
         self._sources: dict[str, source_.Source] = {}
         self._territories: dict[str, tuple[Finder, Territory]] = {}
         self._symbols: dict[tuple[Piece, str], _Shown] = {}
+        self._labels: dict[Module, dict[str, list[source_.Unit]]] = {}
         self._additions: dict[Module, tuple[search_path.Addition, ...]] = {}
         self._unknown: dict[Module, set[int]] = {}
         """Modules that change the search path in ways that source does not show, with the lines."""
@@ -114,20 +115,25 @@ class Analyser:
         )
 
     def source(self, symbol_name: str, base: str = "") -> str | None:
-        """Returns the current source of a symbol of a fingerprint; ``None`` when it is gone.
+        """Returns the current source of a symbol of a fingerprint; ``None`` when it is gone, or is none of source.
 
-        ``base`` is that of the stage: two pipelines may each have a module of the same name.
+        Of a whole module it is the list of its definitions, which are symbols themselves. ``base`` is that of the
+        stage: two pipelines may each have a module of the same name.
         """
         name, _, label = symbol_name.partition(":")
         module = self._territory(base)[1].names.module(name)
         if module is None or module.source is None:
             return None
-        if label == "*":
-            return "\n".join(module.source.lines)
         if label == "__doc__":
             return module.source.doc
-        texts = [unit.text() for unit in module.source.units if unit.label == label]
-        return "\n".join(texts) if texts else None
+        units = self._labels.get(module)
+        if units is None:
+            units = self._labels[module] = dict[str, list[source_.Unit]]()
+            for unit in module.source.units:
+                units.setdefault(unit.label, []).append(unit)
+        if label == "*":
+            return "".join(f"{each}\n" for each in sorted(units))
+        return "\n".join([unit.text() for unit in units.get(label, ())]) or None
 
     # --- modules ------------------------------------------------------------------------------------------------------
 
@@ -208,12 +214,12 @@ class Analyser:
             if tolerant:
                 return None, xxhash.xxh3_128_hexdigest(data)
             raise
+        self._readings.follow(place.path, parsed)
         self._sources[place.path] = parsed
         return parsed, ""
 
     def _function(self, names: Names, ref: FunctionRef) -> tuple[Module, str]:
         module = names.module(ref.module)
-        self._readings.follow(place.path, parsed)
         where = str(ref.where)
         if module is None or module.source is None:
             what = f"module '{ref.module}' of stage function '{ref.qualname}' is not in the project"
@@ -275,12 +281,12 @@ class Analyser:
             shown.append(self._marked(documented, "__doc__", text))
         for ordered, labels in reach.orders.items():
             shown.append(self._marked(ordered, "<order>", " ".join(labels)))
+        shown += self._read(reach)
         return sorted(shown, key=lambda entry: entry[0].name)
 
     def _symbol(self, label: str, texts: Sequence[str], piece: Piece) -> _Shown:
         key = (piece, "".join(texts))
         found = self._symbols.get(key)
-        shown += self._read(reach)
         if found is None:
             digest = texts[0] if len(texts) == 1 else _hash("\n".join(texts))
             place = SourceLocation(self._shown(piece.module.place.path), piece.unit.line)
@@ -291,11 +297,6 @@ class Analyser:
         place = SourceLocation(self._shown(module.place.path), 1)
         return Named(f"{module.name}:{mark}", ContentHash(_hash(text))), place
 
-    def _caveats(self, reach: Reach, loaded: Sequence[Module]) -> tuple[Caveat, ...]:
-        unknown = "sys.path is changed by what source does not show: code that is found there does not count"
-        found = {
-            *reach.caveats,
-            *(
     def _read(self, reach: Reach) -> Iterator[_Shown]:
         """Yields what was read when the definition was loaded, each name once."""
         groups = dict[str, list[Reading]]()
@@ -307,6 +308,11 @@ class Analyser:
             digest = hashes[0] if len(hashes) == 1 else _hash(" ".join(hashes))
             yield Named(symbol, ContentHash(digest)), SourceLocation(*where)
 
+    def _caveats(self, reach: Reach, loaded: Sequence[Module]) -> tuple[Caveat, ...]:
+        unknown = "sys.path is changed by what source does not show: code that is found there does not count"
+        found = {
+            *reach.caveats,
+            *(
                 (module, line, unknown)
                 for module in loaded
                 for line in self._unknown.get(module, ())
@@ -325,7 +331,8 @@ def _add(finder: Finder, steps: list[SearchStep], directory: str, is_first: bool
 
 def _outline(source: source_.Source) -> Outline:
     followed = {min(unit.binds) for unit in source.units if unit.is_followed and unit.binds}
-    return outline(source.body, source.lines).without(followed)
+    found = outline(source.body, source.lines)
+    return found.only(found.names - followed)
 
 
 def _hash(text: str) -> str:

@@ -19,7 +19,6 @@ from pivot_core.fingerprint.source import decoded, lines_of
 from pivot_core.model.fingerprint import Analysis
 from pivot_core.model.stage import SourceLocation
 
-
 _MARKS = ("*", "<order>", "__doc__")
 """Labels of symbols that stand for a whole file: they are always on its first line."""
 
@@ -46,11 +45,14 @@ class Outline:
     """In lines."""
     blocks: tuple[Block, ...]
 
-    def without(self, names: Set[str]) -> "Outline":
-        """Returns the outline in which some functions are statements like any other: an edit of one is not inner."""
-        blocks = (
-            block._replace(name="") if block.name in names else block for block in self.blocks
-        )
+    @property
+    def names(self) -> frozenset[str]:
+        """The functions whose inside an inner edit may change."""
+        return frozenset(block.name for block in self.blocks)
+
+    def only(self, names: Set[str]) -> "Outline":
+        """Returns the outline in which all functions but these are statements like any other."""
+        blocks = (b if b.name in names else b._replace(name="") for b in self.blocks)
         return Outline(self.length, tuple(blocks))
 
     def line_in(self, other: "Outline", line: int) -> int:
@@ -130,6 +132,9 @@ def compare(known: Outline, data: bytes) -> Edit | None:
             if not old.name or (new.name, new.head) != (old.name, old.head):
                 return None
             changed.add(old.name)
+    between = [
+        new._replace(name=old.name) for old, new in zip(blocks[start:end], between, strict=True)
+    ]
     moved = (b._replace(first=b.first + shift, last=b.last + shift) for b in blocks[end:])
     return Edit(Outline(len(lines), (*blocks[:start], *between, *moved)), frozenset(changed))
 

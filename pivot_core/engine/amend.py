@@ -1,0 +1,149 @@
+"""Owns keeping a plan over inner edits: the definition is not loaded again, and only what they concern is analysed.
+
+What a definition says cannot depend on the inside of a function that loading did not call, nor what a module does on
+import on one that no analysis of that has looked into. Such functions have a name in the outlines that are kept with
+the plan; an edit of anything else makes everything be looked at anew.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypedDict, cast
+
+from pivot_core.errors import DefinitionError
+from pivot_core.fingerprint.analyser import Analyser, SearchStep
+from pivot_core.fingerprint.outline import Block, Edit, Edits, Outline, compare
+from pivot_core.fingerprint.reading import Readings
+from pivot_core.model.fingerprint import Analysis, Reading
+from pivot_core.model.ids import Json
+from pivot_core.model.stage import Stage
+from pivot_core.store import hashing
+
+
+class _Form(TypedDict):
+    """The JSON form of ``Outlines``."""
+
+    files: dict[str, tuple[int, list[tuple[int, int, str, str, str]]]]
+    search: dict[str, list[tuple[str, bool]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Outlines:
+    """The sources that a plan rests on as they were when it was made."""
+
+    files: Mapping[str, Outline]
+    """By absolute path; a file that loading read as text has none."""
+    search: Mapping[str, Sequence[SearchStep]]
+    """As ``Analyser.search`` gives it."""
+
+    @staticmethod
+    def of(analyser: Analyser, uses: Mapping[str, Sequence[str] | None]) -> "Outlines":
+        """Returns what an analyser has found; ``uses`` is what loading called and read (`Uses.result`)."""
+        if analyser.search is None:
+            return Outlines({}, {})
+        files = {
+            path: outline.only(outline.names.difference(uses.get(path) or ()))
+            for path, outline in analyser.outlines.items()
+            if uses.get(path, ()) is not None
+        }
+        return Outlines(files, analyser.search)
+
+    def to_json(self) -> Json:
+        """Returns the JSON form."""
+        files: dict[str, Json] = {
+            path: [outline.length, [list(block) for block in outline.blocks]]
+            for path, outline in self.files.items()
+        }
+        return {
+            "files": files,
+            "search": {b: [[*s] for s in steps] for b, steps in self.search.items()},
+        }
+
+    @staticmethod
+    def from_json(data: Json) -> "Outlines":
+        """Returns what ``to_json`` gave; raises ``ValueError`` for anything else."""
+        try:
+            given = cast("_Form", cast("object", data))
+            files = {
+                path: Outline(int(length), tuple(Block(*block) for block in blocks))
+                for path, (length, blocks) in given["files"].items()
+            }
+            search = {
+                base: [(str(directory), bool(is_first)) for directory, is_first in steps]
+                for base, steps in given["search"].items()
+            }
+        except (TypeError, KeyError, AttributeError, IndexError) as error:
+            raise ValueError("not outlines") from error
+        return Outlines(files, search)
+
+
+@dataclass(frozen=True, slots=True)
+class Amended:
+    """What a plan has become."""
+
+    stages: tuple[Stage, ...]
+    analyses: tuple[Analysis, ...]
+    readings: tuple[Reading, ...]
+    outlines: Outlines
+    analyser: Analyser
+    """The one that looked at what the edits concern."""
+
+
+def amend(
+    root: str,
+    stages: Sequence[Stage],
+    analyses: Sequence[Analysis],
+    readings: Sequence[Reading],
+    executed: Sequence[str],
+    known: Outlines,
+    edited: Mapping[str, bytes],
+) -> Amended | None:
+    """Returns what inner edits make of a plan; ``None`` when they are more than that.
+
+    ``edited`` holds the bytes of every file that has changed, by absolute path.
+    """
+    found = dict[str, tuple[Outline, Edit]]()
+    for path, data in edited.items():
+        old = known.files.get(path)
+        edit = old and compare(old, data)
+        if not old or not edit:
+            return None
+        found[path] = (old, edit)
+    by_path = Edits(found)
+    by_name = Edits({_shown(root, path): each for path, each in found.items()})
+    now = tuple(_moved(stage, by_name) for stage in stages)
+    read = tuple(_moved_reading(reading, by_path) for reading in readings)
+    analyser = Analyser(root, readings=Readings(read, executed), search=known.search)
+    try:
+        again = tuple(
+            analyser.analyse(stage) if by_name.concern(analysis) else by_name.applied(analysis)
+            for stage, analysis in zip(now, analyses, strict=True)
+        )
+    except DefinitionError:
+        return None
+    if any(analyser.inputs.get(path, digest) != digest for path, digest in _hashes(edited)):
+        return None
+    outlines = dict(known.files) | {path: edit.outline for path, (_, edit) in found.items()}
+    for path, seen in analyser.outlines.items():
+        outlines[path] = outlines[path].only(seen.names) if path in outlines else seen
+    return Amended(now, again, read, Outlines(outlines, known.search), analyser)
+
+
+def _hashes(edited: Mapping[str, bytes]) -> list[tuple[str, str]]:
+    return [(path, hashing.hash_bytes(data)) for path, data in edited.items()]
+
+
+def _shown(root: str, path: str) -> str:
+    return os.path.relpath(path, root) if path.startswith(root + os.sep) else path
+
+
+def _moved(stage: Stage, edits: Edits) -> Stage:
+    where, defined = edits.moved(stage.func.where), edits.moved(stage.defined)
+    if (where, defined) == (stage.func.where, stage.defined):
+        return stage
+    return replace(stage, func=replace(stage.func, where=where), defined=defined)
+
+
+def _moved_reading(reading: Reading, edits: Edits) -> Reading:
+    through = tuple(edits.moved(place) for place in reading.through)
+    return replace(reading, taken_at=edits.moved(reading.taken_at), through=through)
