@@ -18,6 +18,7 @@ from pivot_core.port import (
     OutMissing,
     OutsChanged,
     ParamChanged,
+    PathsChanged,
     Problem,
     Reason,
     RunId,
@@ -26,6 +27,7 @@ from pivot_core.port import (
     Status,
     UpstreamRuns,
     Verdict,
+    headline,
     one_line,
     printable,
 )
@@ -133,6 +135,8 @@ def _reason(reason: Reason, cells: int) -> list[Line]:
             return [line for path in added for line in _row("+", "out", path, "added", cells)] + [
                 line for path in removed for line in _row("-", "out", path, "removed", cells)
             ]
+        case PathsChanged():
+            return _wrapped(f"  ~ {'paths':<{_KIND}}", headline(reason), Paint.TEXT, cells)
         case OutMissing(path):
             return _row("~", "out", path, "missing", cells)
         case OutAltered(path, old, new):

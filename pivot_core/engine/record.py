@@ -35,6 +35,9 @@ from pivot_core.store.layout import Layout
 from pivot_core.store.state import State
 
 DURATIONS_KEPT = 10
+_TICK_S = 0.05
+_TICKS = 20
+"""So often at most the end of a run looks whether the clock has ticked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +73,16 @@ class Recorder:
         commit: bool,
         run_id: RunId | None = None,
     ) -> None:
+        """``run_id`` is ``None`` for what is recorded outside a run."""
         self._layout = layout
         self._cache = cache
         self._state = state
-        """``run_id`` is ``None`` for what is recorded outside a run."""
         self._observer = observer
         self._commit = commit
+        self._signer = Signer(state, run_id)
 
     def ran(
         self,
-        self._signer = Signer(state, run_id)
         subject: Subject,
         seen: Observation,
         made: Mapping[ArtifactPath, Made],
@@ -172,15 +175,19 @@ class Recorder:
 
     def finish(self) -> None:
         """Writes what was hashed and not recorded, settles young files, and waits for the power-loss barrier."""
-        wait_s = self._observer.settle_young()
-        if 0 < wait_s < 0.05:
+        for _ in range(_TICKS):
             # The file system's clock ticks every few milliseconds; one tick on, no later edit can look the same.
+            wait_s = self._observer.settle_young()
+            if not 0 < wait_s < _TICK_S:
+                break
             time.sleep(wait_s)
-            self._observer.settle_young()
         if self._commit:
             rows = self._observer.changed_rows()
-            self._state.put(self._row_items(rows))
-            self._observer.written(rows)
+            if (
+                rows
+            ):  # a look that found nothing new leaves the state's file, and so a proof, as it is
+                self._state.put(self._row_items(rows))
+                self._observer.written(rows)
             atomic.barrier(self._layout.state_dir)
             self._state.barrier()
 
@@ -219,6 +226,8 @@ class Recorder:
         deps: Mapping[ArtifactPath, Found],
         outs: Mapping[ArtifactPath, Content],
         extra: Mapping[str, Json],
+        *,
+        is_restored: bool = False,
     ) -> None:
         if not self._commit:
             return
@@ -226,9 +235,9 @@ class Recorder:
         lock = Lock(
             stage=stage.name,
             fingerprint=subject.analysis.fingerprint,
-        *,
-        is_restored: bool = False,
             params=stage.params,
+            reads=stage.reads,
+            writes=stage.writes,
             deps={path: found for path, found in deps.items() if not isinstance(found, Missing)},
             outs=outs,
         )

@@ -101,6 +101,17 @@ class OutsChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class PathsChanged:
+    """Among the same paths, a parameter reads others, or in another order, or a field is written elsewhere."""
+
+    name: str
+    """The parameter, or the field of the result."""
+    old: Json
+    """One path, or a list of them; ``None`` where the name is new."""
+    new: Json
+
+
+@dataclass(frozen=True, slots=True)
 class OutMissing:
     """A recorded out is not in the workspace."""
 
@@ -131,8 +142,8 @@ class UpstreamRuns:
 
 
 type Reason = (
-    Forced | NeverRan | CodeChanged | ParamChanged | DepChanged | OutsChanged | OutMissing | OutAltered | NotInCache
-    | UpstreamRuns
+    Forced | NeverRan | CodeChanged | ParamChanged | DepChanged | OutsChanged | PathsChanged | OutMissing | OutAltered
+    | NotInCache | UpstreamRuns
 )  # fmt: skip
 
 
@@ -181,6 +192,9 @@ def headline(reason: Reason) -> str:
         case NeverRan(why):
             return why
         case CodeChanged(symbol=symbol, edit=edit):
+            read = reading_of(symbol)
+            if read is not None:
+                return f"read on import, {edit.value}: {read[0].label} {read[1]}"
             return f"code {edit.value}: {symbol.replace(':', '.')}"
         case ParamChanged(name=name, old=old, new=new, had=had, has=has):
             if not had:
@@ -192,13 +206,12 @@ def headline(reason: Reason) -> str:
             return f"input removed: {path}"
         case DepChanged(path=path):
             return f"input changed: {path}"
-            read = reading_of(symbol)
-            if read is not None:
-                return f"read on import, {edit.value}: {read[0].label} {read[1]}"
         case OutsChanged(added, removed):
             return "outputs changed: " + ", ".join(
                 [*(f"+{path}" for path in added), *(f"-{path}" for path in removed)]
             )
+        case PathsChanged(name, old, new):
+            return f"paths of '{name}': {_paths(old)} → {_paths(new)}"
         case OutMissing(path):
             return f"output missing: {path}"
         case OutAltered(path=path):
@@ -209,3 +222,9 @@ def headline(reason: Reason) -> str:
             return "waits for " + ", ".join(stages)
         case _:
             assert_never(reason)
+
+
+def _paths(given: Json) -> str:
+    if isinstance(given, list):
+        return f"[{', '.join(map(str, given))}]"
+    return "none" if given is None else str(given)

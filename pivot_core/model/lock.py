@@ -15,6 +15,10 @@ class Lock:
     stage: StageName
     fingerprint: Fingerprint
     params: Mapping[str, Json]
+    reads: Mapping[str, Json]
+    """`Stage.reads` of then: the same paths may be given to other parameters, or in another order."""
+    writes: Mapping[str, Json]
+    """`Stage.writes` of then."""
     deps: Mapping[ArtifactPath, Content]
     outs: Mapping[ArtifactPath, Content]
 

@@ -107,6 +107,16 @@ class Stage:
         return tuple(out.path for out in self.outs)
 
     @property
+    def reads(self) -> Mapping[str, Json]:
+        """Each parameter with the path that it gets the value of, or the list of them."""
+        return {dep.param: list(dep.paths) if dep.is_list else dep.paths[0] for dep in self.deps}
+
+    @property
+    def writes(self) -> Mapping[str, Json]:
+        """Each field of the result with the path that it is written to."""
+        return {out.field: out.path for out in self.outs}
+
+    @property
     def is_incremental(self) -> bool:
         """Whether an earlier result is an input; the run cache then does not apply."""
         return any(out.kind is OutKind.INCREMENTAL for out in self.outs)

@@ -31,12 +31,13 @@ from pivot_core.model.decision import (
     OutMissing,
     OutsChanged,
     ParamChanged,
+    PathsChanged,
     Reason,
     Restore,
     Skip,
 )
 from pivot_core.model.fingerprint import Analysis
-from pivot_core.model.ids import ArtifactPath, ContentHash, StageName
+from pivot_core.model.ids import ArtifactPath, ContentHash, Json, StageName
 from pivot_core.model.lock import Lock, NoLock, RunCacheEntry
 from pivot_core.model.stage import Stage
 
@@ -126,10 +127,10 @@ def run_cache_key(stage: Stage, code: ContentHash, deps: Mapping[ArtifactPath, F
             stage.params,
             stage.variant if stage.variant_param else "",
             [
-                [dep.param, [[path, found_hash(deps[path])] for path in dep.paths]]
+                [dep.param, dep.is_list, [[path, found_hash(deps[path])] for path in dep.paths]]
                 for dep in stage.deps
             ],
-            [[out.field, out.path, out.kind.value] for out in stage.outs],
+            sorted([out.field, out.path, out.kind.value] for out in stage.outs),
         ],
         sort_keys=True,
         separators=(",", ":"),
@@ -155,10 +156,20 @@ def differences(
         new = found_hash(deps[path]) if path in deps else None
         if old != new:
             yield DepChanged(path, old, new, next(iter(facts.producers.get(path, ())), None))
+    if set(facts.stage.dep_paths) == set(lock.deps):
+        yield from _path_changes(lock.reads, facts.stage.reads)
     now = set(facts.stage.out_paths)
-    if now != set(lock.outs):
+    if now == set(lock.outs):
+        yield from _path_changes(lock.writes, facts.stage.writes)
+    else:
         added = tuple(path for path in facts.stage.out_paths if path not in lock.outs)
         yield OutsChanged(added, tuple(path for path in lock.outs if path not in now))
+
+
+def _path_changes(old: Mapping[str, Json], new: Mapping[str, Json]) -> Iterator[Reason]:
+    for name in sorted({*old, *new}):
+        if old.get(name) != new.get(name):
+            yield PathsChanged(name, old.get(name), new.get(name))
 
 
 def _same_generations(generations: Generations) -> bool:

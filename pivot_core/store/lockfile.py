@@ -18,7 +18,7 @@ from pivot_core.model.lock import Lock, NoLock
 from pivot_core.store import atomic, content
 from pivot_core.store.layout import Layout
 
-SCHEMA = 1
+SCHEMA = 2
 MAX_BYTES = 10_000_000
 
 _PLAIN = re.compile(r"[A-Za-z_/][A-Za-z0-9_./@+-]*")
@@ -57,8 +57,9 @@ def render(lock: Lock) -> bytes:
     symbols = lock.fingerprint.symbols
     lines.append("  symbols:" if symbols else "  symbols: {}")
     lines.extend([f"    {_text(symbol.name)}: {_hash(symbol.hash)}" for symbol in symbols])
-    lines.append("params:" if lock.params else "params: {}")
-    lines.extend(_mapping(lock.params, "  "))
+    for name, values in (("params", lock.params), ("reads", lock.reads), ("writes", lock.writes)):
+        lines.append(f"{name}:" if values else f"{name}: {{}}")
+        lines.extend(_mapping(values, "  "))
     for name, artifacts in (("deps", lock.deps), ("outs", lock.outs)):
         lines.append(f"{name}:" if artifacts else f"{name}: {{}}")
         for path in sorted(artifacts):
@@ -199,6 +200,8 @@ def parse(data: bytes, stage: StageName, path: str) -> Lock:
         stage=stage,
         fingerprint=_fingerprint(_dict(_field(top, "code"), "code")),
         params=_dict(_field(top, "params"), "params"),
+        reads=_dict(_field(top, "reads"), "reads"),
+        writes=_dict(_field(top, "writes"), "writes"),
         deps={_dep_path(key): item for key, item in _contents(top, "deps")},
         outs=outs,
     )

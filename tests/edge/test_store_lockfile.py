@@ -3,6 +3,7 @@
 import itertools
 import math
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -26,6 +27,8 @@ LOCK = Lock(
     stage=STAGE,
     fingerprint=Fingerprint(A, (Symbol("lib.util:clean", B), Symbol("pipeline:train", A))),
     params={"lr": 0.1, "name": "on", "layers": [1, {"a": []}], "none": None},
+    reads={"data": ["data/clean.csv", "../raw/"]},
+    writes={"return": "model.json"},
     deps={
         ArtifactPath("data/clean.csv"): FileContent(B, 12),
         ArtifactPath("../raw/"): content.tree((("x y.csv", FileContent(A, 0, True)),)),
@@ -53,6 +56,10 @@ VALUES = st.recursive(
     max_leaves=8,
 )
 PARAMS = cast("st.SearchStrategy[dict[str, Json]]", st.dictionaries(TEXT, VALUES, max_size=3))
+READS = cast(
+    "st.SearchStrategy[dict[str, Json]]",
+    st.dictionaries(TEXT, TEXT | st.lists(TEXT, max_size=3), max_size=3),
+)
 PATHS = st.sampled_from(["a", "data/x y.csv", "data/é/", "no", "1", "a#b", "a: b"]).map(
     ArtifactPath
 )
@@ -65,6 +72,8 @@ LOCKS = st.builds(
     stage=st.just(STAGE),
     fingerprint=st.builds(Fingerprint, HASHES, SYMBOLS),
     params=PARAMS,
+    reads=READS,
+    writes=READS,
     deps=ARTIFACTS,
     outs=ARTIFACTS,
 )
@@ -84,7 +93,7 @@ def test_every_reader_of_yaml_reads_the_same(lock: Lock) -> None:
 @given(PARAMS)
 def test_equal_locks_have_equal_bytes(params: dict[str, Json]) -> None:
     def with_params(given_params: dict[str, Json]) -> bytes:
-        return lockfile.render(Lock(STAGE, LOCK.fingerprint, given_params, LOCK.deps, LOCK.outs))
+        return lockfile.render(replace(LOCK, params=given_params))
 
     assert with_params(params) == with_params(dict(reversed(params.items())))
 
@@ -92,7 +101,7 @@ def test_equal_locks_have_equal_bytes(params: dict[str, Json]) -> None:
 def test_a_lock_file_is_made_to_be_read() -> None:
     assert lockfile.render(LOCK).decode() == (
         f"""\
-schema: 1
+schema: 2
 hash: xxh3-128
 stage: train@small
 code:
@@ -108,6 +117,12 @@ params:
   lr: 0.1
   name: "on"
   none: null
+reads:
+  data:
+    - data/clean.csv
+    - "../raw/"
+writes:
+  return: model.json
 deps:
   "../raw/":
     hash: {LOCK.deps[ArtifactPath("../raw/")].hash}
@@ -124,7 +139,7 @@ outs:
     "value", [1e-07, 1e22, 1.5e300, -0.0, 5e-324, math.inf, -math.inf, 0.1, 1e16]
 )
 def test_floats_are_exact(value: float) -> None:
-    lock = Lock(STAGE, LOCK.fingerprint, {"x": value}, {}, {})
+    lock = replace(LOCK, params={"x": value})
     data = lockfile.render(lock)
     assert lockfile.parse(data, STAGE, "f").params["x"] == value
     assert yaml.load(data, yaml.CSafeLoader)["params"]["x"] == value
@@ -141,7 +156,7 @@ def test_a_written_lock_is_read_back(tmp_path: Path) -> None:
 
 def test_a_lock_that_could_not_be_read_again_is_not_written(tmp_path: Path) -> None:
     files = tuple([(f"{number:080}", FileContent(A, 1)) for number in range(80_000)])
-    lock = Lock(STAGE, LOCK.fingerprint, {}, {}, {ArtifactPath("out/"): content.tree(files)})
+    lock = replace(LOCK, outs={ArtifactPath("out/"): content.tree(files)})
     with pytest.raises(StoreError, match="lock file of 'train@small' would have"):
         lockfile.write(Layout.at(str(tmp_path)), lock)
 
@@ -159,9 +174,9 @@ GOOD = lockfile.render(LOCK).decode()
         (GOOD.encode()[:100], "line 7"),
         (f"<<<<<<< HEAD\n{GOOD}=======\n{GOOD}>>>>>>> main\n", "line 2"),
         (GOOD + GOOD, "'schema' stands here twice"),
-        (GOOD.replace("schema: 1", "schema: one"), "its schema is 'one'"),
-        (GOOD.replace("schema: 1", "schema: 0"), "its schema is 0"),
-        (GOOD.replace("schema: 1", "schema: true"), "its schema is True"),
+        (GOOD.replace("schema: 2", "schema: one"), "its schema is 'one'"),
+        (GOOD.replace("schema: 2", "schema: 1"), "its schema is 1"),
+        (GOOD.replace("schema: 2", "schema: true"), "its schema is True"),
         (GOOD.replace("hash: xxh3-128", "hash: md5"), "its hashes are 'md5'"),
         (GOOD.replace("stage: train@small", "stage: other"), "it is of stage 'other'"),
         (GOOD.replace("outs:", "outs: &a", 1), "anchors and aliases"),
@@ -180,6 +195,8 @@ GOOD = lockfile.render(LOCK).decode()
         (GOOD.replace("x y.csv", "x z.csv"), "not that of its files"),
         (GOOD.replace("code:", "cod:"), "it has no 'code'"),
         (GOOD.replace("params:", "params: 3\nparamz:"), "params is no mapping"),
+        (GOOD.replace("reads:", "red:"), "it has no 'reads'"),
+        (GOOD.replace("writes:", "writes: []\nwrote:"), "writes is no mapping"),
         ("a: " + "[" * 5000, "nested more than 64 deep"),
         (b"x" * 10_000_001, "larger than 10 MB"),
     ],
@@ -214,7 +231,7 @@ def test_what_cannot_be_read_is_no_lock(tmp_path: Path, kind: str) -> None:
 def test_a_newer_schema_is_an_error_that_names_it(tmp_path: Path) -> None:
     path = tmp_path / "x.lock"
     path.write_text("schema: 7\nanything: else\n")
-    with pytest.raises(StoreError, match="has schema 7; this Pivot knows 1") as caught:
+    with pytest.raises(StoreError, match="has schema 7; this Pivot knows 2") as caught:
         lockfile.read(str(path), STAGE)
     assert caught.value.exit_code == 4
 

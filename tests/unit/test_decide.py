@@ -19,6 +19,7 @@ from pivot_core.model.decision import (
     OutMissing,
     OutsChanged,
     ParamChanged,
+    PathsChanged,
     Restore,
     Skip,
 )
@@ -42,11 +43,15 @@ def a_lock(
     params: Mapping[str, Json] | None = None,
     deps: Mapping[ArtifactPath, Content] | None = None,
     outs: Mapping[ArtifactPath, Content] | None = None,
+    reads: Mapping[str, Json] | None = None,
+    writes: Mapping[str, Json] | None = None,
 ) -> Lock:
     return Lock(
         StageName("s"),
         an_analysis(code, **(symbols or {})).fingerprint,
         params or {},
+        {"p0": "in.csv"} if reads is None else reads,
+        {"out.csv": "out.csv"} if writes is None else writes,
         contents(**{"in": "i"}) if deps is None else deps,
         contents(out="o") if outs is None else outs,
     )
@@ -206,6 +211,46 @@ def test_every_difference_is_named() -> None:
     )
 
 
+def test_the_same_paths_given_to_other_parameters_count() -> None:
+    two = contents(a="a", b="b")
+    facts = replace(
+        an_unchanged_stage(),
+        stage=a_stage("s", ["b.csv", "a.csv"], ["out.csv"]),
+        lock=a_lock(reads={"p0": "a.csv", "p1": "b.csv"}, deps=two),
+        deps=two,
+    )
+    decision = decide(facts)
+    assert isinstance(decision, Execute)
+    assert decision.reasons == (
+        PathsChanged("p0", "a.csv", "b.csv"),
+        PathsChanged("p1", "b.csv", "a.csv"),
+    )
+
+
+def test_the_same_paths_in_another_order_or_as_a_list_count() -> None:
+    stage = an_unchanged_stage().stage
+    listed = replace(stage, deps=(replace(stage.deps[0], is_list=True),))
+    decision = decide(replace(an_unchanged_stage(), stage=listed))
+    assert isinstance(decision, Execute)
+    assert decision.reasons == (PathsChanged("p0", "in.csv", ["in.csv"]),)
+
+
+def test_outs_that_changed_places_count() -> None:
+    outs = contents(left="l", right="r")
+    facts = replace(
+        an_unchanged_stage(),
+        stage=a_stage("s", ["in.csv"], ["left.csv", "right.csv"]),
+        lock=a_lock(writes={"left.csv": "right.csv", "right.csv": "left.csv"}, outs=outs),
+        outs=outs,
+    )
+    decision = decide(facts)
+    assert isinstance(decision, Execute)
+    assert decision.reasons == (
+        PathsChanged("left.csv", "right.csv", "left.csv"),
+        PathsChanged("right.csv", "left.csv", "right.csv"),
+    )
+
+
 def test_a_digest_that_differs_counts_though_every_symbol_is_equal() -> None:
     decision = decide(replace(an_unchanged_stage(), analysis=an_analysis("other")))
     assert isinstance(decision, Execute)
@@ -230,6 +275,8 @@ def test_the_run_cache_key_depends_on_everything_that_determines_the_outs() -> N
             contents(**{"in": "i"}),
         ),
     }
-    assert len(keys) == 6
+    listed = replace(stage, deps=(replace(stage.deps[0], is_list=True),))
+    keys.add(run_cache_key(listed, a_hash("c"), contents(**{"in": "i"})))
+    assert len(keys) == 7
     renamed = replace(stage, name=StageName("other"))
     assert run_cache_key(renamed, a_hash("c"), contents(**{"in": "i"})) in keys
