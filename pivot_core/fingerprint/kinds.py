@@ -23,33 +23,13 @@ _CONTAINERS = frozenset(
     ["Counter", "OrderedDict", "bytearray", "defaultdict", "deque", "dict", "list", "set"]
 )
 _FIXED = frozenset(
-    [
-        *(
-            "Decimal",
-            "Fraction",
-            "Path",
-            "PurePath",
-            "PurePosixPath",
-            "bool",
-            "bytes",
-            "compile",
-            "date",
-        ),
-        *(
-            "datetime",
-            "float",
-            "frozenset",
-            "getLogger",
-            "int",
-            "len",
-            "max",
-            "min",
-            "namedtuple",
-            "range",
-        ),
-        *("round", "str", "sum", "timedelta", "tuple"),
-    ]
+    """
+    Decimal Fraction Path PurePath PurePosixPath bool bytes compile date datetime float frozenset getLogger int len
+    namedtuple range round str timedelta
+    """.split()
 )
+_TELLING = (ast.Is, ast.IsNot, ast.In, ast.NotIn)
+"""Comparisons that give a truth value whatever is compared."""
 
 
 def value_of(units: Sequence[Unit]) -> Value:
@@ -81,39 +61,57 @@ def changes_itself(node: ast.ClassDef, method: str) -> bool:
     found = [
         part for part in node.body if isinstance(part, ast.FunctionDef) and part.name == method
     ]
-    return not found or any(_is_change_of_self(part) for part in ast.walk(found[-1]))
+    if not found:
+        return True
+    arguments = [*found[-1].args.posonlyargs, *found[-1].args.args]
+    if not arguments:
+        return False
+    return any(_is_change_of(arguments[0].arg, part) for part in ast.walk(found[-1]))
 
 
-def _is_change_of_self(node: ast.AST) -> bool:
+def _is_change_of(name: str, node: ast.AST) -> bool:
     match node:
         case (
             ast.Attribute(ctx=ast.Store() | ast.Del()) | ast.Subscript(ctx=ast.Store() | ast.Del())
         ):
-            return "self" in _roots(node)
-        case ast.Call(func=ast.Attribute(value=value)):
-            # `self.items.append(x)`, and `self.other()`, which may do anything.
-            return "self" in _roots(value)
+            return name in _roots(node)
+        case ast.Call(func=function, args=arguments):
+            # `self.items.append(x)`, `self.other()` and `fill(self)`, which may do anything.
+            of = function.value if isinstance(function, ast.Attribute) else function
+            return name in _roots(of) or any(name in _roots(each) for each in arguments)
         case _:
             return False
 
 
 def _roots(node: ast.expr) -> Iterator[str]:
-    while isinstance(node, ast.Attribute | ast.Subscript):
+    while isinstance(node, ast.Attribute | ast.Subscript | ast.Starred):
         node = node.value
     if isinstance(node, ast.Name):
         yield node.id
 
 
+def _together(*parts: ast.expr) -> Value:
+    """Returns what an operator makes of several values: of a list and a number a list."""
+    values = {_made_by(part) for part in parts} - {Value.FIXED}
+    return Value.FIXED if not values else values.pop() if len(values) == 1 else Value.OBJECT
+
+
 def _made_by(value: ast.expr) -> Value:
     match value:
-        case ast.Constant() | ast.JoinedStr() | ast.Lambda() | ast.Compare() | ast.UnaryOp():
+        case ast.Constant() | ast.JoinedStr() | ast.Lambda():
             return Value.FIXED
+        case ast.UnaryOp(op=ast.Not()):
+            return Value.FIXED
+        case ast.UnaryOp(operand=operand):
+            return _made_by(operand)
         case ast.Tuple(elts=elements):
-            is_fixed = all(_made_by(element) is Value.FIXED for element in elements)
-            return Value.FIXED if is_fixed else Value.OBJECT
+            return Value.FIXED if _together(*elements) is Value.FIXED else Value.OBJECT
+        case ast.Compare(ops=operators) if all(isinstance(op, _TELLING) for op in operators):
+            return Value.FIXED
+        case ast.Compare(left=left, comparators=others):
+            return _together(left, *others)  # arrays are compared element by element
         case ast.BinOp(left=left, right=right):
-            is_fixed = Value.FIXED in (_made_by(left), _made_by(right))
-            return Value.FIXED if is_fixed else Value.OBJECT
+            return _together(left, right)
         case ast.List() | ast.Dict() | ast.Set() | ast.ListComp() | ast.DictComp() | ast.SetComp():
             return Value.CONTAINER
         case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)):

@@ -55,8 +55,9 @@ class Territory:
         found = self._entries.get((piece, detail))
         if found is None:
             form = piece.unit.form(detail)
-            if not detail & Detail.ANNOTATIONS and self._is_watched(piece.module, form):
-                form = piece.unit.form(detail | Detail.ANNOTATIONS)
+            seen = detail | Detail.ANNOTATIONS | Detail.NAMES
+            if detail != seen and self._is_watched(piece.module, form):
+                form = piece.unit.form(seen)
             found = self._entries[piece, detail] = self.resolved(piece.module, form)
         return found
 
@@ -128,7 +129,7 @@ class Territory:
             yield from self.names.loaded(module, thing)
 
     def _is_watched(self, module: Module, form: Form) -> bool:
-        """Whether a decorator that is not the project's may read the annotations."""
+        """Whether a decorator that is not the project's may read name and annotations."""
         return any(
             chain.names[-1:] == ("register",)
             or any(isinstance(t, Outside) for t in self.names.resolve(module, chain))

@@ -111,7 +111,11 @@ class _Judge:
         return found.judgement(edit)
 
     def _step(self, edit: Edit, ops: Sequence[Op], reruns: frozenset[str], found: _Finding) -> None:
-        self._workspace.apply(ops)
+        try:
+            self._workspace.apply(ops)
+        except (AssertionError, SyntaxError) as error:
+            found.errors.append(f"the edit cannot be done: {error}")
+            return
         shutil.rmtree(self._scratch, ignore_errors=True)
         self._workspace.copy(self._scratch)
         done = self._pivot(self._root, "repro", "--json")
