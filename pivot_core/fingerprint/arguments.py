@@ -33,6 +33,20 @@ class Arguments:
             return False
         return any(self._calls(t, site, set()) for t in self._names.resolve(module, site.callee))
 
+    def class_of(self, symbol: Symbol) -> ast.ClassDef | None:
+        """Returns the class of an object that is made by calling it."""
+        for piece in symbol.module.bound.get(symbol.name, ()):
+            for ref in piece.unit.inside().refs:
+                if ref.calls == 0:
+                    continue
+                for made_by in self._names.resolve(symbol.module, ref.chain):
+                    if not isinstance(made_by, Symbol):
+                        continue
+                    for definition in made_by.module.bound.get(made_by.name, ()):
+                        if isinstance(definition.unit.node, ast.ClassDef):
+                            return definition.unit.node
+        return None
+
     def _changes(
         self, target: Target, site: Site, value: Value, seen: set[tuple[Piece, str]]
     ) -> bool:
@@ -53,7 +67,7 @@ class Arguments:
     def _calls(self, target: Target, site: Site, seen: set[tuple[Piece, str]]) -> bool:
         if isinstance(target, Outside):
             return target.root not in QUIET
-        if isinstance(target, Symbol) and not _is_code(target):
+        if isinstance(target, Symbol) and not is_code(target):
             return True
         for piece, inner in self._sites(target, site.slot, seen):
             if inner.depth == 1 and inner.change is Change.CALL:
@@ -81,7 +95,8 @@ class Arguments:
                     yield piece, site
 
 
-def _is_code(symbol: Symbol) -> bool:
+def is_code(symbol: Symbol) -> bool:
+    """Whether a name stands for a function or class, and for nothing else."""
     units = [piece.unit for piece in symbol.module.bound.get(symbol.name, ())]
     return kinds.value_of(units) in (Value.FUNCTION, Value.CLASS)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from pivot_core.fingerprint import dynamic, kinds
 from pivot_core.fingerprint.arguments import QUIET, Arguments
+from pivot_core.fingerprint.decorators import Decorators
 from pivot_core.fingerprint.form import Change, Form, Site, is_mutator
 from pivot_core.fingerprint.kinds import Value
 from pivot_core.fingerprint.names import Module, Names, Outside, Piece, Symbol, Target, Whole
@@ -44,6 +45,12 @@ class _Run:
         default_factory=dict[tuple[Piece, str, int], None]
     )
 
+    def add(self, other: "_Run") -> None:
+        """Takes over what happens when something else is called."""
+        self.places.update(other.places)
+        self.outside.update(other.outside)
+        self.observes.update(other.observes)
+
 
 class Effects:
     """Follows the calls that importing a module makes through the project's functions."""
@@ -51,6 +58,7 @@ class Effects:
     def __init__(self, names: Names) -> None:
         self._names: Names = names
         self._arguments: Arguments = Arguments(names)
+        self._decorators: Decorators = Decorators(names, self._arguments)
         self._touches: dict[Module, Touches] = {}
         self._runs: dict[tuple[Module, str, int], _Run] = {}
         self._pieces: dict[Piece, _Run] = {}
@@ -94,10 +102,9 @@ class Effects:
         for ref in form.refs:
             if ref.depth == 0 and (ref.calls or ref.chain in passed):
                 for symbol in self._symbols(piece.module, ref.chain):
-                    inner = self._called(symbol, max(1, ref.calls))
-                    run.places.update(inner.places)
-                    run.outside.update(inner.outside)
-                    run.observes.update(inner.observes)
+                    run.add(self._called(symbol, max(1, ref.calls)))
+        if self._decorators.run(piece):
+            run.add(self._called(Symbol(piece.module, min(piece.unit.binds)), 1))
         return run
 
     def _is_passed_on(self, piece: Piece, site: Site) -> bool:
@@ -266,7 +273,7 @@ class Effects:
             return False
         if site.dropped or site.is_decorator:
             return True
-        made_by = self._class_of(symbol) if value is Value.OBJECT else None
+        made_by = self._arguments.class_of(symbol) if value is Value.OBJECT else None
         return made_by is not None and kinds.changes_itself(made_by, site.method)
 
     def _is_told(self, piece: Piece, site: Site) -> bool:
@@ -290,18 +297,6 @@ class Effects:
                         return True
                     queue.extend(self.bases(piece))
         return False
-
-    def _class_of(self, symbol: Symbol) -> ast.ClassDef | None:
-        """Returns the class of an object that is made by calling it."""
-        for piece in symbol.module.bound.get(symbol.name, ()):
-            for ref in piece.unit.inside().refs:
-                if ref.calls == 0:
-                    continue
-                for made_by in self._symbols(symbol.module, ref.chain):
-                    for definition in made_by.module.bound.get(made_by.name, ()):
-                        if isinstance(definition.unit.node, ast.ClassDef):
-                            return definition.unit.node
-        return None
 
     def _symbols(self, module: Module, chain: Chain) -> Iterator[Symbol]:
         for target in self._names.resolve(module, chain):
