@@ -10,11 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypedDict, cast
 
+from pivot_core.engine import grounds
+from pivot_core.engine.grounds import FileRow, Grounds
 from pivot_core.errors import DefinitionError
 from pivot_core.fingerprint.analyser import Analyser, SearchStep
-from pivot_core.fingerprint.outline import Block, Edit, Edits, Outline, compare
+from pivot_core.fingerprint.outline import Block, Edits, Outline, compare
 from pivot_core.fingerprint.reading import Readings
-from pivot_core.model.fingerprint import Analysis, Reading
+from pivot_core.model.fingerprint import Reading
 from pivot_core.model.ids import Json
 from pivot_core.model.stage import Stage
 from pivot_core.store import hashing
@@ -81,56 +83,85 @@ class Outlines:
 class Amended:
     """What a plan has become."""
 
-    stages: tuple[Stage, ...]
-    analyses: tuple[Analysis, ...]
-    readings: tuple[Reading, ...]
+    grounds: Grounds
     outlines: Outlines
     analyser: Analyser
     """The one that looked at what the edits concern."""
 
 
 def amend(
-    root: str,
-    stages: Sequence[Stage],
-    analyses: Sequence[Analysis],
-    readings: Sequence[Reading],
-    executed: Sequence[str],
-    known: Outlines,
-    edited: Mapping[str, bytes],
+    root: str, known: Grounds, outlines: Json, edited: Sequence[str], clock_ns: int
 ) -> Amended | None:
     """Returns what inner edits make of a plan; ``None`` when they are more than that.
 
-    ``edited`` holds the bytes of every file that has changed, by absolute path.
+    ``known`` is what the plan rested on, ``outlines`` the JSON form of its ``Outlines``, ``edited`` the files that
+    have changed since, and ``clock_ns`` the file system's clock before anybody looks at them.
     """
-    found = dict[str, tuple[Outline, Edit]]()
-    for path, data in edited.items():
-        old = known.files.get(path)
-        edit = old and compare(old, data)
-        if not old or not edit:
-            return None
-        found[path] = (old, edit)
+    try:
+        before = Outlines.from_json(outlines)
+        texts = {path: _read(path) for path in edited if path in before.files}
+    except (ValueError, OSError):
+        return None
+    edits = {path: compare(before.files[path], data) for path, data in texts.items()}
+    found = {path: (before.files[path], edit) for path, edit in edits.items() if edit is not None}
+    if len(found) < len(edited):
+        return None
     by_path = Edits(found)
     by_name = Edits({_shown(root, path): each for path, each in found.items()})
-    now = tuple(_moved(stage, by_name) for stage in stages)
-    read = tuple(_moved_reading(reading, by_path) for reading in readings)
-    analyser = Analyser(root, readings=Readings(read, executed), search=known.search)
+    stages = tuple(_moved(stage, by_name) for stage in known.stages)
+    readings = tuple(_moved_reading(reading, by_path) for reading in known.readings)
+    analyser = Analyser(root, readings=Readings(readings, known.executed), search=before.search)
     try:
-        again = tuple(
+        analyses = tuple(
             analyser.analyse(stage) if by_name.concern(analysis) else by_name.applied(analysis)
-            for stage, analysis in zip(now, analyses, strict=True)
+            for stage, analysis in zip(stages, known.analyses, strict=True)
         )
     except DefinitionError:
+        return None  # loading the definition says it better
+    digests = {path: hashing.hash_bytes(data) for path, data in texts.items()}
+    looked = _looked_at(known, analyser, digests, clock_ns)
+    if looked is None:
         return None
-    if any(analyser.inputs.get(path, digest) != digest for path, digest in _hashes(edited)):
-        return None
-    outlines = dict(known.files) | {path: edit.outline for path, (_, edit) in found.items()}
+    files, absent = looked
+    after = {**before.files, **{path: edit.outline for path, (_, edit) in found.items()}}
     for path, seen in analyser.outlines.items():
-        outlines[path] = outlines[path].only(seen.names) if path in outlines else seen
-    return Amended(now, again, read, Outlines(outlines, known.search), analyser)
+        after[path] = after[path].only(seen.names) if path in after else seen
+    return Amended(
+        replace(
+            known,
+            files=files,
+            absent=absent,
+            readings=readings,
+            stages=stages,
+            analyses=analyses,
+        ),
+        Outlines(after, before.search),
+        analyser,
+    )
 
 
-def _hashes(edited: Mapping[str, bytes]) -> list[tuple[str, str]]:
-    return [(path, hashing.hash_bytes(data)) for path, data in edited.items()]
+def _looked_at(
+    known: Grounds, analyser: Analyser, edited: Mapping[str, str], clock_ns: int
+) -> tuple[Mapping[str, FileRow], tuple[str, ...]] | None:
+    """Returns the files and the absent ones that the plan rests on now; ``None`` when some changed meanwhile."""
+    files, absent = dict(known.files), set(known.absent)
+    for path, digest in (*edited.items(), *analyser.inputs.items()):
+        if digest is None:
+            absent.add(path)
+        elif path in files and path not in edited:
+            if files[path][5] != digest:
+                return None
+        else:
+            row = grounds.file_row(path, {digest}, clock_ns)
+            if row is None:
+                return None
+            files[path] = row
+    return files, tuple(sorted(absent - files.keys()))
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
 
 
 def _shown(root: str, path: str) -> str:

@@ -11,9 +11,11 @@ from typing import assert_never
 
 from pivot_core.engine import evidence
 from pivot_core.engine.history import Past
+from pivot_core.engine.impact import impact
 from pivot_core.engine.observe import Observation, Observer
 from pivot_core.engine.plan import Plan, Planner
-from pivot_core.errors import DefinitionError, PivotError, StoreError, UsageError
+from pivot_core.engine.standing import problem_of
+from pivot_core.errors import StoreError, UsageError
 from pivot_core.model.artifact import Content
 from pivot_core.model.decision import (
     DepChanged,
@@ -30,9 +32,18 @@ from pivot_core.model.decision import (
 )
 from pivot_core.model.fingerprint import Symbol
 from pivot_core.model.ids import ArtifactPath, RunId, StageName
+from pivot_core.model.impact import Impact
 from pivot_core.model.lock import Lock, RunCacheEntry
 from pivot_core.plan.select import select
-from pivot_core.port.queries import Explain, ExplainRun, FindLog, History, Query, ShowRun
+from pivot_core.port.queries import (
+    Explain,
+    ExplainRun,
+    FindAffected,
+    FindLog,
+    History,
+    Query,
+    ShowRun,
+)
 from pivot_core.port.values import (
     Account,
     Explanation,
@@ -44,18 +55,11 @@ from pivot_core.store.layout import Layout
 from pivot_core.store.state import State
 
 
-def problem_of(error: PivotError) -> tuple[Problem, ...]:
-    """Returns an error, and those found together with it, as front ends show them."""
-    if isinstance(error, DefinitionError):
-        first = Problem(error.what, error.where, error.hint, error.detail)
-        return (first, *(each for other in error.others for each in problem_of(other)))
-    return (Problem(error.what, error.where, error.hint),)
-
-
 class Answers:
     """Looks at one project on request."""
 
     def __init__(self, layout: Layout, state: State, planner: Planner) -> None:
+        self._layout = layout
         self._state = state
         self._planner = planner
         self._history = Past(layout)
@@ -69,6 +73,9 @@ class Answers:
                 return await asyncio.to_thread(explain, plan, observer, targets, options, state)
             case ExplainRun(run_id, targets):
                 return await asyncio.to_thread(self._account, run_id, targets)
+            case FindAffected(targets):
+                plan = await self._planner.current()
+                return await asyncio.to_thread(self._impacts, plan, targets)
             case FindLog(stage, run_id, attempt):
                 return await asyncio.to_thread(self._history.find_log, stage, run_id, attempt)
             case History(limit):
@@ -77,6 +84,9 @@ class Answers:
                 return await asyncio.to_thread(self._history.report, run_id)
             case _:
                 assert_never(query)
+
+    def _impacts(self, plan: Plan, targets: Sequence[str]) -> tuple[Impact, ...]:
+        return tuple(impact(self._layout, self._planner, plan, target) for target in targets)
 
     def _account(self, run_id: RunId, targets: Sequence[str]) -> tuple[Account, ...]:
         """Tells what stages did in a past run, from what its journal kept."""

@@ -6,23 +6,14 @@ every file, directory, variable and package is the same, the plan comes from the
 
 import asyncio
 import contextlib
-import os
-import platform
-import sys
-import sysconfig
-from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pivot_core
-from pivot_core.define import load
-from pivot_core.define.load import LoadReport
-from pivot_core.define.observe import Observed, module_names_hash, names_hash, value_hash
-from pivot_core.define.reading import ALL_VARIABLES, environment_hash
-from pivot_core.engine.amend import Outlines, amend
+from pivot_core.engine import grounds
+from pivot_core.engine.grounds import FileRow, Grounds
 from pivot_core.engine.observe import Subject
-from pivot_core.errors import StoreError
-from pivot_core.fingerprint.analyser import Analyser
-from pivot_core.fingerprint.reading import Readings
 from pivot_core.model import codec, graph
 from pivot_core.model.fingerprint import Analysis, Reading, Symbol
 from pivot_core.model.graph import Graph
@@ -30,36 +21,17 @@ from pivot_core.model.ids import ArtifactPath, StageName
 from pivot_core.model.stage import Stage
 from pivot_core.port.values import OutRow, StageRow
 from pivot_core.store import excerpt, hashing
-from pivot_core.store.hashing import Signature
 from pivot_core.store.layout import Layout
 from pivot_core.store.state import State
 
+if TYPE_CHECKING:
+    from pivot_core.define import load
+    from pivot_core.define.load import LoadReport
+    from pivot_core.define.observe import Observed
+    from pivot_core.engine.amend import Outlines
+
 _KEY = "plan:current"
 _OUTLINES_KEY = "plan:outlines"
-
-type _FileRow = tuple[int, int, int, int, int, str, bool]
-"""A file's signature and hash, and whether an equal signature proves an equal hash."""
-
-
-@dataclass(frozen=True, slots=True)
-class Grounds:
-    """A plan with all that it rests on, as the state keeps it; a front end never sees it."""
-
-    version: str
-    machine: Mapping[str, str]
-    files: Mapping[str, _FileRow]
-    absent: tuple[str, ...]
-    directories: tuple[str, ...]
-    listed: Mapping[str, str]
-    searched: Mapping[str, str]
-    environment: Mapping[str, str | None]
-    readings: tuple[Reading, ...]
-    executed: tuple[str, ...]
-    """The project modules that loading ran, by absolute path."""
-    project: str
-    stages: tuple[Stage, ...]
-    analyses: tuple[Analysis, ...]
-    """In the order of ``stages``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +88,7 @@ class Planner:
     """Keeps the current plan of one project."""
 
     def __init__(
-        self, layout: Layout, state: State, define: Callable[[], Awaitable[LoadReport]]
+        self, layout: Layout, state: State, define: "Callable[[], Awaitable[LoadReport]]"
     ) -> None:
         """``define`` loads the definition in a worker."""
         self._layout = layout
@@ -128,7 +100,7 @@ class Planner:
     async def current(self, *, keep: bool = True) -> Plan:
         """Returns the plan as the files say now, remembered unless not to ``keep`` it; raises ``DefinitionError``."""
         known = self._stored or self._from_state()
-        edited = None if known is None else await asyncio.to_thread(_edited, known)
+        edited = None if known is None else await asyncio.to_thread(grounds.edited, known)
         if known is not None and edited is not None:
             if edited:
                 amended = await asyncio.to_thread(self._amend, known, edited, keep)
@@ -140,6 +112,8 @@ class Planner:
             else:
                 return self._plan
         self._stored = self._plan = None
+        from pivot_core.define import load
+
         definitions = load.parse(await self._define())
         return await asyncio.to_thread(self._analyse, definitions, keep, known)
 
@@ -156,6 +130,9 @@ class Planner:
 
     def analyse_again(self, stage: Stage) -> tuple[Analysis, Mapping[str, str]]:
         """Returns a stage's code as it is now, with the hashes of all sources read; for code edited during a run."""
+        from pivot_core.fingerprint.analyser import Analyser
+        from pivot_core.fingerprint.reading import Readings
+
         plan = self._plan
         known = Readings(plan.readings, plan.executed) if plan else None
         analyser = Analyser(self._layout.root, readings=known)
@@ -164,7 +141,11 @@ class Planner:
 
     # --- inside ------------------------------------------------------------------------------------------------------
 
-    def _analyse(self, definitions: load.Definitions, keep: bool, before: Grounds | None) -> Plan:
+    def _analyse(self, definitions: "load.Definitions", keep: bool, before: Grounds | None) -> Plan:
+        from pivot_core.engine.amend import Outlines
+        from pivot_core.fingerprint.analyser import Analyser
+        from pivot_core.fingerprint.reading import Readings
+
         whole = graph.build(definitions.stages)
         readings, executed = definitions.readings, tuple(definitions.observed["sources"])
         analyser = Analyser(self._layout.root, readings=Readings(readings, executed))
@@ -192,58 +173,18 @@ class Planner:
 
     def _amend(self, known: Grounds, edited: Sequence[str], keep: bool) -> Plan | None:
         """Returns what edits of some files make of a plan; ``None`` when the definition must be loaded for that."""
-        clock = self._clock_ns()
-        try:
-            outlines = Outlines.from_json(self._state.get(_OUTLINES_KEY))
-            texts = {path: _read(path) for path in edited if path in outlines.files}
-        except (ValueError, OSError):
-            return None
-        if len(texts) < len(edited):
-            return None
-        amended = amend(
-            self._layout.root,
-            known.stages,
-            known.analyses,
-            known.readings,
-            known.executed,
-            outlines,
-            texts,
-        )
+        from pivot_core.engine.amend import amend
+
+        clock_ns = self._clock_ns()
+        amended = amend(self._layout.root, known, self._state.get(_OUTLINES_KEY), edited, clock_ns)
         if amended is None:
             return None
-        files = dict(known.files)
-        absent = set(known.absent)
-        for path, digest in amended.analyser.inputs.items():
-            if digest is None:
-                absent.add(path)
-            elif path not in files or path in texts:
-                if path not in texts and path in absent:
-                    return None
-                row = _file_row(path, {digest}, clock)
-                if row is None:
-                    return None
-                files[path] = row
-            elif files[path][5] != digest:
-                return None
-        for path in texts:
-            row = _file_row(path, {hashing.hash_bytes(texts[path])}, clock)
-            if row is None:
-                return None
-            files[path] = row
-        grounds = replace(
-            known,
-            files=files,
-            absent=tuple(sorted(absent - files.keys())),
-            readings=amended.readings,
-            stages=amended.stages,
-            analyses=amended.analyses,
-        )
-        self._stored = grounds
-        self._plan = plan = _plan_of(grounds)
+        self._stored = amended.grounds
+        self._plan = plan = _plan_of(amended.grounds)
         if keep:
             new = _new_symbols(plan, known)
             self._state.put(excerpt.records(self._state, new, amended.analyser.source))
-            self._put(grounds, amended.outlines)
+            self._put(amended.grounds, amended.outlines)
         return plan
 
     def _clock_ns(self) -> int:
@@ -251,29 +192,29 @@ class Planner:
             return hashing.fs_clock_ns(self._layout.state_dir)
         return 0
 
-    def _put(self, grounds: Grounds, outlines: Outlines) -> None:
+    def _put(self, grounds: Grounds, outlines: "Outlines") -> None:
         self._state.put({_KEY: codec.to_json(Grounds, grounds), _OUTLINES_KEY: outlines.to_json()})
 
     def _remember(
         self,
         plan: Plan,
-        observed: Observed,
+        observed: "Observed",
         inputs: Mapping[str, str | None],
-        outlines: Outlines,
+        outlines: "Outlines",
     ) -> None:
         """Keeps what the plan rests on, unless a source changed between loading and analysing it."""
         clock = self._clock_ns()
-        files = dict[str, _FileRow]()
+        files = dict[str, FileRow]()
         for path in sorted({*observed["files"], *(path for path in inputs if inputs[path])}):
             seen = (inputs.get(path), observed["contents"].get(path), observed["sources"].get(path))
-            row = _file_row(path, {digest for digest in seen if digest}, clock)
+            row = grounds.file_row(path, {digest for digest in seen if digest}, clock)
             if row is None:
                 return
             files[path] = row
         absent = {*observed["absent"], *(path for path, digest in inputs.items() if not digest)}
         self._stored = Grounds(
             version=pivot_core.__version__,
-            machine=machine(),
+            machine=grounds.machine(),
             files=files,
             absent=tuple(sorted(absent - files.keys())),
             directories=tuple(observed["directories"]),
@@ -298,39 +239,6 @@ class Planner:
             return None
 
 
-def _edited(grounds: Grounds) -> Sequence[str] | None:
-    """Returns the files that have changed since a plan was made; ``None`` when anything else has."""
-    holds = (
-        grounds.machine == machine()
-        and environment_holds(grounds.environment)
-        and not any(map(os.path.exists, grounds.absent))
-        and all(map(os.path.isdir, grounds.directories))
-        and all(names_hash(path) == digest for path, digest in grounds.listed.items())
-        and all(module_names_hash(path) == digest for path, digest in grounds.searched.items())
-    )
-    if not holds:
-        return None
-    return [path for path, known in grounds.files.items() if not _file_holds(path, *known)]
-
-
-def _read(path: str) -> bytes:
-    with open(path, "rb") as file:
-        return file.read()
-
-
-def _file_row(path: str, seen: Set[str], clock: int) -> _FileRow | None:
-    """Returns what is remembered of a file; ``None`` unless its content is what everybody has ``seen``."""
-    try:
-        sign = hashing.signature(path)
-        found = hashing.hash_file(path)
-    except StoreError:
-        return None
-    if sign is None or not seen <= {found.hash}:
-        return None
-    size, mtime, ctime, inode, device = sign
-    return size, mtime, ctime, inode, device, found.hash, hashing.is_settled(sign, clock)
-
-
 def _new_symbols(plan: Plan, before: Grounds | None) -> Mapping[Symbol, str]:
     """Returns the symbols of the stages whose code differs from an earlier plan's, each with a base that has it."""
     analyses = () if before is None else zip(before.stages, before.analyses, strict=True)
@@ -341,70 +249,6 @@ def _new_symbols(plan: Plan, before: Grounds | None) -> Mapping[Symbol, str]:
         if known.get(name) != analysis.fingerprint.digest
         for symbol in analysis.fingerprint.symbols
     }
-
-
-def machine() -> Mapping[str, str]:
-    """Returns what the interpreter is and has installed; equal ones load a definition alike."""
-    places = sorted({sysconfig.get_path("purelib"), sysconfig.get_path("platlib")})
-    installed = list[str]()
-    for place in places:
-        try:
-            installed.extend(
-                name for name in os.listdir(place) if name.endswith((".dist-info", ".pth"))
-            )
-        except OSError:
-            installed.append(f"no {place}")
-    return {
-        "interpreter": f"{sys.implementation.name} {platform.python_version()}",
-        "prefix": sys.prefix,
-        "path": value_hash(os.environ.get("PYTHONPATH", "")),
-        "packages": value_hash("\0".join(sorted(installed))),
-    }
-
-
-def identity(variables: Sequence[str]) -> Mapping[str, str]:
-    """Returns what must be equal for one engine to stand in for another: the machine, ``PIVOT_*``, ``variables``."""
-    names = {name for name in os.environ if name.startswith("PIVOT_")}.union(variables)
-    found = dict(machine())
-    for name in names - {ALL_VARIABLES}:
-        found[f"variable {name}"] = value_hash(os.environ[name]) if name in os.environ else "unset"
-    if ALL_VARIABLES in names:
-        found[f"variable {ALL_VARIABLES}"] = environment_hash(os.environ)
-    return found
-
-
-def environment_holds(known: Mapping[str, str | None]) -> bool:
-    """Tells whether the variables that a definition read have the values that it read."""
-    for name, digest in known.items():
-        if name == ALL_VARIABLES:
-            now = environment_hash(dict(os.environ))
-        else:
-            value = os.environ.get(name)
-            now = None if value is None else value_hash(value)
-        if now != digest:
-            return False
-    return True
-
-
-def _file_holds(
-    path: str,
-    size: int,
-    mtime_ns: int,
-    ctime_ns: int,
-    inode: int,
-    device: int,
-    digest: str,
-    is_settled: bool,
-) -> bool:
-    try:
-        sign = hashing.signature(path)
-        if sign is None:
-            return False
-        if is_settled and sign == Signature(size, mtime_ns, ctime_ns, inode, device):
-            return True
-        return hashing.hash_file(path).hash == digest
-    except StoreError:
-        return False
 
 
 def _plan_of(stored: Grounds) -> Plan:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pivot_core.engine.bus import Bus
 from pivot_core.engine.history import RunJournal
 from pivot_core.engine.plan import Plan
-from pivot_core.errors import StoreError
+from pivot_core.errors import DefinitionError, PivotError, StoreError
 from pivot_core.model.decision import Status
 from pivot_core.model.ids import StageName
 from pivot_core.port.events import (
@@ -132,3 +132,11 @@ class Standing:
     def _tell_notices(self) -> None:
         while self._notices:
             self.publish(Notice(Level.WARNING, self._notices.pop(0)))
+
+
+def problem_of(error: PivotError) -> tuple[Problem, ...]:
+    """Returns an error, and those found together with it, as front ends show them."""
+    if isinstance(error, DefinitionError):
+        first = Problem(error.what, error.where, error.hint, error.detail)
+        return (first, *(each for other in error.others for each in problem_of(other)))
+    return (Problem(error.what, error.where, error.hint),)
