@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, cast, overload
 from pivot_core.cli.results import Change, Finding, FindingKind, Scope, Setting
 from pivot_core.cli.signals import Signals
 from pivot_core.engine.engine import Engine
+from pivot_core.engine.grounds import identity
 from pivot_core.engine.lease import Lease
 from pivot_core.engine.observe import Observer
-from pivot_core.engine.plan import Plan, Planner, identity
+from pivot_core.engine.plan import Plan, Planner
 from pivot_core.engine.pool import Pool
 from pivot_core.engine.record import Recorder
 from pivot_core.errors import EXIT_OK, EXIT_TERMINATED, StoreError, UsageError
@@ -36,8 +37,10 @@ from pivot_core.port.queries import (
     Explain,
     ExplainRun,
     Explanations,
+    FindAffected,
     FindLog,
     History,
+    Impacts,
     LogAnswer,
     Query,
     ShowRun,
@@ -46,6 +49,7 @@ from pivot_core.port.queries import (
 from pivot_core.port.values import (
     PROTOCOL,
     EngineInfo,
+    Explanation,
     RunReport,
     RunState,
     RunStatus,
@@ -405,6 +409,8 @@ def answer(root: str, query: Explain) -> Explanations: ...
 @overload
 def answer(root: str, query: ExplainRun) -> Accounts: ...
 @overload
+def answer(root: str, query: FindAffected) -> Impacts: ...
+@overload
 def answer(root: str, query: FindLog) -> LogAnswer: ...
 @overload
 def answer(root: str, query: History) -> Summaries: ...
@@ -415,7 +421,11 @@ def answer(root: str, query: Query) -> object:
     from pivot_core.engine.answer import Answers
 
     async def ask(look: _Look) -> object:
-        return await Answers(look.here, look.state, look.planner).answer(query, look.observer)
+        found = await Answers(look.here, look.state, look.planner).answer(query, look.observer)
+        if isinstance(query, Explain):
+            each = cast("Explanations", found)
+            look.is_complete = not query.targets and all(_is_done(one) for one in each)
+        return found
 
     return _look(root, ask)
 
@@ -434,8 +444,10 @@ def verify(root: str, targets: Sequence[str]) -> list[Finding]:
     """Returns what keeps the project from being done and whole."""
 
     async def ask(look: _Look) -> list[Finding]:
-        workspace = look.workspace(await look.planner.current())
-        return await asyncio.to_thread(lambda: list(workspace.verify(targets)))
+        plan = await look.planner.current()
+        found = await asyncio.to_thread(lambda: list(look.workspace(plan).verify(targets)))
+        look.is_complete = not found and not targets
+        return found
 
     return _look(root, ask)
 
@@ -478,11 +490,21 @@ class _Look:
         self.planner = Planner(here, state, self._define)
         self.observer = Observer(here, self._cache, state, Ignore.load(here.root))
         self.recorder = Recorder(here, self._cache, state, self.observer, commit=True)
+        self.is_complete = False
+        """Whether every stage of the plan was found up to date."""
 
     def workspace(self, plan: Plan) -> "Workspace":
         from pivot_core.engine.workspace import Workspace
 
         return Workspace(self.here, self._cache, plan, self.observer, self.recorder)
+
+    def finish(self) -> None:
+        """Keeps what was learnt; to be called by the project's only writer."""
+        self.recorder.finish()
+        if self.is_complete and self.planner.last is not None:
+            from pivot_core.engine.proof import Prover
+
+            Prover(self.here, self._config, self.state, self.observer).keep(*self.planner.last)
 
     async def _define(self) -> "LoadReport":
         pool = Pool(self.here, 1, on_started=_unheard, on_grew=_unheard)
@@ -494,6 +516,10 @@ class _Look:
         finally:
             await pool.close()
         return cast("LoadReport", cast("object", report))
+
+
+def _is_done(each: Explanation) -> bool:
+    return each.verdict is Verdict.UP_TO_DATE
 
 
 def _unheard(_stage: str, _attempt: int, _number: int) -> None:
@@ -523,7 +549,7 @@ def _look[T](root: str, ask: Callable[[_Look], Awaitable[T]], *, must_write: boo
         try:
             found = asyncio.run(_as_coroutine(ask(look)))
             if is_writer:
-                look.recorder.finish()
+                look.finish()
         finally:
             state.close()
         return found

@@ -157,7 +157,7 @@ def because(reasons: tuple[Reason, ...]) -> str:
 
 
 def summary(run: RunState) -> list[Part]:
-    """Returns the last line: how the run ended, how long it took, and what became of its stages."""
+    """Returns the last line: how the run ended, what became of its stages, and how long it took if it did anything."""
     started = run.queued_at if run.started_at is None else run.started_at
     took = text.duration(max(0.0, (run.ended_at or started) - started))
     counts = run.counts or {}
@@ -165,7 +165,7 @@ def summary(run: RunState) -> list[Part]:
     if run.status is RunStatus.DONE and run.stages and counts.get("same") == len(run.stages):
         return [
             ("up to date", "good"),
-            f": {text.plural(len(run.stages), 'stage')} in {took}{tail}",
+            f": {text.plural(len(run.stages), 'stage')}{tail}",
         ]
     mark = words.RUN[run.status]
     return [(mark.word, mark.style), f" in {took}: {text.counts(counts)}{tail}"]

@@ -1,8 +1,10 @@
-"""Owns the entry point: the fast answers, and the one place that turns an error into words and an exit code."""
+"""Owns the entry point: tier 0 first, then the one place that turns an error into words and an exit code."""
 
 import io
 import os
 import sys
+
+from pivot_core import __version__, quick
 
 TYPE_CHECKING = False  # `typing` costs more than `pivot --version` may; checkers know the name
 if TYPE_CHECKING:
@@ -18,8 +20,6 @@ def main() -> int:
     """Runs ``pivot`` with the process's arguments and returns its exit code."""
     arguments = sys.argv[1:]
     if arguments in (["--version"], ["-V"]):
-        from pivot_core import __version__
-
         print(f"pivot {__version__}")
         return 0
     # A closed descriptor is no stream at all, and nobody to tell.
@@ -30,17 +30,31 @@ def main() -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
-        code = _run(arguments)
+        said = _quickly(arguments)
+        code = _run(arguments) if said is None else _write(said)
         sys.stdout.flush()
     except BrokenPipeError:
         code = _EXIT_BROKEN_PIPE
-    except OSError as error:  # of the flush: everything else is answered in `_run`
+    except OSError as error:  # of the output: everything else is answered in `_run`
         from pivot_core.errors import StoreError
 
-        print(f"error: cannot write the output: {error.strerror}", file=sys.stderr)
-        code = StoreError.exit_code
+        found = StoreError("cannot write the output", hint=(error.strerror or str(error)).lower())
+        _report(found)
+        code = found.exit_code
     _let_go_of_output()
     return code
+
+
+def _quickly(arguments: list[str]) -> str | None:
+    """Returns the output where nothing changed, and so nothing needs to be imported to tell."""
+    if _COMPLETE in os.environ:
+        return quick.complete(os.environ)
+    return quick.answer(arguments, os.environ, is_terminal=sys.stdout.isatty())
+
+
+def _write(said: str) -> int:
+    sys.stdout.write(said)
+    return 0
 
 
 def _run(arguments: list[str]) -> int:

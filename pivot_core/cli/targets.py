@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import click
 
+from pivot_core import quick
 from pivot_core.port import PivotError
 
 
@@ -35,19 +36,5 @@ def target_argument[F: Callable[..., object]](
 
 
 def inside(root: str, targets: tuple[str, ...]) -> tuple[str, ...]:
-    """Returns ``targets`` with paths made project-relative; a name stays what it is.
-
-    Absolute paths and ``./`` or ``../`` paths are relative to the working directory; so is any other path with a
-    slash or a dot in it that exists there. The rest are stage names or already project-relative.
-    """
-    return tuple(_inside(root, target) for target in targets)
-
-
-def _inside(root: str, target: str) -> str:
-    is_explicit = os.path.isabs(target) or target.split("/", 1)[0] in (".", "..")
-    if not is_explicit and not (("/" in target or "." in target) and os.path.lexists(target)):
-        return target
-    # The directory is resolved, the last part is not: an output may be a link into the cache.
-    parent, name = os.path.split(os.path.abspath(target))
-    relative = os.path.relpath(os.path.join(os.path.realpath(parent), name), os.path.realpath(root))
-    return relative + "/" if target.endswith("/") else relative
+    """Returns ``targets`` with paths made project-relative; a name stays what it is."""
+    return tuple(quick.inside(root, os.getcwd(), target) for target in targets)

@@ -15,21 +15,21 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import assert_never, cast, override
+from typing import TYPE_CHECKING, assert_never, cast, override
 
 import pivot_core
-from pivot_core.define.load import LoadReport
-from pivot_core.engine import answer, lease
-from pivot_core.engine.answer import Answers, problem_of
+from pivot_core.engine import lease
 from pivot_core.engine.bus import Bus
+from pivot_core.engine.grounds import identity
 from pivot_core.engine.history import RunJournal
 from pivot_core.engine.observe import Observer
-from pivot_core.engine.plan import Plan, Planner, identity
+from pivot_core.engine.plan import Plan, Planner
 from pivot_core.engine.pool import Pool, WorkerLost
+from pivot_core.engine.proof import Prover
 from pivot_core.engine.record import Recorder
 from pivot_core.engine.run import ActiveRun, Tools
 from pivot_core.engine.serve import Server
-from pivot_core.engine.standing import Standing
+from pivot_core.engine.standing import Standing, problem_of
 from pivot_core.errors import (
     EXIT_INTERRUPTED,
     EXIT_OK,
@@ -80,6 +80,10 @@ from pivot_core.store.ignore import Ignore
 from pivot_core.store.layout import Layout
 from pivot_core.store.state import State
 
+if TYPE_CHECKING:
+    from pivot_core.define.load import LoadReport
+    from pivot_core.engine.answer import Answers
+
 log = logging.getLogger(__name__)
 
 BARRIER_S = 5.0
@@ -110,7 +114,7 @@ class Engine(Port):
         self._lookers = ThreadPoolExecutor(4, "look")
         self._writer = ThreadPoolExecutor(1, "write")
         self._planner = Planner(layout, self._state, self._define)
-        self._answers = Answers(layout, self._state, self._planner)
+        self._answers: Answers | None = None
         self._bus = Bus(self._snapshot)
         self._standing = Standing(layout, self._bus, notices)
         self._server = Server(self, self.about, self._clients_changed)
@@ -266,6 +270,10 @@ class Engine(Port):
 
     @override
     async def ask(self, query: Query) -> object:  # pyright: ignore[reportIncompatibleMethodOverride] the protocol's overloads are this by type of query
+        from pivot_core.engine.answer import Answers  # a run asks for none
+
+        if self._answers is None:
+            self._answers = Answers(self._layout, self._state, self._planner)
         return await self._answers.answer(query, self._observer())
 
     @override
@@ -398,6 +406,10 @@ class Engine(Port):
                 stages = list(plan.graph.stages.values())
                 await loop.run_in_executor(self._writer, tools.recorder.ignore_outs, stages)
             await loop.run_in_executor(self._writer, tools.recorder.finish)
+            last = self._planner.last
+            if last and last[0] is plan and run.options.commit and _is_complete(active, plan):
+                prover = Prover(self._layout, self._config, self._state, tools.observer)
+                await loop.run_in_executor(self._writer, prover.keep, *last)
         except StoreError as failed:
             error = error or failed
         exit_code = EXIT_OK
@@ -488,7 +500,7 @@ class Engine(Port):
             await self._pool.start()
         return self._pool
 
-    async def _define(self) -> LoadReport:
+    async def _define(self) -> "LoadReport":
         pool = await self._workers(self._pool_jobs or self._config.run_jobs or cpus())
         report = await pool.load_definitions(
             {"project_root": self._layout.root, "isolation": self._config.run_isolation}
@@ -513,6 +525,8 @@ class Engine(Port):
             self._looking = asyncio.create_task(self._preview())
 
     async def _preview(self) -> None:
+        from pivot_core.engine import answer
+
         try:
             plan = await self._plan()
             observer = self._observer()
@@ -541,6 +555,14 @@ class Engine(Port):
     def _snapshot(self, seq: int) -> Snapshot:
         waiting = tuple(run for run, _ in self._queue)
         return self._standing.snapshot(seq, self.about(), self._run, waiting)
+
+
+def _is_complete(active: ActiveRun, plan: Plan) -> bool:
+    """Tells whether a run has left every stage of the plan up to date."""
+    states = active.states
+    return states.keys() == plan.graph.stages.keys() and all(
+        state.status in (Status.RAN, Status.RESTORED, Status.SAME) for state in states.values()
+    )
 
 
 def cpus() -> int:

@@ -42,7 +42,7 @@ def test_a_first_run_makes_everything_and_a_second_one_nothing(tmp_path: Path) -
     assert steady(first.out) == (SNAPSHOTS / "repro-first.txt").read_text()
     assert first.err == ""
     assert project.read("report.json").strip() == '"sum: 6.0"'
-    assert steady(second.out) == "up to date: 3 stages in 0.00s\n"
+    assert second.out == "up to date: 3 stages\n"
 
 
 def test_an_edited_helper_reruns_its_users_and_says_why(tmp_path: Path) -> None:

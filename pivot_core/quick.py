@@ -1,0 +1,319 @@
+"""Owns tier 0: answers "nothing changed" from one flat file, before anything else is imported.
+
+    engine.proof ──pack──► .pivot/state.lmdb/proof ──answer──► what the full path would print
+                                                        └────► None: something differs, or is unusual
+
+A proof says: as long as these variables, files and directories are as they were, every stage is up to date. It is
+checked as a whole, whatever the targets are. What it holds is told in docs/formats.md.
+"""
+
+import marshal
+import os
+import sys
+
+from pivot_core import __version__
+
+TYPE_CHECKING = False  # `typing` costs more than all that is done here; checkers know the name
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import TypedDict
+
+    type Signed = tuple[str, bytes]
+    """Paths joined by zero bytes, and the signatures of what they lead to: ``NUMBERS`` of 8 bytes for each."""
+
+    class Proof(TypedDict):
+        """What must hold, and what then follows; all paths are absolute."""
+
+        identity: str
+        variables: list[str]
+        """Environment variables that count besides Pivot's and Python's; ``*`` for all."""
+        environment: str
+        """The ``environment_hash`` of them."""
+        absent: list[str]
+        """What was looked for and is not there."""
+        directories: list[str]
+        """What must be a directory, whatever is in it."""
+        plan: Signed
+        """What the definition and the code rest on: files, and directories for the names in them."""
+        data: Signed
+        """What the verdicts rest on besides: settings, lock files, inputs, outputs, the state itself."""
+        live: list[str]
+        """What is there while an engine is live, or has left requests."""
+        stages: list[str]
+        """In topological order."""
+        upstream: list[list[int]]
+        """For each stage the places of its upstreams in ``stages``."""
+        outs: list[list[str]]
+
+
+FORMAT = 1
+NUMBERS = 5
+"""Of a signature: size, mtime_ns, ctime_ns, inode, device."""
+PLACE = ".pivot/state.lmdb/proof"
+
+_HEAD = f"pivot proof {FORMAT} {__version__} {sys.implementation.cache_tag}\n".encode()
+_HASH_BYTES = 16
+_BATCH = 1000
+_COMMANDS = ("repro", "status", "verify")
+_COMPLETED = (*_COMMANDS, "run", "explain", "commit", "checkout")
+_OWN = ("PIVOT_", "PYTHON")
+_GOOD, _STRONG = "36", "1"
+
+
+# --- what the command line asks --------------------------------------------------------------------------------------
+
+
+def answer(
+    arguments: "Sequence[str]", environment: "Mapping[str, str]", *, is_terminal: bool
+) -> str | None:
+    """Returns what ``pivot`` with these arguments prints when nothing changed; ``None`` when it may be anything else.
+
+    The exit code is then 0. Never raises, and changes nothing.
+    """
+    asked = _parse(arguments)
+    if asked is None:
+        return None
+    command, places, targets, is_quiet = asked
+    if command == "repro" and environment.get("GITHUB_ACTIONS") == "true":
+        return None
+    try:
+        directory = _directory(places)
+        root = _find_root(directory)
+        proof = _read(root)
+        if proof is None or not _is_same_plan(proof, root, environment):
+            return None
+        if any(map(os.path.exists, proof["live"])) or not _is_same(*proof["data"]):
+            return None
+        count = _count(proof, [inside(root, directory, target) for target in targets])
+    except (OSError, ValueError):
+        return None
+    if not count:
+        return None
+    is_dumb = environment.get("TERM", "dumb") == "dumb"
+    has_colour = is_terminal and not is_dumb and not environment.get("NO_COLOR")
+    return "" if is_quiet else _say(command, count, has_colour=has_colour)
+
+
+def complete(environment: "Mapping[str, str]") -> str | None:
+    """Returns what a shell that asks how the command line goes on is told; ``None`` unless stages are asked for."""
+    shell, _, instruction = environment.get("_PIVOT_COMPLETE", "").partition("_")
+    asked = _typed(shell, environment) if instruction == "complete" else None
+    if asked is None:
+        return None
+    words, begun = asked
+    parsed = _parse(words, _COMPLETED)
+    if parsed is None or len(words) != 1 + len(parsed[2]) or begun.startswith("-"):
+        return None
+    try:
+        root = _find_root(os.getcwd())
+        proof = _read(root)
+        if proof is None or not _is_same_plan(proof, root, environment):
+            return None
+    except (OSError, ValueError):
+        return None
+    known = [*proof["stages"], *(out for outs in proof["outs"] for out in outs)]
+    found = [name for name in known if name.startswith(begun)]
+    form = "plain\n{}\n_" if shell == "zsh" else "plain,{}"
+    said = "\n".join([form.format(name) for name in found])
+    return said + "\n" if said.isascii() else None
+
+
+def inside(root: str, directory: str, target: str) -> str:
+    """Returns a target with a path made project-relative; a name stays what it is.
+
+    Absolute paths and ``./`` or ``../`` paths are relative to the working ``directory``; so is any other path with a
+    slash or a dot in it that exists there. The rest are stage names or already project-relative.
+    """
+    place = os.path.join(directory, target)
+    is_explicit = os.path.isabs(target) or target.split("/", 1)[0] in (".", "..")
+    if not is_explicit and not (("/" in target or "." in target) and os.path.lexists(place)):
+        return target
+    # The directory is resolved, the last part is not: an output may be a link into the cache.
+    parent, name = os.path.split(os.path.normpath(place))
+    relative = os.path.relpath(os.path.join(os.path.realpath(parent), name), os.path.realpath(root))
+    return relative + "/" if target.endswith("/") else relative
+
+
+# --- what the engine writes ------------------------------------------------------------------------------------------
+
+
+def pack(proof: "Proof") -> bytes:
+    """Returns the bytes of a proof's file."""
+    body = marshal.dumps(dict(proof))
+    return _HEAD + _hash(body) + body
+
+
+def signed(signatures: "Mapping[str, Iterable[int]]") -> "Signed":
+    """Returns paths with their signatures as a proof holds them.
+
+    Raises ``OverflowError`` for a number that is negative or takes more than 64 bits.
+    """
+    numbers = [number for sign in signatures.values() for number in sign]
+    return "\0".join(signatures), b"".join(
+        [number.to_bytes(8, sys.byteorder) for number in numbers]
+    )
+
+
+def identity(root: str) -> str:
+    """Returns what project and interpreter are, without the directory that a way of starting Python puts in front."""
+    path = sys.path if sys.flags.safe_path else sys.path[1:]
+    return "\0".join([root, sys.version, sys.prefix, *path])
+
+
+def environment_hash(names: "Iterable[str]", environment: "Mapping[str, str]") -> str:
+    """Returns a hash of Pivot's and Python's variables and of ``names``; ``*`` is all of them."""
+    wanted = {name for name in environment if name.startswith(_OWN)}.union(names)
+    if "*" in wanted:
+        wanted.update(environment)
+    said = [
+        f"{name}={environment[name]}" if name in environment else name for name in sorted(wanted)
+    ]
+    return _hash("\0".join(said).encode("utf-8", "surrogateescape")).hex()
+
+
+# --- checking --------------------------------------------------------------------------------------------------------
+
+
+def _read(root: str) -> "Proof | None":
+    with open(f"{root}/{PLACE}", "rb") as file:
+        data = file.read()
+    start = len(_HEAD) + _HASH_BYTES
+    body = memoryview(data)[start:]
+    if not data.startswith(_HEAD) or data[len(_HEAD) : start] != _hash(body):
+        return None
+    return marshal.loads(body)
+
+
+def _is_same_plan(proof: "Proof", root: str, environment: "Mapping[str, str]") -> bool:
+    """Tells whether the plan is what it was."""
+    return (
+        proof["identity"] == identity(root)
+        and proof["environment"] == environment_hash(proof["variables"], environment)
+        and not any(map(os.path.exists, proof["absent"]))
+        and all(map(os.path.isdir, proof["directories"]))
+        and _is_same(*proof["plan"])
+    )
+
+
+def _is_same(paths: str, signatures: bytes) -> bool:
+    """Tells whether every path leads to what it led to; raises ``OSError`` for one that leads nowhere."""
+    stat = os.stat
+    known = memoryview(signatures).cast("Q")
+    names = paths.split("\0") if paths else []
+    for start in range(0, len(names), _BATCH):
+        now = list[int]()
+        for path in names[start : start + _BATCH]:
+            found = stat(path)
+            now += (
+                found.st_size,
+                found.st_mtime_ns,
+                found.st_ctime_ns,
+                found.st_ino,
+                found.st_dev,
+            )
+        if known[start * NUMBERS : start * NUMBERS + len(now)].tolist() != now:
+            return False
+    return len(known) == len(names) * NUMBERS
+
+
+def _count(proof: "Proof", targets: "Sequence[str]") -> int:
+    """Returns how many stages the targets select, with what they need; 0 when one of them is not known here."""
+    stages = proof["stages"]
+    if not targets:
+        return len(stages)
+    chosen = set[int]()
+    for target in targets:
+        named = _named(proof, target)
+        if not named:
+            return 0
+        chosen.update(named)
+    for place in range(len(stages) - 1, -1, -1):  # upstreams stand before what needs them
+        if place in chosen:
+            chosen.update(proof["upstream"][place])
+    return len(chosen)
+
+
+def _named(proof: "Proof", target: str) -> list[int]:
+    stages, path = proof["stages"], target.removeprefix("./")
+    return (
+        [place for place, name in enumerate(stages) if name == target]
+        or [place for place, name in enumerate(stages) if name.startswith(f"{target}@")]
+        or [place for place, outs in enumerate(proof["outs"]) if path in outs]
+    )
+
+
+def _hash(data: bytes | memoryview) -> bytes:
+    from xxhash import xxh3_128_digest  # a project without a proof does without
+
+    return xxh3_128_digest(data)
+
+
+# --- the command line ------------------------------------------------------------------------------------------------
+
+
+def _parse(
+    arguments: "Sequence[str]", commands: "Sequence[str]" = _COMMANDS
+) -> tuple[str, list[str], list[str], bool] | None:
+    """Returns command, values of ``-C``, targets and whether to be quiet; ``None`` for anything out of the ordinary."""
+    command, is_quiet = "", False
+    places, targets = list[str](), list[str]()
+    words = iter(arguments)
+    for word in words:
+        if word in ("-q", "--quiet"):
+            is_quiet = True
+        elif word == "-C":
+            places.append(next(words, "-"))
+        elif not word or word.startswith("-"):
+            return None
+        elif command:
+            targets.append(word)
+        else:
+            command = word
+    if command not in commands or any(place.startswith("-") for place in places):
+        return None
+    return command, places, targets, is_quiet
+
+
+def _typed(shell: str, environment: "Mapping[str, str]") -> tuple[list[str], str] | None:
+    """Returns the words after ``pivot`` and the one that is begun; ``None`` where quoting or a shell is not known."""
+    line, begun = environment.get("COMP_WORDS", ""), environment.get("COMP_CWORD", "")
+    plain = (line + begun).replace("\n", "")
+    if not (line and plain.isascii() and plain.isprintable()) or any(c in plain for c in "'\"\\="):
+        return None
+    words = line.split()
+    if shell == "fish" and " " not in begun:
+        if begun and words[-1] == begun:
+            words.pop()
+        return words[1:], begun
+    if shell not in ("bash", "zsh") or not begun.isdecimal() or begun == "0":
+        return None
+    place = int(begun)
+    return words[1:place], words[place] if place < len(words) else ""
+
+
+def _directory(places: "Sequence[str]") -> str:
+    """Returns the working directory after every ``-C``; raises ``OSError`` when one cannot be entered."""
+    directory = os.getcwd()
+    for place in places:
+        directory = os.path.realpath(os.path.join(directory, place), strict=True)
+        if not os.path.isdir(directory) or not os.access(directory, os.X_OK):
+            raise NotADirectoryError(directory)
+    return directory
+
+
+def _find_root(start: str) -> str:
+    """Returns the nearest directory, from ``start`` upwards, with ``.pivot/``; ``/`` may have none."""
+    here: str = start
+    while not os.path.isdir(f"{here}/.pivot") and len(here) > 1:
+        here = os.path.dirname(here)
+    return here
+
+
+def _say(command: str, count: int, *, has_colour: bool) -> str:
+    stages = "1 stage" if count == 1 else f"{count} stages"
+    text, style, rest = {
+        "repro": ("up to date", _GOOD, f": {stages}"),
+        "status": (f"up to date: {stages}", _STRONG, ""),
+        "verify": ("verified", _GOOD, ""),
+    }[command]
+    return f"\x1b[{style}m{text}\x1b[0m{rest}\n" if has_colour else f"{text}{rest}\n"
