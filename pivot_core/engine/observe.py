@@ -261,7 +261,7 @@ class Observer:
         same = recorded.get("definition") == definition_digest(
             facts.stage, facts.analysis.fingerprint.digest
         ) and recorded.get("lock") == self.lock_sign(facts.stage.name)
-        counts = cast("dict[str, int]", recorded.get("generations"))
+        counts = cast("dict[str, int | None]", recorded.get("generations"))
         if not same:
             return Generations(counts, {}, same_definition=False)
         current: dict[str, int | None] = {

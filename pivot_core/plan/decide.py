@@ -59,10 +59,11 @@ class Generations:
     """What the state recorded when the stage was last up to date, against what it says now.
 
     ``recorded`` is ``None`` when the state knows nothing of the stage. A path's current generation is ``None`` when
-    its stat signature does not prove that it holds what the state believes.
+    its stat signature does not prove that it holds what the state believes, a recorded one when nothing was known of
+    the path then; two unknown ones are not equal.
     """
 
-    recorded: Mapping[str, int] | None
+    recorded: Mapping[str, int | None] | None
     current: Mapping[str, int | None]
     same_definition: bool
     """Whether the fingerprint, the params, the sets of deps and outs and the lock file are as recorded."""
@@ -178,7 +179,10 @@ def _same_generations(generations: Generations) -> bool:
         recorded is not None
         and generations.same_definition
         and recorded.keys() == generations.current.keys()
-        and all(generations.current[path] == count for path, count in recorded.items())
+        and all(
+            count is not None and generations.current[path] == count
+            for path, count in recorded.items()
+        )
     )
 
 

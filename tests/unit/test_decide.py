@@ -99,6 +99,7 @@ def test_equal_generations_settle_without_anything_else() -> None:
         Generations(None, {}, same_definition=True),
         Generations({"in.csv": 3}, {"in.csv": 4}, same_definition=True),
         Generations({"in.csv": 3}, {"in.csv": None}, same_definition=True),
+        Generations({"in.csv": None}, {"in.csv": None}, same_definition=True),
         Generations({"in.csv": 3}, {}, same_definition=True),
         Generations({"in.csv": 3}, {"in.csv": 3}, same_definition=False),
     ],
