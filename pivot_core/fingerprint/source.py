@@ -98,6 +98,9 @@ class Unit:
                 return bool(self.guards)
             case ast.Import() | ast.ImportFrom():
                 return bool(self.guards)
+            case ast.Expr(value=ast.Call(func=ast.Attribute(ast.Name(name), "register")) as call):
+                is_plain = not self.guards and syntax.is_plain_call(call)
+                return not (is_plain and self.source.is_pipeline(name))
             case _:
                 return True
 
@@ -183,6 +186,18 @@ class Source:
             elif unit.is_active:
                 yield from (load for load, depth in unit.form().loads if depth == 0)
 
+    def is_pipeline(self, name: str) -> bool:
+        """Whether a name surely is a pipeline that the module makes: registering changes nothing of the code."""
+        makers, classes = self.groups.get(name, []), self.groups.get("Pipeline", [])
+        if len(makers) != 1 or len(classes) != 1 or self.stars:
+            return False
+        imported_as = classes[0].imports.get("Pipeline")
+        match makers[0].called:
+            case ast.Name("Pipeline"):
+                return imported_as == (Import("pivot_core", 0, "Pipeline"),)
+            case _:
+                return False
+
     def exported(self, name: str) -> bool:
         """Whether ``from module import *`` takes a name."""
         return not name.startswith("_") if self.exports is None else name in self.exports
@@ -237,6 +252,8 @@ def _split(source: Source, body: Sequence[ast.stmt], guards: tuple[Guard, ...]) 
 def _add(source: Source, node: ast.stmt, guards: tuple[Guard, ...]) -> None:
     if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
         scope = Scope(Kind.BLOCK, bound={node.name})
+    elif isinstance(node, ast.Expr) and syntax.is_plain_call(node.value) and not guards:
+        scope = Scope(Kind.BLOCK)
     else:
         scope = scan(Kind.BLOCK, [node, *(test for test, _ in guards)])
     imports = {name: tuple(things) for name, things in scope.imports.items()}

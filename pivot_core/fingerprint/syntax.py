@@ -20,6 +20,31 @@ def docstring(body: Sequence[ast.AST]) -> str:
             return ""
 
 
+def is_plain_call(node: ast.expr) -> bool:
+    """Whether a call has a dotted name, and names and literals for arguments: it binds nothing."""
+    if not isinstance(node, ast.Call):
+        return False
+    function = node.func
+    while isinstance(function, ast.Attribute):
+        function = function.value
+    given = (*node.args, *(keyword.value for keyword in node.keywords))
+    return isinstance(function, ast.Name) and all(map(_is_plain, given))
+
+
+def _is_plain(node: ast.expr) -> bool:
+    match node:
+        case ast.Name() | ast.Constant():
+            return True
+        case ast.List(elts=elements) | ast.Tuple(elts=elements):
+            return all(map(_is_plain, elements))
+        case ast.Dict(keys=keys, values=values):
+            return all(key is not None and _is_plain(key) for key in keys) and all(
+                map(_is_plain, values)
+            )
+        case _:
+            return False
+
+
 def quoted(text: str) -> ast.expr | None:
     """Returns the expression that a quoted annotation holds, ``None`` when it is just text."""
     try:
