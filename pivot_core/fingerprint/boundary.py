@@ -2,11 +2,13 @@
 
 import ast
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from pivot_core.fingerprint import dynamic, syntax
-from pivot_core.fingerprint.form import Form
+from pivot_core.fingerprint.form import Detail, Form
 from pivot_core.fingerprint.names import Module, Names, Outside, Symbol
 from pivot_core.fingerprint.normalize import normalise
+from pivot_core.fingerprint.scope import Chain
 from pivot_core.fingerprint.source import Unit
 
 type Part = tuple[Module, ast.expr]
@@ -14,6 +16,14 @@ type Part = tuple[Module, ast.expr]
 
 _WITH_PATH = frozenset(["Dep", "DirectoryOut", "IncrementalOut", "Metric", "Out", "Plot"])
 _NOT_CODE = frozenset(["path", "cache"])
+_WITH_LOADER = frozenset(["Dep", "PlaceholderDep", "IncrementalOut"])
+_OF_ANY = frozenset(
+    [
+        *("Any", "Dict", "Iterable", "Iterator", "List", "Mapping", "Sequence", "dict"),
+        *("frozenset", "list", "object", "set", "tuple"),
+    ]
+)
+"""What tells nothing of the objects, where no parameters in brackets do."""
 
 
 def boundary(
@@ -35,6 +45,7 @@ def boundary(
                 yield _form(owner, _unquoted(arg.annotation))
             else:
                 yield from _forms(arg.arg, reader.markers(owner, arg.annotation))
+                yield from reader.objects(owner, arg.annotation)
         if unit.node.returns is not None:
             for field, parts in reader.fields(owner, unit.node.returns):
                 yield from _forms(field, parts)
@@ -76,6 +87,70 @@ class _Reader:
                         yield from self.markers(owner, value)
             case _:
                 pass
+
+    def objects(self, module: Module, node: ast.expr) -> Iterator[tuple[Module, Form]]:
+        """Yields the classes of what a dep unpickles, to judge by its annotation: a pickle has only their names.
+
+        Where the annotation does not tell, any class may be meant.
+        """
+        node = _unquoted(node)
+        match node:
+            case ast.Subscript(value=generic, slice=ast.Tuple(elts=[inner, *metadata])) if (
+                syntax.last_name(generic) == "Annotated"
+            ):
+                if any(self._unpickles(module, part) for part in metadata):
+                    yield from self._types(module, inner)
+            case ast.Name() | ast.Attribute():
+                for owner, unit in self._new(module, node):
+                    value = _value(unit)
+                    if value is not None:
+                        yield from self.objects(owner, value)
+            case _:
+                pass
+
+    def _types(self, module: Module, node: ast.expr) -> Iterator[tuple[Module, Form]]:
+        for leaf in _leaves(node):
+            chain = dynamic.chain(leaf, self._for_types(module))
+            targets = self._names.resolve(module, chain) if chain else ()
+            symbols = [target for target in targets if isinstance(target, Symbol)]
+            if not symbols and syntax.last_name(leaf) in _OF_ANY:
+                form = normalise([leaf], None)
+                yield module, replace(form, reads=Detail.OBJECTS | Detail.NAMES)
+            for symbol in symbols:
+                yield from self._types_of(symbol, leaf)
+
+    def _types_of(self, symbol: Symbol, leaf: ast.expr) -> Iterator[tuple[Module, Form]]:
+        for owner, unit in self._new(symbol.module, ast.Name(symbol.name)):
+            value = _value(unit)
+            if value is not None:
+                yield from self._types(owner, value)
+            elif isinstance(unit.node, ast.ClassDef):
+                name = ast.copy_location(ast.Name(symbol.name, ast.Load()), leaf)
+                yield owner, replace(_form(owner, name)[1], lists_subclasses=True)
+
+    def _for_types(self, module: Module) -> dynamic.Meaning:
+        """Says what a name stands for, also one that only a type checker imports."""
+        source = module.source
+
+        def meaning(name: str) -> Chain:
+            if source is None or name in source.groups or name not in source.for_types:
+                return dynamic.global_name(name)
+            return Chain(source.for_types[name], ())
+
+        return meaning
+
+    def _unpickles(self, module: Module, node: ast.expr) -> bool:
+        """Whether a marker reads with `Pickle`."""
+        if isinstance(node, ast.Name | ast.Attribute):
+            found = [(owner, _value(unit)) for owner, unit in self._new(module, node)]
+            return any(value and self._unpickles(owner, value) for owner, value in found)
+        if not isinstance(node, ast.Call):
+            return False
+        kind = self._kind(module, node.func)
+        if kind == "Pickle" or kind not in _WITH_LOADER:
+            return kind == "Pickle"
+        given = [*node.args, *(keyword.value for keyword in node.keywords)]
+        return any(self._unpickles(module, each) for each in given)
 
     def fields(self, module: Module, node: ast.expr) -> Iterator[tuple[str, list[Part]]]:
         """Yields the outs of a return annotation: the fields of a TypedDict, else one without a name."""
@@ -157,6 +232,26 @@ def _form(module: Module, node: ast.expr) -> tuple[Module, Form]:
     source = module.source
     known = None if source is None or source.stars else source.groups
     return module, normalise([node], known)
+
+
+def _leaves(node: ast.expr) -> Iterator[ast.expr]:
+    """Yields the types that an annotation names, without those that only hold others."""
+    node = _unquoted(node)
+    match node:
+        case ast.Name() | ast.Attribute():
+            yield node
+        case ast.Subscript(value=generic, slice=inner):
+            if syntax.last_name(generic) not in _OF_ANY:
+                yield generic
+            yield from _leaves(inner)
+        case ast.Tuple(elts=parts):
+            for part in parts:
+                yield from _leaves(part)
+        case ast.BinOp(left=left, right=right):
+            yield from _leaves(left)
+            yield from _leaves(right)
+        case _:
+            pass
 
 
 def _value(unit: Unit) -> ast.expr | None:

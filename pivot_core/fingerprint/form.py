@@ -16,6 +16,10 @@ class Detail(IntFlag):
     """The annotations of a function; those in a class body always count."""
     DOCS = 4
     """Docstrings."""
+    PLACES = 8
+    """The module of a class, and of a function that is a value: a pickle holds their names."""
+    OBJECTS = 16
+    """What any object may be of: something is read that may hold objects of any class."""
 
 
 READS = {
@@ -24,6 +28,8 @@ READS = {
     "__doc__": Detail.DOCS,
     "getdoc": Detail.DOCS,
     "getsource": Detail.DOCS | Detail.ANNOTATIONS | Detail.NAMES,
+    "__module__": Detail.PLACES,
+    "Pickle": Detail.PLACES,
     "__annotations__": Detail.ANNOTATIONS,
     "__annotate__": Detail.ANNOTATIONS,
     "get_annotations": Detail.ANNOTATIONS,
@@ -57,6 +63,10 @@ OBSERVES = {
     "scandir": _FILE,
 }
 """What each name takes from the world."""
+
+
+IN_FORMS = Detail.NAMES | Detail.ANNOTATIONS | Detail.DOCS
+"""What shows in the form of a statement; the rest shows in where the walk goes."""
 
 
 class Use(Enum):

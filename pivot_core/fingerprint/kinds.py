@@ -23,10 +23,11 @@ _CONTAINERS = frozenset(
     ["Counter", "OrderedDict", "bytearray", "defaultdict", "deque", "dict", "list", "set"]
 )
 _FIXED = frozenset(
-    """
-    Decimal Fraction Path PurePath PurePosixPath bool bytes compile date datetime float frozenset getLogger int len
-    namedtuple range round str timedelta
-    """.split()
+    [
+        *("Decimal", "Fraction", "Path", "PurePath", "PurePosixPath", "bool", "bytes", "compile"),
+        *("date", "datetime", "float", "frozenset", "getLogger", "int", "len", "namedtuple"),
+        *("range", "round", "str", "timedelta"),
+    ]
 )
 _TELLING = (ast.Is, ast.IsNot, ast.In, ast.NotIn)
 """Comparisons that give a truth value whatever is compared."""

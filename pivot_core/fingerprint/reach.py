@@ -5,13 +5,16 @@ by its number in that order, never by its name or place, so that the digest says
 pieces of code have equal digests when one is the other with helpers renamed or moved.
 """
 
+import ast
 import sys
 from collections.abc import Sequence
 
 import xxhash
 
+from pivot_core.fingerprint import kinds, syntax
 from pivot_core.fingerprint.effects import Place, Touches
-from pivot_core.fingerprint.form import BY_LIBRARY, Detail, Form, Ref, Use, Wild
+from pivot_core.fingerprint.form import BY_LIBRARY, IN_FORMS, Detail, Form, Ref, Use, Wild
+from pivot_core.fingerprint.kinds import Value
 from pivot_core.fingerprint.names import (
     Below,
     Doc,
@@ -31,6 +34,9 @@ from pivot_core.model.fingerprint import Reading
 
 type Node = Piece | Place | Module | Doc
 """A statement, all that binds a name, a whole module, or its docstring."""
+
+_PICKLERS = frozenset({"cloudpickle", "dill", "joblib", "pickle", "shelve"})
+_NEVER_PICKLED = frozenset({"Protocol", "StageParams", "TypedDict"})
 
 
 class Reach:
@@ -75,8 +81,10 @@ class Reach:
         """Names that lead to others: numbered when something changes them."""
         self._loaded: dict[Module, None] = dict.fromkeys(territory.loaded(start))
         self._lists_subclasses: bool = False
+        self._shows_places: bool = False  # not yet: where the stage's function lies does not count
         for module, form in roots:
             self._write(module, territory.resolved(module, form))
+        self._shows_places = bool(detail & Detail.PLACES)
         self._walk()
 
     def digest(self) -> str:
@@ -118,6 +126,7 @@ class Reach:
             self._at = None
             self._outside()
             self._subclasses()
+            self._objects()
             if done == len(self._queue):
                 break
         self._order()
@@ -125,7 +134,7 @@ class Reach:
     def _visit(self, node: Node) -> None:
         match node:
             case Piece():
-                entry = self.pieces[node] = self._territory.entry(node, self.detail)
+                entry = self.pieces[node] = self._territory.entry(node, self.detail & IN_FORMS)
                 self._write(node.module, entry)
                 self._read(node)
                 self._in_module(node.module)
@@ -189,6 +198,12 @@ class Reach:
         if form.reads is not Detail.NONE:
             self.reads |= form.reads
         self._packages |= entry.packages
+        is_pickler = not _PICKLERS.isdisjoint(entry.packages)
+        if is_pickler:
+            self.reads |= Detail.NAMES | Detail.PLACES | Detail.OBJECTS
+        if is_pickler or form.reads & Detail.OBJECTS:
+            message = "what is read may hold objects of any class: all classes count"
+            self._caveat(module, min((ref.line for ref in form.refs), default=1), message)
         self._lists_subclasses = self._lists_subclasses or form.lists_subclasses
         for thing, depth in form.loads:
             if depth:
@@ -209,7 +224,8 @@ class Reach:
         """Returns what stands in a gap."""
         match target:
             case Symbol(other, name, rest):
-                return ".".join((str(self._number((other, name))), *rest))
+                number = ".".join((str(self._number((other, name))), *rest))
+                return f"{number} {other.name}:{name}" if self._is_placed(ref, target) else number
             case Link() | Missing():
                 return self._fill_unseen(module, ref, target)
             case Whole(other):
@@ -341,6 +357,31 @@ class Reach:
         bases = self._territory.effects.bases(piece)
         return any((base.module, base.name) in self._numbers for base in bases)
 
+    def _objects(self) -> None:
+        """Takes in every class, and every function that is a value somewhere, where objects come from anywhere."""
+        if not self.detail & Detail.OBJECTS:
+            return
+        for module in self._loaded:
+            for piece in module.pieces:
+                node = piece.unit.node
+                if isinstance(node, ast.ClassDef) and not _is_never_pickled(node):
+                    self._text.append(f"o {self._number(piece)}")
+                elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                    self._values(piece)
+
+    def _values(self, piece: Piece) -> None:
+        for ref, targets in self._territory.entry(piece, Detail.NONE).gaps:
+            for target in targets:
+                if not ref.calls and isinstance(target, Symbol) and _is_function(target):
+                    self._text.append(f"o {self._number((target.module, target.name))}")
+
+    def _is_placed(self, ref: Ref, symbol: Symbol) -> bool:
+        """Whether a pickle may hold the name of what is referred to, and its module's."""
+        if not self._shows_places:
+            return False
+        value = kinds.value_of([piece.unit for piece in symbol.module.bound.get(symbol.name, ())])
+        return value is Value.CLASS or (value is Value.FUNCTION and not ref.calls)
+
     def _order(self) -> None:
         """Where a name has several statements, their place among what runs on import matters."""
         several = dict[Module, None]()
@@ -372,3 +413,12 @@ def _known_as(node: Node) -> str:
             return f"{module.name}:__doc__"
         case _:
             return ""
+
+
+def _is_function(symbol: Symbol) -> bool:
+    units = [piece.unit for piece in symbol.module.bound.get(symbol.name, ())]
+    return kinds.value_of(units) is Value.FUNCTION
+
+
+def _is_never_pickled(node: ast.ClassDef) -> bool:
+    return any(syntax.last_name(base) in _NEVER_PICKLED for base in node.bases)
