@@ -6,7 +6,6 @@ while anything of a stage is shown, and resumed only for a command of ours.
 
 import os
 import re
-import secrets
 from collections.abc import Mapping
 from typing import override
 
@@ -85,6 +84,8 @@ class Workflow(Console):
         self._send(command(name, {}, message))
 
     def _send(self, line: str) -> None:
+        import secrets  # costs 6 ms, elsewhere for nothing
+
         self._resume()
         self.out.write(line)
         self._token = secrets.token_hex(16)

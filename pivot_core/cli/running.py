@@ -7,7 +7,6 @@ import sys
 from pivot_core.cli import compose, github
 from pivot_core.cli.console import Console
 from pivot_core.cli.follow import Follower, Printer
-from pivot_core.cli.jsonl import Lines
 from pivot_core.cli.session import Session
 from pivot_core.cli.terminal import Terminal
 from pivot_core.port import FindLog, LogRef, RequestId, Run, RunId, RunOptions, StageName
@@ -45,6 +44,8 @@ def _printer(session: Session, root: str, as_json: bool) -> Printer:
         return os.path.relpath(found.path) if isinstance(found, LogRef) else None
 
     if as_json:
+        from pivot_core.cli.jsonl import Lines
+
         return Lines(session)
     if github.is_here():
         return github.Workflow(session, find_log)

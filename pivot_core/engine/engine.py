@@ -9,7 +9,6 @@ import contextlib
 import json
 import logging
 import os
-import secrets
 import time
 from collections import Counter, deque
 from collections.abc import Sequence
@@ -292,7 +291,7 @@ class Engine(Port):
             return Accepted(self._known[command.request_id])
         now = time.time()
         stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
-        run_id = RunId(f"{stamp}-{secrets.token_hex(2)}")
+        run_id = RunId(f"{stamp}-{os.urandom(2).hex()}")
         run = RunState(
             run_id, command.request_id, command.targets, command.options, RunStatus.QUEUED, now
         )
