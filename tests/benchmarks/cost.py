@@ -58,6 +58,7 @@ def measure(command: Sequence[str], directory: str, env: Mapping[str, str] | Non
     with tempfile.NamedTemporaryFile("r") as report:
         start = (sys.executable, "-I", "-S", "-c", _START, report.name)
         variables = {**os.environ, **(env or {})}
+        variables.pop("PYTHONDONTWRITEBYTECODE", None)  # users have their modules compiled
         done = subprocess.run(
             [*start, *command], cwd=directory, env=variables, capture_output=True, check=False
         )
