@@ -23,6 +23,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "ui": "Open the dashboard.",
         "status": "Tell what would run, and why.",
         "explain": "Tell in full why a stage would run, or not.",
+        "affected": "Tell which stages would run if a file or function changed.",
         "verify": "Check that nothing would run and nothing is lost.",
         "commit": "Record the workspace as the stages' results.",
         "serve": "Run the engine alone, for clients.",

@@ -11,9 +11,16 @@ from pivot_core.cli.results import Finding, Setting
 from pivot_core.cli.session import Session
 from pivot_core.model import codec
 from pivot_core.port import (
+    Account,
+    Affected,
+    CodeChanged,
+    DepChanged,
+    Evidence,
     Explanation,
     Failure,
+    Impact,
     Notice,
+    Origin,
     Problem,
     Reason,
     RunState,
@@ -24,6 +31,8 @@ from pivot_core.port import (
     StageState,
     headline,
 )
+
+_NOTHING = Evidence({}, {})
 
 
 class Lines(Printer):
@@ -128,15 +137,40 @@ def stage_state(stage: StageName, state: StageState) -> records.StateRecord:
 
 def explanation(given: Explanation) -> records.ExplanationRecord:
     """Returns what a run would do with a stage."""
+    known = given.evidence or _NOTHING
     return records.ExplanationRecord(
         stage=given.stage,
         verdict=given.verdict.value,
         tier=given.tier,
-        reasons=[reason(found) for found in given.reasons],
+        reasons=[reason(found, given.evidence) for found in given.reasons],
         unchanged=list(given.unchanged),
+        unchanged_code=list(known.same_code),
+        packages=[
+            records.PackageRecord(name=each.name, version=each.version, before=each.before)
+            for each in known.packages
+        ],
         caveats=list(given.caveats),
         code=given.code,
         problem=None if given.problem is None else problem(given.problem),
+    )
+
+
+def account(given: Account) -> records.AccountRecord:
+    """Returns what a stage did in a past run."""
+    state = stage_state(given.stage, given.state)
+    state["reasons"] = [reason(found, given.evidence) for found in given.state.reasons]
+    return records.AccountRecord(stage=given.stage, state=state)
+
+
+def impact(given: Impact) -> records.ImpactRecord:
+    """Returns what would follow from a change."""
+    return records.ImpactRecord(
+        target=given.target,
+        names=list(given.names),
+        direct=[_affected(each) for each in given.direct],
+        downstream=[_affected(each) for each in given.downstream],
+        makers=list(given.makers),
+        is_loaded=given.is_loaded,
     )
 
 
@@ -181,10 +215,15 @@ def setting(given: Setting) -> records.SettingRecord:
     return records.SettingRecord(key=given.key, value=given.value, scope=given.scope.value)
 
 
-def reason(given: Reason) -> records.ReasonRecord:
-    """Returns why a stage is not simply up to date."""
+def reason(given: Reason, known: Evidence | None = None) -> records.ReasonRecord:
+    """Returns why a stage is not simply up to date, with the evidence for it."""
     detail = codec.to_json(type(given), given)
     assert isinstance(detail, dict)
+    if known is not None and isinstance(given, CodeChanged):
+        detail["diff"] = known.diffs.get(given.symbol)
+    elif known is not None and isinstance(given, DepChanged):
+        origin = known.origins.get(given.path)
+        detail["origin"] = None if origin is None else codec.to_json(Origin, origin)
     return records.ReasonRecord(kind=type(given).__name__, text=headline(given), detail=detail)
 
 
@@ -206,6 +245,10 @@ def failure(given: Failure) -> records.FailureRecord:
         signal=given.signal,
         hint=given.hint,
     )
+
+
+def _affected(given: Affected) -> records.AffectedRecord:
+    return records.AffectedRecord(stage=given.stage, bond=given.bond.value, path=list(given.path))
 
 
 def _location(where: SourceLocation) -> records.LocationRecord:

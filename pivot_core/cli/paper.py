@@ -21,6 +21,8 @@ STYLES = {
     "held": "35",
     "faint": "2",
     "strong": "1",
+    "added": "36",
+    "removed": "31",
 }
 
 
@@ -56,6 +58,13 @@ class Paper:
         """Writes a text of several lines; what is not printable in it is shown as escapes."""
         for row in printable(body).rstrip("\n").split("\n"):
             self.write(self.render([indent, (row.replace("\t", "    "), style)]) + "\n")
+
+    def folded(self, row: str, *, indent: str = "", style: str = "") -> None:
+        """Writes one line of a text; what a terminal's width does not hold goes on below, indented as far."""
+        shown = one_line(row.replace("\t", "    "))
+        room = max(self.columns - text.cells(indent), 20) if self.is_terminal else None
+        for piece in text.fold(shown, room):
+            self.write(self.render([indent, (piece, style)]) + "\n")
 
     def table(self, rows: Iterable[Sequence[Part]], *, indent: str = "") -> None:
         """Writes aligned columns; the last one is left ragged, on a terminal cut to its width."""

@@ -1,25 +1,11 @@
-"""Owns showing what a run would do: one line a stage for ``status`` and ``--dry-run``, in full for ``explain``."""
+"""Owns showing what a run would do, one line a stage, as ``status`` and ``--dry-run`` do; as JSON, and in part."""
 
 from collections.abc import Sequence
 
-from pivot_core.cli import compose, jsonl, problem, records, text, words
+from pivot_core.cli import compose, jsonl, records, text, words
 from pivot_core.cli.console import because
-from pivot_core.cli.paper import Paper
 from pivot_core.cli.session import Session
-from pivot_core.port import (
-    CodeChanged,
-    DepChanged,
-    Explanation,
-    OutAltered,
-    ParamChanged,
-    Reason,
-    StageRow,
-    Verdict,
-    headline,
-)
-
-_HASH_CELLS = 8
-_TIERS = {1: "generations", 2: "lock file", 3: "run cache"}
+from pivot_core.port import Explanation, StageRow, Verdict
 
 
 def show_json(session: Session, plan: Sequence[Explanation]) -> None:
@@ -39,82 +25,6 @@ def show_lines(session: Session, plan: Sequence[Explanation], *, all_stages: boo
     )
     if not session.is_quiet:
         session.out.line((_total(plan), "strong"))
-
-
-def show_in_full(session: Session, plan: Sequence[Explanation]) -> None:
-    """Writes for each stage the verdict and every reason."""
-    for index, given in enumerate(plan):
-        if index:
-            session.out.line()
-        _explain(session, given)
-
-
-def _explain(session: Session, given: Explanation) -> None:
-    out = session.out
-    mark = words.VERDICT[given.verdict]
-    out.line((given.stage, "strong"), "  ", (_VERDICTS[given.verdict], mark.style))
-    if given.problem is not None:
-        problem.show(out, (given.problem,))
-    for reason in given.reasons:
-        _show_reason(out, reason)
-    if given.tier is not None:
-        name = _TIERS.get(given.tier, "")
-        out.line((f"  decided by tier {given.tier}" + (f" ({name})" if name else ""), "faint"))
-    if given.unchanged and session.is_verbose:
-        out.line(("  unchanged:", "faint"))
-        for name in given.unchanged:
-            out.line("    ", name)
-    elif given.unchanged:
-        count = len(given.unchanged)
-        out.line(
-            (
-                f"  {count} unchanged input{'s' * (count > 1)} or param{'s' * (count > 1)} (-v lists them)",
-                "faint",
-            )
-        )
-    for caveat in given.caveats:
-        out.line(("  note: ", "due"), caveat)
-    if given.code is not None and session.is_verbose:
-        out.line((f"  code {given.code}", "faint"))
-
-
-_VERDICTS = {
-    Verdict.WILL_RUN: "will run",
-    Verdict.RESTORE: "will be restored from the cache",
-    Verdict.UP_TO_DATE: "is up to date",
-    Verdict.UNKNOWN: "cannot be known before its upstreams ran",
-    Verdict.BROKEN: "cannot run",
-}
-
-
-def _show_reason(out: Paper, reason: Reason) -> None:
-    where = reason.where if isinstance(reason, CodeChanged) else None
-    at = "" if where is None else f" ({where})"
-    out.line(("  ~ ", "due"), headline(reason), (at, "faint"))
-    for label, value in _facts(reason):
-        out.line(("      " + label.ljust(6), "faint"), value)
-
-
-def _facts(reason: Reason) -> list[tuple[str, str]]:
-    """Returns what a reason knows beyond its headline, as label and value."""
-    match reason:
-        case CodeChanged(old=old, new=new):
-            return _change(old, new)
-        case DepChanged(old=old, new=new, producer=producer):
-            by = [] if producer is None else [("by", f"stage '{producer}' writes it")]
-            return [*_change(old, new), *by]
-        case OutAltered(old=old, new=new):
-            return _change(old, new)
-        case ParamChanged(old=old, new=new, had=True, has=True) if len(f"{old!r}{new!r}") > 60:
-            return [("old", repr(old)), ("new", repr(new))]
-        case _:
-            return []
-
-
-def _change(old: str | None, new: str | None) -> list[tuple[str, str]]:
-    if old is None or new is None:
-        return []
-    return [("hash", f"{old[:_HASH_CELLS]} → {new[:_HASH_CELLS]}")]
 
 
 def _note(given: Explanation) -> str:

@@ -22,12 +22,15 @@ class ReasonRecord(TypedDict):
     """Why a stage is not simply up to date."""
 
     kind: str
-    """`Forced`, `NeverRan`, `CodeChanged`, `ParamChanged`, `DepChanged`, `OutsChanged`, `OutMissing`, `OutAltered`,
-    `NotInCache` or `UpstreamRuns`."""
+    """`Forced`, `NeverRan`, `CodeChanged`, `ParamChanged`, `DepChanged`, `OutsChanged`, `PathsChanged`,
+    `OutMissing`, `OutAltered`, `NotInCache` or `UpstreamRuns`."""
     text: str
     """The reason in a few words, for people; it may be reworded."""
     detail: dict[str, Json]
-    """What the kind knows: for example `path`, `old` and `new` hash and `producer` of `DepChanged`."""
+    """What the kind knows: for example `symbol`, `where` and `route` of `CodeChanged`, `path`, `old` and `new` hash
+    and `producer` of `DepChanged`. `explain` adds `diff` (unified, without file names; empty when no line differs,
+    null when the earlier source is not known here) and `origin` (`stage`, `run_id`, `at`, `is_restored`; null when it
+    is not known who wrote the input)."""
 
 
 class ProblemRecord(TypedDict):
@@ -127,6 +130,15 @@ class RunFinishedRecord(TypedDict):
     """Why the run could not start or was not completed."""
 
 
+class PackageRecord(TypedDict):
+    """An installed package."""
+
+    name: str
+    version: str
+    before: str | None
+    """The version with which the stage's outputs were made; null when that is not known."""
+
+
 class ExplanationRecord(TypedDict):
     """What a run would do with a stage, and why."""
 
@@ -138,6 +150,10 @@ class ExplanationRecord(TypedDict):
     reasons: list[ReasonRecord]
     unchanged: list[str]
     """Inputs and params that are as recorded."""
+    unchanged_code: list[str]
+    """Symbols that are as recorded; empty for `status`."""
+    packages: list[PackageRecord]
+    """Installed packages that the stage's code imports; they do not count. Empty for `status`."""
     caveats: list[str]
     """What made the fingerprint wider, with its location."""
     code: str | None
@@ -152,6 +168,58 @@ class PlanRecord(TypedDict):
     schema: int
     stages: list[ExplanationRecord]
     """Upstream before downstream."""
+
+
+class AccountRecord(TypedDict):
+    """What a stage did in a past run, and why."""
+
+    stage: str
+    state: StateRecord
+
+
+class AccountsRecord(TypedDict):
+    """`explain --run ID --json`."""
+
+    schema: int
+    run_id: str
+    stages: list[AccountRecord]
+    """As the run ended, upstream before downstream."""
+
+
+class AffectedRecord(TypedDict):
+    """One stage that a change would reach."""
+
+    stage: str
+    bond: str
+    """How it depends on what would change: `code`, `input`, `params`, `definition`, `lock`, `ignore` or `upstream`."""
+    path: list[str]
+    """Step by step: symbols from the stage's function on for `code`, the input for `input` and `ignore`, stages from
+    one that is affected directly for `upstream`; else empty."""
+
+
+class ImpactRecord(TypedDict):
+    """What would follow from a change of one file or definition."""
+
+    target: str
+    names: list[str]
+    """The symbols that it stands for; empty for a path."""
+    direct: list[AffectedRecord]
+    """Stages that would run, upstream before downstream."""
+    downstream: list[AffectedRecord]
+    """Stages that would run after those, should their outputs come out different."""
+    makers: list[str]
+    """Stages that write the path: they put it back when it is changed by hand."""
+    is_loaded: bool
+    """Whether loading the definition reads the file, so that the stages themselves may become others."""
+
+
+class ImpactsRecord(TypedDict):
+    """`affected --json`."""
+
+    schema: int
+    targets: list[ImpactRecord]
+    stages: list[str]
+    """Every stage of `direct` and `downstream`, each once, upstream before downstream."""
 
 
 class OutRecord(TypedDict):

@@ -57,7 +57,9 @@ from starting or from being completed is in `problems` of its last line.
 
 _JSON_SECTIONS = {
     "repro --json, run --json": ("RunStartedRecord", "StageRecord", "NoticeRecord", "RunFinishedRecord"),
-    "status --json, explain --json, repro --dry-run --json": ("PlanRecord", "ExplanationRecord"),
+    "status --json, explain --json, repro --dry-run --json": ("PlanRecord", "ExplanationRecord", "PackageRecord"),
+    "explain --run --json": ("AccountsRecord", "AccountRecord"),
+    "affected --json": ("ImpactsRecord", "ImpactRecord", "AffectedRecord"),
     "list --json": ("ListRecord", "StageRowRecord", "OutRecord"),
     "history --json, show --json": ("HistoryRecord", "ShowRecord", "SummaryRecord"),
     "verify --json": ("VerifyRecord", "FindingRecord"),

@@ -2,7 +2,7 @@
 
 import time
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from pivot_core.cli import words
 
@@ -77,6 +77,17 @@ def cut(text: str, width: int) -> str:
 def crop(text: str, width: int) -> str:
     """Returns ``text``, shortened at its end to at most ``width`` columns."""
     return text if cells(text) <= width else _prefix(text, max(0, width - 1)) + "…"[: max(0, width)]
+
+
+def fold(text: str, width: int | None) -> Iterator[str]:
+    """Yields ``text`` in pieces of at most ``width`` columns; in one with no ``width``."""
+    if width is None or cells(text) <= width:
+        yield text
+        return
+    while text:
+        piece = _prefix(text, width) or text[:1]
+        yield piece
+        text = text[len(piece) :]
 
 
 def _prefix(text: str, width: int) -> str:

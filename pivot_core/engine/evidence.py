@@ -80,10 +80,15 @@ def unified(old: str, new: str, line: int) -> str:
         new_at = after + shift if after else 0
         return f"@@ -{old_at}{match[2] or ''} +{new_at}{match[4] or ''} @@"
 
-    rows = list(difflib.unified_diff(old.splitlines(), new.splitlines(), lineterm=""))[2:]
+    rows = list(difflib.unified_diff(_rows(old), _rows(new), lineterm=""))[2:]
     return "".join(
         _HUNK.sub(moved, row) + "\n" if row.startswith("@@") else row + "\n" for row in rows
     )
+
+
+def _rows(text: str) -> list[str]:
+    """Splits a text at its newlines and nowhere else."""
+    return text.removesuffix("\n").split("\n") if text else []
 
 
 def _text(state: State, symbol: str, digest: ContentHash | None) -> str | None:

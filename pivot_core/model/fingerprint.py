@@ -69,11 +69,12 @@ class Reading:
 
 
 def reading_of(symbol: str) -> tuple[ReadingKind, str] | None:
-    """Returns what was read, and its name, when ``symbol`` stands for that; ``None`` for a piece of code."""
+    """Returns what was read, and its name, when ``symbol`` stands for that; ``None`` for anything else."""
     mark, _, name = symbol.partition(":")
-    if not mark.startswith("<"):
-        return None
-    return ReadingKind(mark[1:-1]), name
+    for kind in ReadingKind:
+        if mark == f"<{kind.value}>":
+            return kind, name
+    return None
 
 
 @dataclass(frozen=True, slots=True)

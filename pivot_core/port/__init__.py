@@ -25,6 +25,7 @@ from pivot_core.model.decision import (
 from pivot_core.model.failure import Failure, FailureKind
 from pivot_core.model.graph import OutlineRow, Selection, outline
 from pivot_core.model.ids import ArtifactPath, ContentHash, RequestId, RunId, StageName
+from pivot_core.model.impact import Affected, Bond, Impact
 from pivot_core.model.stage import OutKind, SourceLocation
 from pivot_core.model.text import one_line, printable
 from pivot_core.port.commands import (
@@ -58,8 +59,10 @@ from pivot_core.port.queries import (
     Explain,
     ExplainRun,
     Explanations,
+    FindAffected,
     FindLog,
     History,
+    Impacts,
     LogAnswer,
     Query,
     ShowRun,
@@ -93,7 +96,9 @@ __all__ = [
     "Accepted",
     "Account",
     "Accounts",
+    "Affected",
     "ArtifactPath",
+    "Bond",
     "Bug",
     "CancelRun",
     "CancelStage",
@@ -114,9 +119,12 @@ __all__ = [
     "Explanations",
     "Failure",
     "FailureKind",
+    "FindAffected",
     "FindLog",
     "Forced",
     "History",
+    "Impact",
+    "Impacts",
     "Level",
     "LogAnswer",
     "LogGrew",

@@ -10,8 +10,10 @@ from pivot_core.port.queries import (
     Explain,
     ExplainRun,
     Explanations,
+    FindAffected,
     FindLog,
     History,
+    Impacts,
     LogAnswer,
     Query,
     ShowRun,
@@ -56,6 +58,8 @@ class Port(Protocol):
     async def ask(self, query: Explain) -> Explanations: ...
     @overload
     async def ask(self, query: ExplainRun) -> Accounts: ...
+    @overload
+    async def ask(self, query: FindAffected) -> Impacts: ...
     @overload
     async def ask(self, query: FindLog) -> LogAnswer: ...
     @overload

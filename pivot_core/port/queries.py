@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from pivot_core.model.ids import RunId, StageName
+from pivot_core.model.impact import Impact
 from pivot_core.port.values import (
     Account,
     Explanation,
@@ -37,6 +38,17 @@ class ExplainRun:
 
 
 @dataclass(frozen=True, slots=True)
+class FindAffected:
+    """Which stages would run if these files or definitions changed, one answer each.
+
+    A target is a path relative to the project, or a symbol: ``model.hits``, ``lib.shapes:Circle``,
+    ``lib/shapes.py:area``. Raises ``UsageError`` for a name that is neither.
+    """
+
+    targets: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class FindLog:
     """The log of a stage's attempt; the newest where ``run_id`` or ``attempt`` is not given."""
 
@@ -61,14 +73,16 @@ class ShowRun:
 
 type Explanations = tuple[Explanation, ...]
 type Accounts = tuple[Account, ...]
+type Impacts = tuple[Impact, ...]
 type LogAnswer = LogRef | NoLog
 type Summaries = tuple[RunSummary, ...]
 
-type Query = Explain | ExplainRun | FindLog | History | ShowRun
+type Query = Explain | ExplainRun | FindAffected | FindLog | History | ShowRun
 
 ANSWERS: dict[type, object] = {
     Explain: Explanations,
     ExplainRun: Accounts,
+    FindAffected: Impacts,
     FindLog: LogAnswer,
     History: Summaries,
     ShowRun: RunReport,

@@ -23,7 +23,15 @@ from pivot_core.errors import (
 from pivot_core.model import codec
 from pivot_core.model.ids import Json
 from pivot_core.port.commands import CancelRun, CancelStage, Command, Refresh, Run, Shutdown
-from pivot_core.port.queries import Explain, ExplainRun, FindLog, History, Query, ShowRun
+from pivot_core.port.queries import (
+    Explain,
+    ExplainRun,
+    FindAffected,
+    FindLog,
+    History,
+    Query,
+    ShowRun,
+)
 
 REQUEST_LIMIT = 1 << 20
 """Bytes of one line that an engine accepts."""
@@ -45,7 +53,7 @@ COMMANDS: dict[str, type[Command]] = {
     _method(form): form for form in (Run, CancelRun, CancelStage, Refresh, Shutdown)
 }
 QUERIES: dict[str, type[Query]] = {
-    _method(form): form for form in (Explain, ExplainRun, FindLog, History, ShowRun)
+    _method(form): form for form in (Explain, ExplainRun, FindAffected, FindLog, History, ShowRun)
 }
 
 _ERRORS = {form.exit_code: form for form in (UsageError, DefinitionError, StoreError, RemoteError)}

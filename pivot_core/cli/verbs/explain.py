@@ -1,33 +1,59 @@
-"""Owns ``pivot explain``: every reason why a stage would run, or would not."""
+"""Owns ``pivot explain``: every reason why a stage would run, or would not, or did in a past run."""
+
+from collections.abc import Sequence
 
 import click
 
-from pivot_core.cli import compose, plans
+from pivot_core.cli import causes, compose, jsonl, plans, records
+from pivot_core.cli.runs import find
 from pivot_core.cli.session import Session
 from pivot_core.cli.targets import inside, target_argument
-from pivot_core.port import Explain
+from pivot_core.port import Account, Explain, ExplainRun, RunId
 
 
 @click.command("explain")
 @target_argument()
+@click.option("--run", "run_id", metavar="ID", help="Tell why stages ran in a past run.")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object.")
 @click.pass_obj
-def command(session: Session, targets: tuple[str, ...], *, as_json: bool) -> int:
+def command(
+    session: Session, targets: tuple[str, ...], *, run_id: str | None, as_json: bool
+) -> int:
     """Tell in full why TARGETs (else all stages) would run, or not.
 
-    Names the changed symbol with file and line, the param with old and new value, the input with
-    old and new hash, and the skip tier that decided. -v lists what is unchanged too.
+    Names the changed symbol with file and line, the way from the stage's function to it and the
+    lines that differ; the param with old and new value; the input with old and new hash and who
+    wrote it; and the skip tier that decided. -v lists what is unchanged and which packages are
+    installed, and cuts no diff.
+
+    With --run it tells this of a run of `pivot history`; ID may be a part of its beginning or end.
+    A TARGET is then a stage, or all variants of one.
 
     \b
     Examples:
       pivot explain train
       pivot explain models/model.json -v
+      pivot explain --run 20250301-124107-a1b2 train
     """
     root = compose.find_root(None)
+    if run_id is not None:
+        run = find(root, run_id)
+        _show_past(session, run, compose.answer(root, ExplainRun(run, targets)), as_json)
+        return 0
     wanted = inside(root, targets)
-    plan = plans.named(root, compose.answer(root, Explain(wanted)), wanted)
+    plan = plans.named(root, compose.answer(root, Explain(wanted, in_full=True)), wanted)
     if as_json:
         plans.show_json(session, plan)
     else:
-        plans.show_in_full(session, plan)
+        causes.show_plan(session, plan)
     return 0
+
+
+def _show_past(session: Session, run: RunId, accounts: Sequence[Account], as_json: bool) -> None:
+    if as_json:
+        stages = [jsonl.account(each) for each in accounts]
+        record = records.AccountsRecord(schema=records.SCHEMA, run_id=run, stages=stages)
+        jsonl.show(session, record)
+    else:
+        session.out.line(("run ", "faint"), (run, "strong"))
+        causes.show_past(session, accounts)

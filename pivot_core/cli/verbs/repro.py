@@ -47,13 +47,13 @@ def command(
     wanted = inside(root, targets)
     if not dry_run:
         return running.execute(session, root, wanted, options, as_json=as_json)
-    from pivot_core.cli import plans
+    from pivot_core.cli import causes, plans
 
-    plan = compose.answer(root, Explain(wanted, options))
+    plan = compose.answer(root, Explain(wanted, options, in_full=explain))
     if as_json:
         plans.show_json(session, plan)
     elif explain:
-        plans.show_in_full(session, plan)
+        causes.show_plan(session, plan)
     else:
         plans.show_lines(session, plan, all_stages=session.is_verbose)
     return 0

@@ -1,0 +1,65 @@
+"""Owns telling what a change would reach: finds out what a person means, a file or a definition, and what follows."""
+
+import os
+from difflib import get_close_matches
+
+from pivot_core.engine.plan import Plan, Planner
+from pivot_core.errors import UsageError
+from pivot_core.fingerprint.analyser import Analyser
+from pivot_core.model.impact import Impact
+from pivot_core.plan import affected
+from pivot_core.store.layout import Layout
+
+
+def impact(layout: Layout, planner: Planner, plan: Plan, target: str) -> Impact:
+    """Returns what follows from a change of a path, relative to the project, or of a symbol.
+
+    A file that lies there is a file, whatever else has its name. Raises ``UsageError`` with the nearest known name for
+    what is neither there nor known.
+    """
+    full = os.path.normpath(os.path.join(layout.root, target))
+    if not os.path.lexists(full):
+        names = affected.named(plan.analyses, target)
+        if names:
+            return affected.of_symbols(plan.graph, plan.analyses, target, names)
+    root = layout.root
+    locks = {name: os.path.relpath(layout.lock_path(name), root) for name in plan.graph.stages}
+    path = os.path.relpath(full, root)
+    if path.startswith("..") and _is_source(plan, full):
+        path = full
+    is_loaded = _is_loaded(planner, plan, full)
+    found = affected.of_path(plan.graph, plan.analyses, target, path, locks, is_loaded=is_loaded)
+    if os.path.lexists(full) or found.direct or found.makers or is_loaded:
+        return found
+    if path in (affected.PARAMS_FILE, affected.IGNORE_FILE) or _is_defined(root, plan, target):
+        return found
+    near = get_close_matches(target, affected.vocabulary(plan.graph, plan.analyses), n=1)
+    hint = f"did you mean '{near[0]}'?" if near else "name a file, or a definition as 'module.name'"
+    raise UsageError(f"no file or definition '{target}'", hint=hint)
+
+
+def _is_source(plan: Plan, full: str) -> bool:
+    return any(where.file == full for each in plan.analyses.values() for _, where in each.locations)
+
+
+def _is_loaded(planner: Planner, plan: Plan, full: str) -> bool:
+    """Tells whether loading the definition reads a file, or looks for it."""
+    if planner.last is None or planner.last[0] is not plan:
+        return full in plan.code
+    grounds = planner.last[1]
+    return full in grounds.files or full in grounds.absent
+
+
+def _is_defined(root: str, plan: Plan, target: str) -> bool:
+    """Tells whether a module defines what a name means, though no stage uses it."""
+    analyser = Analyser(root)
+    file, colon, label = target.rpartition(":")
+    for base in {stage.func.base for stage in plan.graph.stages.values()}:
+        symbols = list(affected.candidates(target))
+        if colon and file.endswith(".py"):
+            inner = os.path.relpath(os.path.join(root, file), os.path.join(root, base))
+            module = inner.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
+            symbols = [f"{module}:{label.partition('.')[0]}"]
+        if any(analyser.source(symbol, base) is not None for symbol in symbols):
+            return True
+    return False

@@ -1,0 +1,89 @@
+"""``pivot affected``: files and definitions as people name them, from wherever they are."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pivot_core.cli import records
+from tests.cli.project import HELPERS, Project
+from tests.unit.test_cli_jsonl import check
+
+UNUSED = "\ndef unused(value):\n    return value\n"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """The toy project, never run, with a helper that nothing uses."""
+    made = Project.toy(tmp_path)
+    made.write("helpers.py", HELPERS + UNUSED)
+    made.write("README.md", "Read me.\n")
+    return made
+
+
+def test_a_definition_is_followed_to_the_last_stage(project: Project) -> None:
+    said = project.pivot("affected", "helpers.scale").ok().out
+
+    assert said == (
+        "would run   train   code: train → helpers.scale\n"
+        "may follow  report  train → report\n"
+        "3 stages: 1 would run, 1 may follow\n"
+    )
+    for name in ("helpers:scale", "helpers.py:scale", "scale", "helpers.py"):
+        assert project.pivot("affected", name).ok().out == said
+
+
+def test_files_of_every_kind_are_known(project: Project) -> None:
+    def reached(name: str) -> str:
+        return project.pivot("affected", "-q", name).ok().out
+
+    assert reached("raw.json").splitlines()[0] == "would run   clean   input: raw.json"
+    assert (
+        reached("params.yaml").splitlines()[0] == "would run   train   its params may stand there"
+    )
+    assert reached("pipeline.py").splitlines() == [
+        "would run  clean   code: clean",
+        "would run  train   code: train",
+        "would run  report  code: report",
+    ]
+    assert reached(".pivot/stages/report.lock") == "would run  report  its last result is recorded there\n"  # fmt: skip
+    assert "written by 'clean'" in project.pivot("affected", "clean.json").ok().out
+
+
+def test_what_nothing_uses_is_no_error(project: Project) -> None:
+    for name in ("README.md", "helpers.unused", "helpers.py:unused"):
+        said = project.pivot("affected", name).ok().out
+        assert said == f"no stage uses '{name}'\n3 stages: none would run\n"
+
+
+def test_an_unknown_name_is_refused_with_the_nearest(project: Project) -> None:
+    done = project.pivot("affected", "helpers.scael")
+    other = project.pivot("affected", "helpers.py", "raw.jsn")
+
+    assert done.code == 2
+    assert "no file or definition 'helpers.scael'" in done.err
+    assert "did you mean 'helpers.scale'?" in done.err
+    assert other.code == 2
+    assert "did you mean 'raw.json'?" in other.err
+
+
+def test_several_targets_add_up(project: Project) -> None:
+    said = project.pivot("affected", "raw.json", "helpers.scale", "README.md").ok().out
+    record = json.loads(project.pivot("affected", "raw.json", "scale", "--json").ok().out)
+
+    assert said.startswith("raw.json\nwould run   clean ")
+    assert "\n\nhelpers.scale\nwould run   train " in said
+    assert said.endswith("\n\nREADME.md\nno stage uses 'README.md'\n3 stages: 2 would run, 1 may follow\n")  # fmt: skip
+    check(records.ImpactsRecord, record)
+    assert record["stages"] == ["clean", "train", "report"]
+    assert record["targets"][1]["direct"] == [
+        {"stage": "train", "bond": "code", "path": ["pipeline:train", "helpers:scale"]}
+    ]
+    assert record["targets"][1]["names"] == ["helpers:scale"]
+
+
+def test_paths_are_those_of_the_directory_one_is_in(project: Project) -> None:
+    project.write("deep/notes.txt", "")
+    for name in ("../helpers.py", "../helpers.py:scale"):
+        done = project.pivot("-C", "deep", "affected", name).ok()
+        assert "would run   train " in done.out
