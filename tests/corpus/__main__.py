@@ -18,26 +18,33 @@ from pathlib import Path
 from tests.corpus import cases
 from tests.corpus.cases import Layout, Project
 from tests.corpus.command import Forked, Installed
-from tests.corpus.judge import Judgement, Verdict, judge
+from tests.corpus.judge import Judgement, Known, Verdict, judge
 
 
 @dataclass(frozen=True)
 class _Task:
-    """One project in one layout."""
+    """One project."""
 
     area: str
     project: Project
-    layout: Layout
+    layouts: tuple[Layout, ...]
     text: str
     is_real: bool
 
 
-def _judged(task: _Task) -> list[Judgement]:
+def _judged(task: _Task) -> list[tuple[Layout, Judgement]]:
     directory = Path(tempfile.mkdtemp(prefix="corpus-"))
+    known: Known = {}
     try:
         kind = Installed if task.is_real else Forked
         with kind(directory / "home") as commands:
-            return list(judge(task.project, task.layout, directory, commands, task.text))
+            return [
+                (layout, found)
+                for layout in task.layouts
+                for found in judge(
+                    task.project, layout, directory / layout, commands, known, task.text
+                )
+            ]
     finally:
         shutil.rmtree(directory)
 
@@ -56,13 +63,13 @@ def main() -> int:
     parser.add_argument("--real", action="store_true", help="start the installed command each time")
     asked = parser.parse_args()
     tasks = [
-        _Task(path.parent.name, project, layout, asked.text, asked.real)
+        _Task(path.parent.name, project, layouts, asked.text, asked.real)
         for path in asked.files or cases.files()
         for project in cases.load(path)
         if asked.project in project.name and (project.quick or not asked.quick)
-        for layout in project.layouts
-        if asked.layout in (None, layout)
+        if (layouts := _asked(project, asked.layout))
     ]
+    tasks.sort(key=lambda task: -len(task.project.edit))  # the long ones first
     began = time.perf_counter()
     counts = dict[str, Counter[Verdict]]()
     # Threads: all the work is done in processes.
@@ -70,11 +77,11 @@ def main() -> int:
         running = {pool.submit(_judged, task): task for task in tasks}
         for done in as_completed(running):
             task = running[done]
-            judgements = done.result()
-            counts.setdefault(task.area, Counter()).update(each.verdict for each in judgements)
-            for each in judgements:
+            judged = done.result()
+            counts.setdefault(task.area, Counter()).update(each.verdict for _, each in judged)
+            for layout, each in judged:
                 if not each.is_fine:
-                    _tell(task, each)
+                    _tell(task, layout, each)
     _summarise(counts)
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     wall_s, cpu_s = time.perf_counter() - began, used.ru_utime + used.ru_stime
@@ -83,8 +90,12 @@ def main() -> int:
     return 0 if total.total() and not _wrong(total) else 1
 
 
-def _tell(task: _Task, judgement: Judgement) -> None:
-    where = f"{task.area}: {task.project.name} [{task.layout}]: {judgement.edit}"
+def _asked(project: Project, layout: str | None) -> tuple[Layout, ...]:
+    return tuple(each for each in project.layouts if layout in (None, each))
+
+
+def _tell(task: _Task, layout: Layout, judgement: Judgement) -> None:
+    where = f"{task.area}: {task.project.name} [{layout}]: {judgement.edit}"
     said = judgement.said.replace("\n", "\n    ")
     print(f"{judgement.verdict.value.upper()}  {where}\n    {said}", flush=True)
 

@@ -8,7 +8,7 @@ import pytest
 from tests.corpus import cases
 from tests.corpus.cases import Layout, Project
 from tests.corpus.command import Commands, Forked
-from tests.corpus.judge import judge
+from tests.corpus.judge import Known, judge
 
 
 @pytest.fixture(scope="session")
@@ -19,6 +19,7 @@ def commands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commands]:
 
 CASES = [
     pytest.param(
+        f"{path}: {project.name}",
         project,
         layout,
         id=f"{path.parent.name}/{path.stem}: {project.name} [{layout}]",
@@ -30,13 +31,25 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("project", "layout"), CASES)
+@pytest.fixture(scope="session")
+def known() -> dict[str, Known]:
+    """What runs from scratch gave, by project: one layout after another asks for it."""
+    return {}
+
+
+@pytest.mark.parametrize(("name", "project", "layout"), CASES)
 def test_edits_run_what_they_must(
-    project: Project, layout: Layout, tmp_path: Path, commands: Commands
+    name: str,
+    project: Project,
+    layout: Layout,
+    tmp_path: Path,
+    commands: Commands,
+    known: dict[str, Known],
 ) -> None:
+    shared = known.setdefault(name, {})
     wrong = [
         f"{each.verdict.value}: {each.edit}\n{each.said}"
-        for each in judge(project, layout, tmp_path, commands)
+        for each in judge(project, layout, tmp_path, commands, shared)
         if not each.is_fine
     ]
     assert not wrong, "\n\n".join(["", *wrong])
