@@ -9,12 +9,13 @@ import os
 import stat
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from enum import Enum
 
 import xxhash
 
 from pivot_core.define.caller import Caller
-from pivot_core.model.fingerprint import Reading, ReadingKind
+from pivot_core.model.fingerprint import Fingerprint, Reading, ReadingKind, reading_of
 from pivot_core.model.ids import ContentHash
 from pivot_core.model.stage import SourceLocation
 
@@ -22,6 +23,8 @@ ALL_VARIABLES = "*"
 """Stands for the whole environment, read when somebody walks through it."""
 
 _CHUNK = 1 << 20
+_OUTSIDE = ".../"
+"""What the name of a path starts with that is not in the project."""
 
 _SURROUNDINGS = frozenset(
     [
@@ -137,7 +140,7 @@ class Readings:
         if path == self._root:
             return "."
         inside = path.startswith(f"{self._root}/")
-        return os.path.relpath(path, self._root) if inside else f".../{os.path.basename(path)}"
+        return os.path.relpath(path, self._root) if inside else _OUTSIDE + os.path.basename(path)
 
     def _is_of_machine(self, caller: Caller, path: str) -> bool:
         """Whether a library looks for something of its own: lines for a traceback, a time zone."""
@@ -149,6 +152,25 @@ class Readings:
     def _is_kept_by_tools(self, path: str) -> bool:
         inside = path.removeprefix(self._root)
         return not _KEPT_BY_TOOLS.isdisjoint(inside.split("/"))
+
+
+def read_now(reading: Reading, root: str) -> Reading:
+    """Returns a reading as it would be now if it is a file of the project; else as it is."""
+    if reading.kind is not ReadingKind.FILE or reading.name.startswith(_OUTSIDE):
+        return reading
+    now = _now(ReadingKind.FILE, os.path.join(root, reading.name), None, set())
+    return replace(reading, hash=now)
+
+
+def files_hold(fingerprint: Fingerprint, root: str) -> bool:
+    """Tells whether the files of the project that a fingerprint counts by what was read are still the same."""
+    for symbol in fingerprint.symbols:
+        kind, name = reading_of(symbol.name) or (None, "")
+        if kind is ReadingKind.FILE and not name.startswith(_OUTSIDE):
+            now = _now(ReadingKind.FILE, os.path.join(root, name), None, set())
+            if now != symbol.hash:
+                return False
+    return True
 
 
 def environment_hash(environment: Mapping[str, str]) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pivot_core
+from pivot_core.define.reading import read_now
 from pivot_core.engine import grounds
 from pivot_core.engine.grounds import FileRow, Grounds
 from pivot_core.engine.observe import Subject
@@ -133,9 +134,9 @@ class Planner:
         from pivot_core.fingerprint.analyser import Analyser
         from pivot_core.fingerprint.reading import Readings
 
-        plan = self._plan
-        known = Readings(plan.readings, plan.executed) if plan else None
-        analyser = Analyser(self._layout.root, readings=known)
+        root, plan = self._layout.root, self._plan
+        known = plan and Readings([read_now(each, root) for each in plan.readings], plan.executed)
+        analyser = Analyser(root, readings=known)
         analysis = analyser.analyse(stage)
         return analysis, {path: digest for path, digest in analyser.inputs.items() if digest}
 

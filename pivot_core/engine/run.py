@@ -6,6 +6,7 @@ scheduler ──order──► settle, put back (threads) · launch (pool) · re
 """
 
 import asyncio
+import contextlib
 import os
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -14,11 +15,12 @@ from dataclasses import dataclass, replace
 from itertools import batched
 from typing import cast
 
+from pivot_core.define.reading import files_hold
 from pivot_core.engine.observe import Observation, Observer, Subject
 from pivot_core.engine.plan import Plan
 from pivot_core.engine.pool import Pool, WorkerLost
 from pivot_core.engine.record import Recorder, made_from_report
-from pivot_core.errors import Bug, StoreError
+from pivot_core.errors import Bug, DefinitionError, StoreError
 from pivot_core.model import codec
 from pivot_core.model.decision import Execute, NoInput, Restore, Skip, Status
 from pivot_core.model.failure import Failure, FailureKind
@@ -244,7 +246,7 @@ class ActiveRun:
 
     async def _launch(self, stage: StageName, attempt: int) -> Signal:
         self._began[stage] = time.monotonic()
-        subject = self._subjects[stage]
+        subject = await asyncio.to_thread(self._read_now, stage)
         try:
             if subject.stage.is_incremental:
                 await asyncio.get_running_loop().run_in_executor(
@@ -264,6 +266,15 @@ class ActiveRun:
         if report["failure"] is not None:
             self._failures[stage] = codec.from_json(Failure, report["failure"])
         return Finished(stage, Outcome(report["outcome"]))
+
+    def _read_now(self, stage: StageName) -> Subject:
+        """Returns a stage whose fingerprint has the files that its modules read on import as they are now."""
+        subject = self._subjects[stage]
+        if not files_hold(subject.analysis.fingerprint, self._tools.layout.root):
+            with contextlib.suppress(DefinitionError):  # importing the module tells it better
+                analysis, self._code[stage] = self._analyse_again(subject.stage)
+                self._subjects[stage] = replace(subject, analysis=analysis)
+        return self._subjects[stage]
 
     async def _record(self, stage: StageName) -> Signal:
         report = self._reports[stage]

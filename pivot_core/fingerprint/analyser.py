@@ -214,7 +214,6 @@ class Analyser:
             if tolerant:
                 return None, xxhash.xxh3_128_hexdigest(data)
             raise
-        self._readings.follow(place.path, parsed)
         self._sources[place.path] = parsed
         return parsed, ""
 

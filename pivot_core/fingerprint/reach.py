@@ -334,13 +334,12 @@ class Reach:
 
     def _outside(self) -> None:
         """Takes in what changes something outside the project that the code may use."""
-        is_foreign = any(
-            root not in sys.stdlib_module_names for root in self._packages - {"pivot_core"}
-        )
+        others = self._packages - {"pivot_core"}
+        is_foreign = any(root not in sys.stdlib_module_names for root in others)
         for touches in (self._touches, self._late):
             for piece, path in touches.outside:
                 root = path.partition(".")[0]
-                is_used = root in self._packages or (root == "os" and self._packages)
+                is_used = root in self._packages or (root == "os" and others)
                 if (is_used or is_foreign) and piece not in self._numbers:
                     self._text.append(f"! {self._number(piece)}")
 
@@ -370,6 +369,7 @@ class Reach:
                     self._values(piece)
 
     def _values(self, piece: Piece) -> None:
+        piece.unit.inside()
         for ref, targets in self._territory.entry(piece, Detail.NONE).gaps:
             for target in targets:
                 if not ref.calls and isinstance(target, Symbol) and _is_function(target):

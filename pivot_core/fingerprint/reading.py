@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterable, Iterator
 
 from pivot_core.fingerprint.scope import FUNCTIONS
-from pivot_core.fingerprint.source import Source, Unit
+from pivot_core.fingerprint.source import Unit
 from pivot_core.model.fingerprint import Reading, ReadingKind
 
 _KEEPING_NOTHING = frozenset({"property", "staticmethod", "classmethod", "overload", "override"})
@@ -56,13 +56,6 @@ class Readings:
         """Whether a statement was noticed to read a file or directory."""
         spans = list(_spans(unit))
         return any(_holds(spans, line) for line in self._paths_read.get(path, ()))
-
-    def follow(self, path: str, source: Source) -> None:
-        """Marks the functions that read something on import: an edit inside them may change what is read."""
-        for line, _ in self._through.get(path, ()):
-            for unit in source.units:
-                if _holds(_spans(unit), line):
-                    unit.is_followed = True
 
 
 def _holds(spans: Iterable[_Span], line: int) -> bool:

@@ -144,16 +144,3 @@ def test_what_nobody_noticed_is_named(tmp_path: Path, code: str, one: str, messa
     (caveat,) = found["st_one"].caveats
     assert caveat.message.startswith(message)
     assert found["st_two"].caveats == ()
-
-
-def test_an_edit_of_what_reads_on_import_is_none_that_leaves_imports_alone(tmp_path: Path) -> None:
-    helper = "import os\ndef take(): return os.getenv('A_')\ndef other(): return 1\n"
-    loading.write(tmp_path, {"helper.py": helper})
-    text = HEAD + "import helper\nlist(map(lambda f: f(), [helper.take]))" + ENDING.format("1", "2")
-    found = loading.definitions(tmp_path, {"pipeline.py": text})
-    analyser = Analyser(str(tmp_path), readings=Readings(found.readings))
-    for stage in found.stages:
-        analyser.analyse(stage)
-    names = {block.name for block in analyser.outlines[str(tmp_path / "helper.py")].blocks}
-    assert "other" in names
-    assert "take" not in names

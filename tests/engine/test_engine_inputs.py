@@ -150,6 +150,45 @@ pipeline.register(slow)
     gate.close()
 
 
+async def test_a_file_edited_before_the_stage_reads_it_on_import_counts_as_what_was_read(
+    tmp_path: Path,
+) -> None:
+    project = Project(
+        tmp_path,
+        """
+import conf
+
+def slow() -> Annotated[str, Out("slow.txt", Text())]:
+    meet("slow")
+    return "a"
+
+def after(text: Annotated[str, Dep("slow.txt", Text())]) -> Annotated[str, Out("after.txt", Text())]:
+    return conf.WORD
+
+pipeline.register(slow)
+pipeline.register(after)
+""",
+    )
+    project.put("conf.py", "WORD = open('word.txt').read()\n")
+    project.put("word.txt", "old")
+    gate = Gate(project)
+    async with project.live() as live:
+        going = await live.begin()
+        await gate.here("slow")
+        project.put("word.txt", "new")
+        gate.go()
+        assert (await going.end()).final == {"slow": "ran", "after": "ran"}
+        assert project.get("after.txt") == "new"
+        assert (await live.run()).final == {"slow": "same", "after": "same"}
+        project.put("word.txt", "old")
+        assert (await live.run()).ran == ["after"]
+        assert project.get("after.txt") == "old"
+        project.put("word.txt", "new")
+        assert (await live.run()).final == {"slow": "same", "after": "restored"}
+        assert project.get("after.txt") == "new"
+    gate.close()
+
+
 async def test_code_edited_after_the_import_runs_the_stage_in_the_next_run(slow: Project) -> None:
     gate = Gate(slow)
     async with slow.live() as live:
