@@ -15,6 +15,7 @@ type Part = tuple[Module, ast.expr]
 """An expression that counts, with the module whose names it uses."""
 
 _WITH_PATH = frozenset(["Dep", "DirectoryOut", "IncrementalOut", "Metric", "Out", "Plot"])
+_ANNOTATED = frozenset(["typing.Annotated", "typing_extensions.Annotated"])
 _NOT_CODE = frozenset(["path", "cache"])
 _WITH_LOADER = frozenset(["Dep", "PlaceholderDep", "IncrementalOut"])
 _OF_ANY = frozenset(
@@ -35,20 +36,19 @@ def boundary(
     """
     reader = _Reader(names)
     for owner, unit in reader.definitions(module, ast.Name(name)):
-        if not isinstance(unit.node, ast.FunctionDef | ast.AsyncFunctionDef):
-            continue
-        args = unit.node.args
-        for arg in (*args.posonlyargs, *args.args, *args.kwonlyargs):
-            if arg.annotation is None:
-                continue
-            if arg.arg == params:
-                yield _form(owner, _unquoted(arg.annotation))
-            else:
-                yield from _forms(arg.arg, reader.markers(owner, arg.annotation))
-                yield from reader.objects(owner, arg.annotation)
-        if unit.node.returns is not None:
-            for field, parts in reader.fields(owner, unit.node.returns):
-                yield from _forms(field, parts)
+        for function in _functions(unit.node, name):
+            args = function.args
+            for arg in (*args.posonlyargs, *args.args, *args.kwonlyargs):
+                if arg.annotation is None:
+                    continue
+                if arg.arg == params:
+                    yield _form(owner, _unquoted(arg.annotation))
+                else:
+                    yield from _forms(arg.arg, reader.markers(owner, arg.annotation))
+                    yield from reader.objects(owner, arg.annotation)
+            if function.returns is not None:
+                for field, parts in reader.fields(owner, function.returns):
+                    yield from _forms(field, parts)
 
 
 class _Reader:
@@ -68,25 +68,40 @@ class _Reader:
         """Yields what counts of the markers in an annotation."""
         node = _unquoted(node)
         match node:
-            case ast.Subscript(value=generic, slice=ast.Tuple(elts=[inner, *metadata])):
+            case ast.Subscript(value=generic, slice=ast.Tuple(elts=[inner, *metadata])) if (
+                self._outside(module, generic) in _ANNOTATED
+            ):
                 yield from self.markers(module, inner)
-                is_annotated = syntax.last_name(generic) == "Annotated"
                 for part in metadata:
-                    yield from (
-                        self._marker(module, part) if is_annotated else self.markers(module, part)
-                    )
-            case ast.Subscript(slice=inner):
+                    yield from self._marker(module, part)
+            case ast.Subscript(value=generic, slice=inner):  # also of an alias that takes types
+                yield from self.markers(module, generic)
                 yield from self.markers(module, inner)
             case ast.BinOp(left=left, right=right):
                 yield from self.markers(module, left)
                 yield from self.markers(module, right)
+            case ast.Tuple(elts=parts) | ast.List(elts=parts):
+                for part in parts:
+                    yield from self.markers(module, part)
             case ast.Name() | ast.Attribute():
-                for owner, unit in self._new(module, node):
-                    value = _value(unit)
-                    if value is not None:
-                        yield from self.markers(owner, value)
-            case _:
+                yield from self._named(module, node)
+            case ast.Constant():
                 pass
+            case ast.Call(func=function) if self._outside(module, function).startswith("typing"):
+                pass  # a type that is made: NewType, TypeVar
+            case _:
+                yield module, node
+
+    def _named(self, module: Module, node: ast.expr) -> Iterator[Part]:
+        """Yields what counts of what a name stands for: all of it, where its statement does not simply say so."""
+        for owner, unit in self._new(module, node):
+            value = _value(unit)
+            if isinstance(unit.node, ast.ClassDef):
+                continue
+            if value is None or unit.guards:
+                yield module, node
+            else:
+                yield from self.markers(owner, value)
 
     def objects(self, module: Module, node: ast.expr) -> Iterator[tuple[Module, Form]]:
         """Yields the classes of what a dep unpickles, to judge by its annotation: a pickle has only their names.
@@ -153,55 +168,78 @@ class _Reader:
         return any(self._unpickles(module, each) for each in given)
 
     def fields(self, module: Module, node: ast.expr) -> Iterator[tuple[str, list[Part]]]:
-        """Yields the outs of a return annotation: the fields of a TypedDict, else one without a name."""
+        """Yields the outs of a return annotation: the fields of a TypedDict, sorted, else one without a name."""
         node = _unquoted(node)
-        is_class = False
-        if isinstance(node, ast.Name | ast.Attribute):
-            for owner, unit in list(self.definitions(module, node)):
-                match unit.node:
-                    case ast.ClassDef():
-                        is_class = True
-                        yield from self._fields_of(owner, unit.node)
-                    case ast.Assign(value=ast.Call(args=[_, ast.Dict(keys=keys, values=values)])):
-                        is_class = True
-                        for key, value in zip(keys, values, strict=True):
-                            name = str(key.value) if isinstance(key, ast.Constant) else ""
-                            yield name, list(self.markers(owner, value))
-                    case _:
-                        pass
-        if not is_class:
+        found = list(self._outs(module, node))
+        yield from sorted(found, key=lambda field: field[0])
+        if not found:
             yield "return", list(self.markers(module, node))
+
+    def _outs(self, module: Module, node: ast.expr) -> Iterator[tuple[str, list[Part]]]:
+        if not isinstance(node, ast.Name | ast.Attribute):
+            return
+        for owner, unit in self._new(module, node):
+            if unit.guards:
+                yield "", [(module, node)]
+            match unit.node:
+                case ast.ClassDef():
+                    yield from self._fields_of(owner, unit.node)
+                case ast.Assign(value=ast.Call(args=[_, ast.Dict(keys=keys, values=values)])):
+                    for key, value in zip(keys, values, strict=True):
+                        name = str(key.value) if isinstance(key, ast.Constant) else ""
+                        yield name, list(self.markers(owner, value))
+                case _:
+                    value = _value(unit)
+                    if value is not None:
+                        yield from self._outs(owner, _unquoted(value))
 
     def _fields_of(self, module: Module, node: ast.ClassDef) -> Iterator[tuple[str, list[Part]]]:
         for base in node.bases:
-            for owner, unit in self._new(module, base):
-                if isinstance(unit.node, ast.ClassDef):
-                    yield from self._fields_of(owner, unit.node)
+            yield from self._outs(module, base)
         for part in node.body:
             if isinstance(part, ast.AnnAssign) and isinstance(part.target, ast.Name):
                 yield part.target.id, list(self.markers(module, part.annotation))
+            elif not syntax.is_idle(part):
+                yield "", [(module, ast.copy_location(ast.Name(node.name, ast.Load()), part))]
 
     def _marker(self, module: Module, node: ast.expr) -> Iterator[Part]:
-        if isinstance(node, ast.Call):
-            kind = self._kind(module, node.func)
-            yield module, _without_path(node, kind) if kind else node
-            return
-        found = False
-        if isinstance(node, ast.Name | ast.Attribute):
-            for owner, unit in self._new(module, node):
-                value = _value(unit)
-                if isinstance(value, ast.Call) and self._kind(owner, value.func):
-                    found = True
-                    yield from self._marker(owner, value)
-        if not found:
-            yield module, node
+        match node:
+            case ast.Constant():
+                pass  # a note for people
+            case ast.Call(func=function):
+                kind = self._kind(module, function)
+                yield module, _without_path(node, kind) if kind else node
+            case ast.Name() | ast.Attribute():
+                made = [
+                    (owner, self._made(owner, unit))
+                    for owner, unit in self.definitions(module, node)
+                ]
+                for owner, call in made:
+                    if call is not None:
+                        yield from self._marker(owner, call)
+                if not made or any(call is None for _, call in made):
+                    yield module, node
+            case _:
+                yield module, node
+
+    def _made(self, module: Module, unit: Unit) -> ast.Call | None:
+        """Returns the call of a marker that a statement surely gives a name to."""
+        value = _value(unit)
+        if isinstance(value, ast.Call) and not unit.guards and self._kind(module, value.func):
+            return value
+        return None
 
     def _kind(self, module: Module, function: ast.expr) -> str:
         """Returns which of Pivot's own markers is called; empty for another function."""
-        chain = dynamic.chain(function, dynamic.global_name)
+        root, _, path = self._outside(module, function).partition(".")
+        return path.rpartition(".")[2] if root == "pivot_core" else ""
+
+    def _outside(self, module: Module, node: ast.expr) -> str:
+        """Returns the full name of something outside the project; empty for what the project defines."""
+        chain = dynamic.chain(node, dynamic.global_name)
         for target in self._names.resolve(module, chain) if chain else ():
-            if isinstance(target, Outside) and target.root == "pivot_core":
-                return target.path.rpartition(".")[2]
+            if isinstance(target, Outside):
+                return target.path
         return ""
 
     def _new(self, module: Module, node: ast.expr) -> Iterator[tuple[Module, Unit]]:
@@ -215,6 +253,8 @@ class _Reader:
 
 def _without_path(node: ast.Call, kind: str) -> ast.expr:
     """The path counts among the deps and outs, and where an out is kept does not change it."""
+    if any(isinstance(argument, ast.Starred) for argument in node.args):
+        return node
     arguments = node.args[1:] if kind in _WITH_PATH else node.args
     # IncrementalOut and Out take `cache` third.
     arguments = arguments[:1] if kind in _WITH_PATH else arguments
@@ -252,6 +292,18 @@ def _leaves(node: ast.expr) -> Iterator[ast.expr]:
             yield from _leaves(right)
         case _:
             pass
+
+
+def _functions(node: ast.stmt, name: str) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """Yields the definitions of a function in a statement, which may be a ``try`` with one in each branch."""
+    if isinstance(node, ast.ClassDef):
+        return
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        yield node
+        return
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef) and inner.name == name:
+            yield inner
 
 
 def _value(unit: Unit) -> ast.expr | None:
