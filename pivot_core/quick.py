@@ -21,6 +21,17 @@ if TYPE_CHECKING:
     type Signed = tuple[str, bytes]
     """Paths joined by zero bytes, and the signatures of what they lead to: ``NUMBERS`` of 8 bytes for each."""
 
+    class Listed(TypedDict):
+        """A directory for the names in it."""
+
+        path: str
+        signature: bytes
+        names: str
+        """Its ``names_hash`` or ``module_names_hash``: holds where only other names have come or gone."""
+        is_modules: bool
+        absent: list[str]
+        """What the signature proves to be absent, and those names do not."""
+
     class Proof(TypedDict):
         """What must hold, and what then follows; all paths are absolute."""
 
@@ -33,10 +44,11 @@ if TYPE_CHECKING:
         """What was looked for and is not there."""
         directories: list[str]
         """What must be a directory, whatever is in it."""
+        listed: list[Listed]
         plan: Signed
-        """What the definition and the code rest on: files, and directories for the names in them."""
+        """Settings, and the files that the definition and the code rest on."""
         data: Signed
-        """What the verdicts rest on besides: settings, lock files, inputs, outputs, the state itself."""
+        """What the verdicts rest on besides: lock files, inputs, outputs, the state itself."""
         live: list[str]
         """What is there while an engine is live, or has left requests."""
         stages: list[str]
@@ -171,6 +183,32 @@ def environment_hash(names: "Iterable[str]", environment: "Mapping[str, str]") -
     return _hash("\0".join(said).encode("utf-8", "surrogateescape")).hex()
 
 
+def names_hash(directory: str) -> str:
+    """Returns a hash of all names in ``directory``; ``""`` when it cannot be listed."""
+    try:
+        names = os.listdir(directory)
+    except OSError:
+        return ""
+    return _hash(os.fsencode("\0".join(sorted(names)))).hex()
+
+
+def module_names_hash(directory: str) -> str:
+    """Returns a hash of the names in ``directory`` that an import could find; ``""`` when it cannot be listed."""
+    from importlib.machinery import EXTENSION_SUFFIXES  # asked only where names have changed
+
+    suffixes = (".py", *EXTENSION_SUFFIXES)
+    try:
+        with os.scandir(directory) as entries:
+            names = sorted(
+                entry.name
+                for entry in entries
+                if entry.name.endswith(suffixes) or (entry.name.isidentifier() and entry.is_dir())
+            )
+    except OSError:
+        return ""
+    return _hash(os.fsencode("\0".join(names))).hex()
+
+
 # --- checking --------------------------------------------------------------------------------------------------------
 
 
@@ -191,8 +229,16 @@ def _is_same_plan(proof: "Proof", root: str, environment: "Mapping[str, str]") -
         and proof["environment"] == environment_hash(proof["variables"], environment)
         and not any(map(os.path.exists, proof["absent"]))
         and all(map(os.path.isdir, proof["directories"]))
+        and all(map(_is_listed, proof["listed"]))
         and _is_same(*proof["plan"])
     )
+
+
+def _is_listed(known: "Listed") -> bool:
+    if _is_same(known["path"], known["signature"]):
+        return True
+    names = module_names_hash if known["is_modules"] else names_hash
+    return names(known["path"]) == known["names"] and not any(map(os.path.exists, known["absent"]))
 
 
 def _is_same(paths: str, signatures: bytes) -> bool:

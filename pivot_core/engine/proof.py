@@ -30,10 +30,12 @@ from pivot_core.store.layout import Layout
 from pivot_core.store.state import State
 
 if TYPE_CHECKING:
-    from pivot_core.quick import Proof
+    from pivot_core.quick import Listed, Proof
 
 _VARIABLES = ("HOME", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR")
 """They tell where settings and the engine's socket lie."""
+_NO_NAMES = "-"
+"""No hash of names: then the signature alone counts."""
 _WAIT_S = 0.05
 _TRY_S = 0.002
 
@@ -68,36 +70,45 @@ class Prover:
     def _prove(self, plan: Plan, grounds: Grounds) -> "Proof":
         root = self.layout.root
         data, trees = self._recorded(plan)
-        looked = _Looked()
-        own = [*(settings.path_of(root, scope) for scope in settings.Scope), f"{root}/{FILE_NAME}"]
-        for path in (*grounds.files, *own):
-            looked.file(path)
-        for path in (*grounds.listed, *grounds.searched, *_site_directories()):
-            looked.directory(path)
+        looked, inside = self._look(grounds), _Looked()
         for path in trees:
-            looked.tree(self.layout.absolute(path), self.observer.rules(path))
-        self._settle(looked.signs.values())
-        self._check_plan(grounds, looked.signs)
+            inside.tree(self.layout.absolute(path), self.observer.rules(path))
+        self._settle([*looked.signs, *inside.signs])
+        self._check_plan(grounds, looked.files)
         for path, members in trees.items():
             found = hashing.walk(self.layout.absolute(path), self.observer.rules(path))
-            _require({inside for inside, _ in found} == set(members), path)
+            _require({name for name, _ in found} == set(members), path)
         names = list(plan.graph.stages)
         places = {name: place for place, name in enumerate(names)}
         variables = sorted({*grounds.environment, *_VARIABLES})
         state_file = f"{self.layout.state_path}/data.mdb"
+        data.update({**inside.files, **inside.directories, state_file: _sign(state_file)})
+        absent, below = looked.absences({*grounds.absent, *looked.absent, *inside.absent})
         return {
             "identity": quick.identity(root),
             "variables": variables,
             "environment": quick.environment_hash(variables, os.environ),
-            "absent": looked.still_absent(grounds.absent),
-            "directories": sorted({*grounds.directories, *looked.directories}),
-            "plan": quick.signed(looked.signs),
+            "absent": absent,
+            "directories": sorted({*grounds.directories, *looked.solid, *inside.solid}),
+            "listed": [_listed(grounds, *each, below) for each in looked.directories.items()],
+            "plan": quick.signed(looked.files),
             "live": [self.layout.socket_path, self.layout.pending_path],
-            "data": quick.signed({**data, state_file: _sign(state_file)}),
+            "data": quick.signed(data),
             "stages": [*names],
             "upstream": [[places[each] for each in plan.graph.upstream[name]] for name in names],
             "outs": [[*plan.graph.stages[name].out_paths] for name in names],
         }
+
+    def _look(self, grounds: Grounds) -> "_Looked":
+        """Looks at what the plan rests on."""
+        root, looked = self.layout.root, _Looked()
+        own = [*(settings.path_of(root, scope) for scope in settings.Scope), f"{root}/{FILE_NAME}"]
+        named = {**grounds.listed, **grounds.searched}
+        for path in (*grounds.files, *own, *(path for path in named if not named[path])):
+            looked.file(path)
+        for path in (*(path for path in named if named[path]), *_site_directories()):
+            looked.directory(path)
+        return looked
 
     def _recorded(self, plan: Plan) -> tuple[dict[str, Signature], dict[ArtifactPath, _Members]]:
         """Returns the signatures of lock files, deps and outs under which every stage passes tier 1, and the trees."""
@@ -165,12 +176,17 @@ class Prover:
 class _Looked:
     """What was looked at for one proof."""
 
-    signs: dict[str, Signature] = field(default_factory=dict[str, Signature])
-    absent: list[str] = field(default_factory=list[str])
-    directories: list[str] = field(default_factory=list[str])
+    files: dict[str, Signature] = field(default_factory=dict[str, Signature])
+    directories: dict[str, Signature] = field(default_factory=dict[str, Signature])
+    """Directories for the names in them."""
+    solid: list[str] = field(default_factory=list[str])
     """What must remain a directory, whatever is in it."""
-    _listed: set[str] = field(default_factory=set[str])
-    """Directories whose names are proven by their signature."""
+    absent: list[str] = field(default_factory=list[str])
+
+    @property
+    def signs(self) -> Iterable[Signature]:
+        """All signatures that were taken."""
+        return (*self.files.values(), *self.directories.values())
 
     def file(self, path: str) -> None:
         """Looks at a file, which may be absent."""
@@ -178,38 +194,51 @@ class _Looked:
         if sign is None:
             self.absent.append(path)
         else:
-            self.signs[path] = sign
+            self.files[path] = sign
 
     def directory(self, path: str) -> None:
         """Looks at a directory for the names in it, and for which of them are directories."""
-        self.signs[path] = _sign(path)
-        self._listed.add(path)
+        self.directories[path] = _sign(path)
         with os.scandir(path) as entries:
-            links = [entry for entry in entries if entry.is_symlink()]
+            links = [entry.path for entry in entries if entry.is_symlink()]
         for link in links:
             # What a link leads to may come, go or change its kind, and the directory stays as it is.
-            if os.path.isdir(link.path):
-                self.directories.append(link.path)
+            if os.path.isdir(link):
+                self.solid.append(link)
             else:
-                self.file(link.path)
+                self.file(link)
 
     def tree(self, top: str, rules: Ignore | None) -> None:
         """Looks at a directory and all below it."""
         for path in hashing.directories(top, rules):
             self.directory(path)
 
-    def still_absent(self, paths: Iterable[str]) -> list[str]:
-        """Returns those of ``paths``, and of what was found absent, whose absence no directory's signature proves."""
+    def absences(self, paths: Iterable[str]) -> tuple[list[str], dict[str, list[str]]]:
+        """Returns those of ``paths`` to look for, and by directory those whose absence its signature proves."""
         there = dict[str, bool]()
-        found = list[str]()
-        for path in sorted({*paths, *self.absent}):
+        alone, below = list[str](), dict[str, list[str]]()
+        for path in sorted(paths):
             entry = path.rstrip("/")
             above = os.path.dirname(entry)
             while not there.setdefault(above, os.path.isdir(above)):
                 entry, above = above, os.path.dirname(above)
-            if above not in self._listed or os.path.lexists(entry):
-                found.append(path)
-        return found
+            is_proven = above in self.directories and not os.path.lexists(entry)
+            (below.setdefault(above, []) if is_proven else alone).append(path)
+        return alone, below
+
+
+def _listed(
+    grounds: Grounds, path: str, sign: Signature, absent: Mapping[str, list[str]]
+) -> "Listed":
+    is_modules = path in grounds.searched
+    names = {**grounds.listed, **grounds.searched}.get(path, _NO_NAMES)
+    return {
+        "path": path,
+        "signature": quick.signed({path: sign})[1],
+        "names": _NO_NAMES if is_modules and path in grounds.listed else names,
+        "is_modules": is_modules,
+        "absent": absent.get(path, []),
+    }
 
 
 def _site_directories() -> set[str]:

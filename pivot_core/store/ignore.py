@@ -4,6 +4,8 @@ import os
 import re
 from dataclasses import dataclass
 
+from pivot_core.errors import UsageError
+
 FILE_NAME = ".pivotignore"
 _NOTHING = "(?!)"
 
@@ -24,12 +26,15 @@ class Ignore:
 
     @classmethod
     def load(cls, root: str) -> "Ignore":
-        """Reads the project's file; no file, no rules. One that cannot be read raises ``OSError``."""
+        """Reads the project's file; no file, no rules. Raises ``UsageError`` for one that cannot be read."""
+        path = os.path.join(root, FILE_NAME)
         try:
-            with open(os.path.join(root, FILE_NAME), "rb") as file:
+            with open(path, "rb") as file:
                 text = file.read().decode("utf-8", "replace")
         except FileNotFoundError:
             return cls(root, ())
+        except OSError as error:
+            raise UsageError(f"cannot read '{FILE_NAME}': {error.strerror}", path) from error
         return cls.parse(root, text)
 
     @classmethod

@@ -1,7 +1,10 @@
 """The rules of .pivotignore, as git has them."""
 
+from pathlib import Path
+
 import pytest
 
+from pivot_core.errors import UsageError
 from pivot_core.store.ignore import Ignore
 
 
@@ -58,3 +61,10 @@ def test_rules_apply_below_their_root_only() -> None:
     assert ignore.below("/p") is ignore
     assert ignore.below("/px") is None
     assert Ignore.parse("/p", "").below("/p/data") is None
+
+
+def test_a_file_that_cannot_be_read_is_an_error_of_the_users(tmp_path: Path) -> None:
+    assert Ignore.load(str(tmp_path)).rules == ()
+    (tmp_path / ".pivotignore").mkdir()
+    with pytest.raises(UsageError, match="Is a directory"):
+        Ignore.load(str(tmp_path))
