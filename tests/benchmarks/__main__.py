@@ -6,6 +6,8 @@ wall times most; targets are marked but fail nothing.
 """
 
 import argparse
+import contextlib
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -22,7 +24,7 @@ def main() -> None:
     parser.add_argument(
         "--big", action="store_true", help="with files of 4 GiB; needs as much memory"
     )
-    parser.add_argument("--scratch", help="where projects are made, instead of the usual place")
+    parser.add_argument("--keep", metavar="DIR", help="make projects there, for the next time too")
     parser.add_argument("--json", action="store_true", help="for programs")
     given = parser.parse_args()
     rounds, is_big = given.rounds, bool(given.big)
@@ -36,8 +38,9 @@ def main() -> None:
     for name, section in sections.items():
         if given.only not in (None, name):
             continue
-        with tempfile.TemporaryDirectory(dir=given.scratch, prefix="bench-") as scratch:
-            found += section(scratch)
+        with contextlib.ExitStack() as stack:
+            scratch = given.keep or stack.enter_context(tempfile.TemporaryDirectory())
+            found += section(os.path.abspath(f"{scratch}/{name}"))
     if given.json:
         print(figures.to_json(found))
     else:

@@ -87,11 +87,12 @@ def edit(root: str, number: int, version: int) -> None:
 
 
 def project(root: str, count: int, write: Callable[[str, int], None]) -> str:
-    """Makes a project and runs it until nothing is left to do, not even to believe a young file."""
-    shutil.rmtree(root, ignore_errors=True)
-    sources(root, count)
-    write(root, count)
-    cost.pivot(root, "init")
+    """Makes a project, unless it is there, and runs it until nothing is left to do, not even to believe a file."""
+    if not os.path.exists(f"{root}/.pivot"):
+        shutil.rmtree(root, ignore_errors=True)
+        sources(root, count)
+        write(root, count)
+        cost.pivot(root, "init")
     for _ in range(3):
         cost.pivot(root, "repro")
     return root
