@@ -3,12 +3,13 @@
 import json
 from typing import assert_never
 
-from rich.cells import cell_len
+from rich.cells import cell_len, chop_cells
 
 from pivot_core.port import (
     CodeChanged,
     ContentHash,
     DepChanged,
+    Evidence,
     Explanation,
     Failure,
     Forced,
@@ -48,6 +49,7 @@ _TIERS = {
     2: "the lock file, tier 2",
     3: "the run cache, tier 3",
 }
+_DIFF = {"+": Paint.RAN, "-": Paint.FAIL, "@": Paint.MUTED}
 _KIND = 7
 _BLANK: Line = ()
 
@@ -101,9 +103,12 @@ def _verdict(found: Explanation, unfolded: bool, cells: int) -> list[Line]:
     if found.problem is not None:
         text += _problem(found.problem, cells)
     for reason in found.reasons:
-        text += _reason(reason, cells)
+        text += _reason(reason, cells) + _evidence(reason, found.evidence, unfolded, cells)
+    again = "fold" if unfolded else "show"
+    has_diff = found.evidence is not None and any(found.evidence.diffs.values())
+    if has_diff and not found.unchanged:
+        text.append((("  · lines that differ", Paint.MUTED), (f"   enter: {again}", Paint.ACCENT)))
     if found.unchanged:
-        again = "fold" if unfolded else "show"
         noun = "other input" if number else "input"
         same = f"  · {fmt.plural(len(found.unchanged), noun)} unchanged"
         text.append(((same, Paint.MUTED), (f"   enter: {again}", Paint.ACCENT)))
@@ -153,6 +158,31 @@ def _code(reason: CodeChanged, cells: int) -> list[Line]:
     where = f"{reason.where}  " if reason.where else ""
     change = f"{where}{reason.edit.value}  {_hashes(reason.old, reason.new)}"
     return _row("~", "code", reason.symbol.replace(":", "."), change, cells)
+
+
+def _evidence(reason: Reason, known: Evidence | None, unfolded: bool, cells: int) -> list[Line]:
+    """What is known beyond a reason: the way to a symbol and, unfolded, its lines that differ; who wrote an input."""
+    lead = " " * (4 + _KIND)
+    if isinstance(reason, CodeChanged):
+        way = " → ".join(each.replace(":", ".") for each in reason.route)
+        text = _wrapped(f"{lead}via ", way, Paint.MUTED, cells) if len(reason.route) > 1 else []
+        diff = known.diffs.get(reason.symbol, "") if known is not None and unfolded else ""
+        return text + _diff(diff, lead, cells)
+    if isinstance(reason, DepChanged) and known is not None and reason.path in known.origins:
+        origin = known.origins[reason.path]
+        run = "by hand" if origin.run_id is None else f"in run {fmt.short_run(origin.run_id)}"
+        did = "restored" if origin.is_restored else "written"
+        return _wrapped(lead, f"{did} by {origin.stage} {run}", Paint.MUTED, cells)
+    return []
+
+
+def _diff(diff: str, lead: str, cells: int) -> list[Line]:
+    text = list[Line]()
+    for row in diff.removesuffix("\n").split("\n") if diff else ():
+        shown = one_line(row.replace("\t", "    "))
+        for piece in chop_cells(shown, max(cells - len(lead), 1)) or [""]:
+            text.append(spans.text(lead + piece, _DIFF.get(row[:1], Paint.TEXT)))
+    return text
 
 
 def _hashes(old: ContentHash | None, new: ContentHash | None) -> str:

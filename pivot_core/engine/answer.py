@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from typing import assert_never
 
 from pivot_core.engine import evidence
+from pivot_core.engine.evidence import Gatherer
 from pivot_core.engine.history import Past
 from pivot_core.engine.impact import impact
 from pivot_core.engine.observe import Observation, Observer
@@ -36,6 +37,7 @@ from pivot_core.model.impact import Impact
 from pivot_core.model.lock import Lock, RunCacheEntry
 from pivot_core.plan.select import select
 from pivot_core.port.queries import (
+    Depth,
     Explain,
     ExplainRun,
     FindAffected,
@@ -67,10 +69,13 @@ class Answers:
     async def answer(self, query: Query, observer: Observer) -> object:
         """Answers one query with what ``observer`` sees; raises ``PivotError``."""
         match query:
-            case Explain(targets, options, in_full):
+            case Explain(targets, options, depth):
                 plan = await self._planner.current()
-                state = self._state if in_full else None
-                return await asyncio.to_thread(explain, plan, observer, targets, options, state)
+                only = targets if depth is Depth.TARGETS else ()
+                witness = None if depth is Depth.REASONS else Gatherer(self._state, plan, observer)
+                return await asyncio.to_thread(
+                    explain, plan, observer, targets, options, witness, only
+                )
             case ExplainRun(run_id, targets):
                 return await asyncio.to_thread(self._account, run_id, targets)
             case FindAffected(targets):
@@ -111,13 +116,15 @@ def explain(
     observer: Observer,
     targets: Sequence[str],
     options: RunOptions,
-    state: State | None = None,
+    gatherer: Gatherer | None = None,
+    only: Sequence[str] = (),
 ) -> tuple[Explanation, ...]:
     """Tells what a run of ``targets`` would do, stage by stage in the order of the run.
 
-    With ``state``, where earlier results left it, the evidence behind the reasons too.
+    A ``gatherer`` adds the evidence behind the reasons, to the stages that ``only`` names; without names to all.
     """
     names = select(plan.graph, targets, options.selection)
+    evident = {name for target in only for name in plan.graph.resolve(target)} or set(names)
     forced = set[StageName]()
     if options.force:
         forced.update(name for target in targets for name in plan.graph.resolve(target))
@@ -135,10 +142,10 @@ def explain(
         )
         explanation, seen = _explain_stage(plan, observer, name, name in forced, running, predicted)
         verdicts[name] = explanation.verdict
-        if state is not None and seen is not None:
+        if gatherer is not None and seen is not None and name in evident:
             deps, params = _unchanged(seen, explanation.reasons)
             same = _same_code(plan, name, seen)
-            known = evidence.gather(state, plan, observer, name, explanation.reasons)
+            known = gatherer.of(name, explanation.reasons)
             known = replace(known, same_code=same, same_deps=deps, same_params=params)
             explanation = replace(explanation, evidence=known)
         found.append(explanation)

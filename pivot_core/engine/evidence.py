@@ -21,19 +21,46 @@ _HUNK = re.compile(r"@@ -(\d+)(,\d+)? \+(\d+)(,\d+)? @@")
 _DEFINITION = re.compile(r"(async\s+def|def|class)\b")
 
 
-def gather(
-    state: State, plan: Plan, observer: Observer, stage: StageName, reasons: Iterable[Reason]
-) -> Evidence:
-    """Returns what is known of a stage that would run now, or would not."""
-    given = tuple(reasons)
-    origins = dict[ArtifactPath, Origin]()
-    for reason in given:
-        if isinstance(reason, DepChanged) and reason.new is not None:
-            found = _origin(state, plan, observer, reason)
-            if found is not None:
-                origins[reason.path] = found
-    outs, preload = plan.graph.stages[stage].out_paths, plan.analyses[stage].preload
-    return Evidence(diffs(state, given), origins, packages=origin.packages(state, outs, preload))
+class Gatherer:
+    """Finds what is known of the stages of one plan."""
+
+    def __init__(self, state: State, plan: Plan, observer: Observer) -> None:
+        self._state = state
+        self._plan = plan
+        self._observer = observer
+        self._packages = origin.Packages(state)
+
+    def of(self, stage: StageName, reasons: Iterable[Reason]) -> Evidence:
+        """Returns what is known of a stage that would run now, or would not."""
+        given = tuple(reasons)
+        origins = dict[ArtifactPath, Origin]()
+        for reason in given:
+            if isinstance(reason, DepChanged) and reason.new is not None:
+                found = self._origin(reason)
+                if found is not None:
+                    origins[reason.path] = found
+        outs = self._plan.graph.stages[stage].out_paths
+        packages = self._packages.of(outs, self._plan.analyses[stage].preload)
+        return Evidence(diffs(self._state, given), origins, packages=packages)
+
+    def _origin(self, reason: DepChanged) -> Origin | None:
+        """Returns who wrote an input, unless somebody has changed it since."""
+        newest: Origin | None = None
+        for maker in self._plan.graph.producers.get(reason.path, ()):
+            for path in self._plan.graph.stages[maker].out_paths:
+                found = origin.find(self._state, path) if _overlap(path, reason.path) else None
+                if found is None or found[0] != self._content(path, reason):
+                    continue
+                if newest is None or found[1].at > newest.at:
+                    newest = found[1]
+        return newest
+
+    def _content(self, path: ArtifactPath, reason: DepChanged) -> ContentHash | None:
+        """Returns what an out holds: what was found changed, when that is all of it."""
+        if path == reason.path:
+            return reason.new
+        row = self._observer.row(path)
+        return None if row is None else row.found.hash
 
 
 def recall(
@@ -94,22 +121,6 @@ def _rows(text: str) -> list[str]:
 def _text(state: State, symbol: str, digest: ContentHash | None) -> str | None:
     """Returns a symbol's source; empty where it was not there, ``None`` where it is not known."""
     return "" if digest is None else excerpt.find(state, symbol, digest)
-
-
-def _origin(state: State, plan: Plan, observer: Observer, reason: DepChanged) -> Origin | None:
-    """Returns who wrote an input, unless somebody has changed it since."""
-    newest: Origin | None = None
-    for maker in plan.graph.producers.get(reason.path, ()):
-        for path in plan.graph.stages[maker].out_paths:
-            if not _overlap(path, reason.path):
-                continue
-            found = origin.find(state, path)
-            row = observer.row(path) if found is not None else None
-            if found is None or row is None or row.found.hash != found[0]:
-                continue
-            if newest is None or found[1].at > newest.at:
-                newest = found[1]
-    return newest
 
 
 def _past_origin(

@@ -8,6 +8,7 @@ import os
 import re
 import sysconfig
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import cast
 
 from pivot_core.model.artifact import Content
@@ -70,26 +71,45 @@ def find(state: State, path: ArtifactPath) -> tuple[ContentHash, Origin] | None:
     return digest, Origin(stage, run_id, at, is_restored)
 
 
-def packages(
-    state: State, outs: Iterable[ArtifactPath], modules: Iterable[str]
-) -> tuple[Package, ...]:
-    """Returns the installed packages that give ``modules``, each with the version that ``outs`` were made with."""
-    roots = {name.partition(".")[0] for name in modules}
-    if not roots:
-        return ()
-    before = _before(state, outs)
-    now = installed()
-    import importlib.metadata  # 20 ms that only a full explanation needs
+class Packages:
+    """Knows the installed packages, by the modules that they give; looks once."""
 
-    given = importlib.metadata.packages_distributions()
-    names = {name for root in roots for name in given.get(root, ())}
-    found = list[Package]()
-    for name in sorted(names, key=str.lower):
-        key = _plain(name)
-        if key in now:
-            was = before.get(key) if before is not None else None
-            found.append(Package(name, now[key], was))
-    return tuple(found)
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._sets: dict[str, Mapping[str, str]] = {}
+
+    def of(self, outs: Iterable[ArtifactPath], modules: Iterable[str]) -> tuple[Package, ...]:
+        """Returns the packages that give ``modules``, each with the version that ``outs`` were made with."""
+        roots = {name.partition(".")[0] for name in modules}
+        names = {name for root in roots for name in self._given.get(root, ())}
+        before = self._before(outs) if names else dict[str, str]()
+        return tuple(
+            Package(name, self._now[key], before.get(key))
+            for name in sorted(names, key=str.lower)
+            if (key := _plain(name)) in self._now
+        )
+
+    @cached_property
+    def _now(self) -> Mapping[str, str]:
+        return installed()
+
+    @cached_property
+    def _given(self) -> Mapping[str, list[str]]:
+        import importlib.metadata  # 20 ms that only a full explanation needs
+
+        return importlib.metadata.packages_distributions()
+
+    def _before(self, outs: Iterable[ArtifactPath]) -> Mapping[str, str]:
+        for path in outs:
+            record = self._state.get(f"wrote:{path}")
+            if isinstance(record, list):
+                name = str(record[5])
+                if name not in self._sets:
+                    kept = self._state.get(f"packages:{name}")
+                    known = kept[1] if isinstance(kept, list) else None
+                    self._sets[name] = cast("dict[str, str] | None", known) or dict[str, str]()
+                return self._sets[name]
+        return {}
 
 
 def installed() -> dict[str, str]:
@@ -104,15 +124,6 @@ def installed() -> dict[str, str]:
             if match := _METADATA.fullmatch(name):
                 found[_plain(match[1])] = match[2]
     return found
-
-
-def _before(state: State, outs: Iterable[ArtifactPath]) -> Mapping[str, str] | None:
-    for path in outs:
-        record = state.get(f"wrote:{path}")
-        kept = state.get(f"packages:{record[5]}") if isinstance(record, list) else None
-        if isinstance(kept, list):
-            return cast("dict[str, str]", kept[1])
-    return None
 
 
 def _plain(name: str) -> str:

@@ -56,6 +56,7 @@ from pivot_core.port.events import (
 from pivot_core.port.protocol import Door, Port, Subscription
 from pivot_core.port.queries import (
     Accounts,
+    Depth,
     Explain,
     ExplainRun,
     Explanations,
@@ -107,6 +108,7 @@ __all__ = [
     "ContentHash",
     "DefinitionError",
     "DepChanged",
+    "Depth",
     "Door",
     "Edit",
     "EngineEnding",

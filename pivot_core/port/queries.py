@@ -1,6 +1,7 @@
 """Owns what a front end can ask an engine to tell; each query names the type of its answer."""
 
 from dataclasses import dataclass, field
+from enum import Enum
 
 from pivot_core.model.ids import RunId, StageName
 from pivot_core.model.impact import Impact
@@ -15,14 +16,24 @@ from pivot_core.port.values import (
 )
 
 
+class Depth(Enum):
+    """Whether an explanation holds evidence: diffs, who wrote an input, what is unchanged, installed packages."""
+
+    REASONS = "reasons"
+    """The reasons alone."""
+    TARGETS = "targets"
+    """Evidence for the targets themselves; for all stages when there are none."""
+    ALL = "all"
+    """Evidence for every stage of the run."""
+
+
 @dataclass(frozen=True, slots=True)
 class Explain:
     """What a run of these targets would do now, stage by stage, and why; nothing is run or written."""
 
     targets: tuple[str, ...] = ()
     options: RunOptions = field(default_factory=RunOptions)
-    in_full: bool = False
-    """Adds the evidence: diffs, who wrote an input, what is unchanged, installed packages."""
+    depth: Depth = Depth.REASONS
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Owns what the detail panels show of the selected stage: asks the engine for its log and its reasons."""
 
 from pivot_core.port import (
+    Depth,
     Explain,
     Explanation,
     FindLog,
@@ -107,7 +108,7 @@ class Detail:
 
     async def _explain(self, stage: StageName) -> None:
         try:
-            found = await self._feed.explain(Explain((stage,)))
+            found = await self._feed.explain(Explain((stage,), depth=Depth.TARGETS))
         except (PivotError, OSError):
             return  # the panel keeps what it has
         if stage == self._stage and stage in self._board.stages:

@@ -8,12 +8,19 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from pivot_core.port import (
+    ArtifactPath,
+    CodeChanged,
+    DepChanged,
+    Edit,
+    Evidence,
     Failure,
     FailureKind,
     NeverRan,
+    Origin,
     ParamChanged,
     RunStatus,
     Snapshot,
+    SourceLocation,
     StageName,
     StageState,
     Status,
@@ -260,6 +267,36 @@ def test_what_is_unchanged_is_folded() -> None:
     assert "11 other inputs unchanged" in why("train@large")
     assert "params.option_7" not in why("train@large")
     assert "params.option_7" in why("train@large", unfolded=True)
+
+
+def changed_code(*, unfolded: bool, cells: int = 76) -> str:
+    name = StageName("train@large")
+    route = ("stages:train", "model:Net", "model:Net.forward")
+    code = CodeChanged(
+        "model:Net.forward", Edit.CHANGED, SourceLocation("model.py", 41),
+        scenes.content("a"), scenes.content("9"), route,
+    )  # fmt: skip
+    dep = DepChanged(ArtifactPath("data/in.csv"), None, scenes.content("c"), StageName("features"))
+    known = Evidence(
+        {"model:Net.forward": "@@ -41 +41 @@\n-    return \x1b[2J x\n+    return 2 * x\n"},
+        {dep.path: Origin(StageName("features"), scenes.RUN, scenes.NOW, False)},
+    )
+    found = replace(scenes.explanations()[name], reasons=(code, dep), evidence=known)
+    board = a_board()
+    shown = reasons.lines(board.stages[name], board.state(name), found, unfolded, cells)
+    return "\n".join(plain(line) for line in shown)
+
+
+def test_changed_code_is_shown_with_the_way_to_it_and_unfolded_with_its_lines() -> None:
+    assert "via stages.train → model.Net → model.Net.forward" in changed_code(unfolded=False)
+    assert "return 2 * x" not in changed_code(unfolded=False)
+    said = changed_code(unfolded=True)
+    assert "           -    return \\x1b[2J x\n           +    return 2 * x\n" in said
+    assert all(cell_len(row) <= 20 for row in changed_code(unfolded=True, cells=20).split("\n"))
+
+
+def test_an_input_is_shown_with_who_wrote_it() -> None:
+    assert "written by features in run " in changed_code(unfolded=False)
 
 
 def test_the_deciding_tier_is_said() -> None:

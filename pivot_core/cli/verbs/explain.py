@@ -8,7 +8,7 @@ from pivot_core.cli import causes, compose, jsonl, plans, records
 from pivot_core.cli.runs import find
 from pivot_core.cli.session import Session
 from pivot_core.cli.targets import inside, target_argument
-from pivot_core.port import Account, Explain, ExplainRun, RunId
+from pivot_core.port import Account, Depth, Explain, ExplainRun, RunId
 
 
 @click.command("explain")
@@ -41,7 +41,7 @@ def command(
         _show_past(session, run, compose.answer(root, ExplainRun(run, targets)), as_json)
         return 0
     wanted = inside(root, targets)
-    plan = plans.named(root, compose.answer(root, Explain(wanted, in_full=True)), wanted)
+    plan = plans.named(root, compose.answer(root, Explain(wanted, depth=Depth.TARGETS)), wanted)
     if as_json:
         plans.show_json(session, plan)
     else:

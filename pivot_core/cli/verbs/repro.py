@@ -5,7 +5,7 @@ import click
 from pivot_core.cli import compose, running
 from pivot_core.cli.session import Session
 from pivot_core.cli.targets import inside, target_argument
-from pivot_core.port import Explain, RunOptions, UsageError
+from pivot_core.port import Depth, Explain, RunOptions, UsageError
 
 
 @click.command("repro")
@@ -49,7 +49,8 @@ def command(
         return running.execute(session, root, wanted, options, as_json=as_json)
     from pivot_core.cli import causes, plans
 
-    plan = compose.answer(root, Explain(wanted, options, in_full=explain))
+    depth = Depth.ALL if explain else Depth.REASONS
+    plan = compose.answer(root, Explain(wanted, options, depth))
     if as_json:
         plans.show_json(session, plan)
     elif explain:
