@@ -198,6 +198,8 @@ class Cache:
     @cached_property
     def _link(self) -> str | None:
         """What a file of the workspace becomes when it is cached; ``None`` when it stays a file of its own."""
+        if {"hardlink", "symlink"}.isdisjoint(self.links):
+            return None  # without asking the file system, which every stage's process would do
         for link in self.links:
             if link in ("hardlink", "symlink"):
                 return link

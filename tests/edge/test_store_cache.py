@@ -9,16 +9,18 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from pivot_core.errors import StoreError
 from pivot_core.model.artifact import FileContent, Missing, TreeContent
-from pivot_core.model.ids import ContentHash
+from pivot_core.model.ids import ContentHash, Json
 from pivot_core.store import hashing
 from pivot_core.store.cache import BadObject, Cache
 from pivot_core.store.hashing import BLOCK, Signature
 from pivot_core.store.layout import Layout
+from tests.support.loading import in_child
 
 SIZES = [0, 1, 1000, BLOCK - 1, BLOCK, 2 * BLOCK + 3]
 
@@ -62,6 +64,21 @@ def test_a_file_enters_under_its_hash_read_only(cache: Cache, layout: Layout, si
     assert object_of(layout, found).read_bytes() == data
     assert stat.S_IMODE(object_of(layout, found).stat().st_mode) == 0o444
     assert cache.has(found.hash, size)
+
+
+def test_a_small_file_costs_one_look_and_one_temporary_file(cache: Cache, layout: Layout) -> None:
+    cache.put_file(make(layout, "before", b"makes the directories"))
+    path = make(layout, "f")
+
+    def opened() -> list[Json]:
+        found = list[Json]()
+        sys.addaudithook(lambda event, given: event == "open" and found.append(str(given[0])))
+        Cache(layout).put_file(path)
+        return [*found]
+
+    looked, written = cast("list[str]", in_child(opened))
+    assert looked == path
+    assert written.startswith(layout.cache_tmp_dir)
 
 
 @pytest.mark.parametrize("size", SIZES)
