@@ -12,9 +12,7 @@ from pivot_core.fingerprint.form import Change, Form, Site, is_mutator
 from pivot_core.fingerprint.kinds import Value
 from pivot_core.fingerprint.names import Module, Names, Outside, Piece, Symbol, Target, Whole
 from pivot_core.fingerprint.scope import Chain
-
-type Place = tuple[Module, str]
-"""A name of a module; ``*`` for any of them."""
+from pivot_core.fingerprint.sharing import Place, Sharing
 
 _HOLDS_STATE = frozenset({Value.CONTAINER, Value.OBJECT})
 _HAS_ATTRIBUTES = frozenset(Value) - {Value.FIXED}
@@ -39,15 +37,21 @@ class Touches:
 class _Run:
     """What may happen when something is called."""
 
-    places: dict[Place, None] = field(default_factory=dict[Place, None])
+    places: dict[Place, bool] = field(default_factory=dict[Place, bool])
+    """What changes, and whether what it holds may change with it."""
     outside: dict[str, None] = field(default_factory=dict[str, None])
     observes: dict[tuple[Piece, str, int], None] = field(
         default_factory=dict[tuple[Piece, str, int], None]
     )
 
+    def touch(self, place: Place, is_deep: bool = False) -> None:
+        """Takes in what changes."""
+        self.places[place] = is_deep or self.places.get(place, False)
+
     def add(self, other: "_Run") -> None:
         """Takes over what happens when something else is called."""
-        self.places.update(other.places)
+        for place, is_deep in other.places.items():
+            self.touch(place, is_deep)
         self.outside.update(other.outside)
         self.observes.update(other.observes)
 
@@ -59,6 +63,7 @@ class Effects:
         self._names: Names = names
         self._arguments: Arguments = Arguments(names)
         self._decorators: Decorators = Decorators(names, self._arguments)
+        self._sharing: Sharing = Sharing(names)
         self._touches: dict[Module, Touches] = {}
         self._runs: dict[tuple[Module, str, int], _Run] = {}
         self._pieces: dict[Piece, _Run] = {}
@@ -74,7 +79,10 @@ class Effects:
             if not unit.is_active or unit.is_for_types:
                 continue
             run = self.on_import(piece)
-            for place in run.places:
+            places = dict.fromkeys(run.places)
+            for place, is_deep in run.places.items():
+                places.update(dict.fromkeys(self._sharing.of(place, is_deep)))
+            for place in places:
                 if place[0] is not module or place[1] not in unit.binds:
                     found.places.setdefault(place, []).append(piece)
             found.outside.extend((piece, path) for path in run.outside)
@@ -92,7 +100,7 @@ class Effects:
             if depth == 0:
                 run.observes[piece, what, line] = None
         if any(depth == 0 for _, depth, _ in form.hides):
-            run.places[piece.module, "*"] = None
+            run.touch((piece.module, "*"))
         # What is passed to a call may be called by it.
         passed = {
             site.chain
@@ -188,14 +196,23 @@ class Effects:
             case Whole(other):
                 is_filled = site.change is Change.STORE or is_mutator(site.method)
                 if is_filled or self._arguments.is_changed(module, site, Value.OBJECT):
-                    run.places[other, "*"] = None
-            case Symbol(other, name):
+                    run.touch((other, "*"))
+            case Symbol():
                 if self._changed(module, site, target):
-                    run.places[other, name] = None
-                if site.change is Change.CALL:
-                    run.places.update(dict.fromkeys(self._changed_by_method(target)))
+                    self._touch(target, site.is_within, run)
+                if site.change in (Change.CALL, Change.ARGUMENT):
+                    for place in self._changed_by_method(target):
+                        run.touch(place)
             case _:
                 pass
+
+    def _touch(self, symbol: Symbol, is_within: bool, run: _Run) -> None:
+        """Something changes: an object by its method, a container by its own, or what one of them holds."""
+        is_deep = is_within or bool(symbol.rest) or _value(symbol) is Value.OBJECT
+        run.touch((symbol.module, symbol.name), is_deep)
+        if is_within:
+            for place in self._sharing.given_by(symbol):
+                run.touch(place, is_deep=True)
 
     def _changed_by_method(self, symbol: Symbol) -> Iterator[Place]:
         """Yields what changes when a method is called that has a name of its own: ``push = items.append``."""
@@ -218,7 +235,7 @@ class Effects:
             return
         *names, last = chain.names
         if not names and not chain.imports:
-            run.places[piece.module, last] = None
+            run.touch((piece.module, last))
             return
         targets = self._names.resolve(piece.module, Chain(chain.imports, tuple(names)))
         if _is_bound_by(piece, targets):
@@ -226,9 +243,9 @@ class Effects:
         for target in targets:
             match target:
                 case Whole(other):
-                    run.places[other, last] = None
-                case Symbol(other, name):
-                    run.places[other, name] = None
+                    run.touch((other, last))
+                case Symbol():
+                    self._touch(target, last == "*", run)
                 case Outside(path, True) if target.root not in QUIET:
                     run.outside[path] = None
                 case _:
@@ -248,7 +265,7 @@ class Effects:
                 continue
             for target in self._names.resolve(piece.module, ref.chain):
                 if isinstance(target, Symbol) and _value(target) in values:
-                    run.places[target.module, target.name] = None
+                    run.touch((target.module, target.name))
 
     def _changed(self, module: Module, site: Site, symbol: Symbol) -> bool:
         match site.change:

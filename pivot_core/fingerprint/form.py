@@ -116,7 +116,11 @@ _MUTATORS = frozenset(
 
 def is_mutator(method: str) -> bool:
     """Whether a method of that name changes its object, to judge by the name."""
-    return method in _MUTATORS or method.startswith(("add_", "set_", "register_"))
+    return (
+        method in _MUTATORS
+        or method in ("__setitem__", "__delitem__", "__setattr__")
+        or method.startswith(("add_", "set_", "register_"))
+    )
 
 
 class Change(Enum):
@@ -146,6 +150,8 @@ class Site:
     depth: int
     param: str = ""
     """The parameter that it came in as; empty for an element."""
+    is_within: bool = False
+    """Whether it is not the thing itself but what calling it gives, or what it holds."""
     dropped: bool = False
     """Whether the result of the call is not used, so that it can only be there for its effect."""
     method: str = ""

@@ -324,13 +324,15 @@ class References(ABC):
         if found is None:
             return
         chain, param = found
-        if change is Change.BIND and chain is not None and self._is_within(node):
+        is_within = self._is_within(change, node)
+        if change is Change.BIND and chain is not None and is_within:
             chain = chain.then("*")
         site = Site(
             change=change,
             chain=chain,
             depth=self.depth,
             param=param,
+            is_within=is_within,
             dropped=dropped,
             method=method,
             is_decorator=is_decorator,
@@ -339,10 +341,12 @@ class References(ABC):
         )
         self.sites.append(site)
 
-    def _is_within(self, node: ast.expr) -> bool:
-        """Whether an attribute is not of a dotted name but of what a call gives or a container holds."""
+    def _is_within(self, change: Change, node: ast.expr) -> bool:
+        """Whether what changes has no dotted name: it is what a call gives, or is held by a container."""
         match node:
             case ast.Call(func=ast.Name(id="setattr" | "delattr"), args=[value, *_]):
+                node = value
+            case ast.Subscript(value=value) if change is Change.STORE:
                 node = value
             case _:
                 pass
