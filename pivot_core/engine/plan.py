@@ -204,9 +204,19 @@ class Planner:
         outlines: "Outlines",
     ) -> None:
         """Keeps what the plan rests on, unless a source changed between loading and analysing it."""
+        from pivot_core.define.observe import names_hash
+        from pivot_core.fingerprint.files import observe
+
         clock = self._clock_ns()
-        files = dict[str, FileRow]()
-        for path in sorted({*observed["files"], *(path for path in inputs if inputs[path])}):
+        files, listed = dict[str, FileRow](), dict(observed["listed"])
+        directories = {path for path in inputs if path.endswith("/") and inputs[path]}
+        for path in directories:
+            place = path.rstrip("/")
+            listed[place] = names_hash(place)
+            if observe(path) != inputs[path]:
+                return
+        there = {path for path in inputs if inputs[path]} - directories
+        for path in sorted(there.union(observed["files"])):
             seen = (inputs.get(path), observed["contents"].get(path), observed["sources"].get(path))
             row = grounds.file_row(path, {digest for digest in seen if digest}, clock)
             if row is None:
@@ -219,7 +229,7 @@ class Planner:
             files=files,
             absent=tuple(sorted(absent - files.keys())),
             directories=tuple(observed["directories"]),
-            listed=observed["listed"],
+            listed=listed,
             searched=observed["searched"],
             environment=observed["environment"],
             readings=plan.readings,
