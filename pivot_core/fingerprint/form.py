@@ -20,6 +20,10 @@ class Detail(IntFlag):
     """The module of a class, and of a function that is a value: a pickle holds their names."""
     OBJECTS = 16
     """What any object may be of: something is read that may hold objects of any class."""
+    TEXT = 32
+    """Every character of the source."""
+    ORDER = 64
+    """The order of the methods of a class."""
 
 
 READS = {
@@ -27,7 +31,13 @@ READS = {
     "__qualname__": Detail.NAMES,
     "__doc__": Detail.DOCS,
     "getdoc": Detail.DOCS,
-    "getsource": Detail.DOCS | Detail.ANNOTATIONS | Detail.NAMES,
+    "getsource": Detail.TEXT,
+    "getsourcelines": Detail.TEXT,
+    "__code__": Detail.TEXT,
+    "model_json_schema": Detail.DOCS,
+    "json_schema": Detail.DOCS,
+    "__dict__": Detail.ORDER,
+    "vars": Detail.ORDER,
     "__module__": Detail.PLACES,
     "Pickle": Detail.PLACES,
     "__annotations__": Detail.ANNOTATIONS,
@@ -65,7 +75,7 @@ OBSERVES = {
 """What each name takes from the world."""
 
 
-IN_FORMS = Detail.NAMES | Detail.ANNOTATIONS | Detail.DOCS
+IN_FORMS = Detail.NAMES | Detail.ANNOTATIONS | Detail.DOCS | Detail.TEXT | Detail.ORDER
 """What shows in the form of a statement; the rest shows in where the walk goes."""
 
 

@@ -322,7 +322,8 @@ class _Writer(References):
         scope.bound |= generics
         around = self.scopes[-1] if self.scopes else None
         returned = around is not None and node.name in around.returned
-        self._within(scope, node.body, deeper=returned or not self.in_function(), has_doc=True)
+        self._doc(node.body)
+        self._within(scope, node.body, deeper=returned or not self.in_function())
 
     def _defined(
         self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef, is_shown: bool
@@ -349,7 +350,11 @@ class _Writer(References):
             chain = self.chain(base.value if isinstance(base, ast.Subscript) else base)
             if chain is not None:
                 self.sites.append(Site(change=Change.BASE, chain=chain, depth=self.depth))
-        self._within(scan(Kind.CLASS, node.body), node.body, deeper=False, has_doc=True)
+        if any(syntax.last_name(base) == "type" for base in node.bases):
+            self._reads |= Detail.ORDER  # a metaclass gets what it makes a class of
+        body = node.body if self._detail & Detail.ORDER else syntax.in_order(node.body)
+        self._doc(node.body)
+        self._within(scan(Kind.CLASS, node.body), body, deeper=False)
 
     def _decorators(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> None:
         for decorator in node.decorator_list:
@@ -385,11 +390,11 @@ class _Writer(References):
                 if quoted is not None:
                     self.visit(quoted)
 
-    def _within(
-        self, scope: Scope, body: Sequence[ast.AST], deeper: bool, has_doc: bool = False
-    ) -> None:
-        if has_doc and self._detail & Detail.DOCS:
+    def _doc(self, body: Sequence[ast.AST]) -> None:
+        if self._detail & Detail.DOCS:
             self.out.append(_literal(syntax.docstring(body)))
+
+    def _within(self, scope: Scope, body: Sequence[ast.AST], deeper: bool) -> None:
         tries, self._tries = self._tries, 0
         self.scopes.append(scope)
         self.depth += deeper

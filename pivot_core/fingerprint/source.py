@@ -4,7 +4,7 @@ import ast
 import re
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pivot_core.errors import DefinitionError
 from pivot_core.fingerprint import syntax
@@ -119,6 +119,8 @@ class Unit:
                 form = normalise(nodes, known, detail)
             except RecursionError:
                 form = self._deep_form(nodes)
+            if detail & Detail.TEXT:
+                form = replace(form, hash=f"{form.hash} {self.text()!a}")
             self._forms[detail] = form
         return form
 

@@ -1,13 +1,50 @@
 """Owns small questions about syntax that need no scope."""
 
 import ast
+from collections import Counter
 from collections.abc import Iterator, Sequence
+
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_PLAIN = frozenset(["abstractmethod", "cached_property", "classmethod", "property", "staticmethod"])
 
 
 def is_idle(node: ast.AST) -> bool:
-    """Whether a statement does nothing: ``pass``, ``...`` or a string that stands alone."""
-    return isinstance(node, ast.Pass) or (
-        isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    """Whether a statement does nothing: ``pass``, ``...``, a string that stands alone, or a signature for checkers."""
+    match node:
+        case ast.Pass() | ast.Expr(value=ast.Constant()):
+            return True
+        case (
+            ast.FunctionDef(decorator_list=[decorator])
+            | ast.AsyncFunctionDef(decorator_list=[decorator])
+        ):
+            return last_name(decorator) == "overload"
+        case _:
+            return False
+
+
+def in_order(body: Sequence[ast.stmt]) -> list[ast.stmt]:
+    """Returns the body of a class with plain methods that stand together sorted by their names.
+
+    So their order does not show: making them has no effect, and each has a name of its own.
+    """
+    names = Counter(node.name for node in body if isinstance(node, _FUNCTIONS))
+    ordered = list[ast.stmt]()
+    together = list[ast.FunctionDef | ast.AsyncFunctionDef]()
+    for node in body:
+        if isinstance(node, _FUNCTIONS) and names[node.name] == 1 and _is_simple(node):
+            together.append(node)
+        elif not is_idle(node):
+            ordered += sorted(together, key=lambda method: method.name)
+            together.clear()
+            ordered.append(node)
+    return ordered + sorted(together, key=lambda method: method.name)
+
+
+def _is_simple(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Whether making a method does nothing else."""
+    defaults = [*node.args.defaults, *node.args.kw_defaults]
+    return all(last_name(decorator) in _PLAIN for decorator in node.decorator_list) and all(
+        default is None or isinstance(default, ast.Constant) for default in defaults
     )
 
 
