@@ -63,7 +63,7 @@ NUMBERS = 5
 """Of a signature: size, mtime_ns, ctime_ns, inode, device."""
 PLACE = ".pivot/state.lmdb/proof"
 
-_HEAD = f"pivot proof {FORMAT} {__version__} {sys.implementation.cache_tag}\n".encode()
+_HEAD = f"pivot-proof {FORMAT} {__version__} {sys.implementation.cache_tag}\n".encode()
 _HASH_BYTES = 16
 _BATCH = 1000
 _COMMANDS = ("repro", "status", "verify")
