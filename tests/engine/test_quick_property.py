@@ -8,7 +8,7 @@ import random
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -163,7 +163,8 @@ class Walk:
             Prover(here, settings, state, observer).keep(*planner.last)
         return {each.stage: each.verdict for each in found}
 
-    async def _define(self) -> LoadReport:
+    async def _define(self, _: Sequence[str] = ()) -> LoadReport:
+        """Loads the definition; its stages import nothing by themselves."""
         return loading.report(self._root, {})
 
     # --- what happens ---
