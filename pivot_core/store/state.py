@@ -141,7 +141,12 @@ class State:
     # --- writing -------------------------------------------------------------------------------------------------
 
     def put(self, items: Mapping[str, Json | None]) -> None:
-        """Writes all of ``items`` or nothing; ``None`` deletes. Raises ``StoreError`` when the disk is full."""
+        """Writes all of ``items`` or nothing; ``None`` deletes. Raises ``StoreError`` when the disk is full.
+
+        Without items the file stays as it is.
+        """
+        if not items:
+            return
         records = {
             (name := record.name_of(key)): None
             if value is None

@@ -41,6 +41,17 @@ def data_file(layout: Layout) -> Path:
     return Path(layout.state_path) / "data.mdb"
 
 
+def test_putting_nothing_leaves_the_file_alone(layout: Layout) -> None:
+    fill(layout)
+    before = os.stat(data_file(layout)).st_mtime_ns, data_file(layout).read_bytes()
+    state = State.open(layout)
+    seal = Path(layout.state_path) / "seal"
+    state.put({})
+    assert seal.exists()
+    state.close()
+    assert (os.stat(data_file(layout)).st_mtime_ns, data_file(layout).read_bytes()) == before
+
+
 VALUES = st.recursive(
     st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
