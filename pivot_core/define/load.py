@@ -3,6 +3,7 @@
 forked child: load(root) ─▶ LoadReport (JSON) ─▶ engine: parse(report) ─▶ Definitions | DefinitionError
 """
 
+import contextlib
 import importlib
 import os
 from collections.abc import Mapping, Sequence
@@ -62,9 +63,10 @@ class Definitions:
     """What project code read while it was imported."""
 
 
-def load(root: str) -> LoadReport:
+def load(root: str, modules: Sequence[str] = ()) -> LoadReport:
     """Imports the definition in ``root``, an absolute path, and judges it; to be called in a fresh process.
 
+    ``modules`` of the project are imported after it, to notice what they read; that they fail is for who needs them.
     Never raises for what the author did, ``KeyboardInterrupt`` apart: mistakes are in the report.
     """
     os.chdir(root)
@@ -78,7 +80,7 @@ def load(root: str) -> LoadReport:
     stages = list[Stage]()
     try:
         definition = discover.definition_file(root)
-        name, registrations, errors = _read(definition, observer)
+        name, registrations, errors = _read(definition, modules, observer)
     except DefinitionError as error:
         errors.append(error)
     overrides: YamlFile | None = None
@@ -127,16 +129,22 @@ def parse(report: LoadReport) -> Definitions:
 
 
 def _read(
-    definition: str, observer: observe.Observer
+    definition: str, modules: Sequence[str], observer: observe.Observer
 ) -> tuple[str, list[Registration], list[DefinitionError]]:
+    errors = list[DefinitionError]()
     observer.start()
     try:
         if definition.endswith(".py"):
             pipeline = _from_python(definition)
-            return pipeline.name or "", list(pipeline.registrations), []
-        from pivot_core.define import pivot_yaml
+            name, registrations = pipeline.name, list(pipeline.registrations)
+        else:
+            from pivot_core.define import pivot_yaml
 
-        name, registrations, errors = pivot_yaml.read(definition)
+            name, registrations, errors = pivot_yaml.read(definition)
+        for module in modules:
+            # User code: the stage that imports it shows what goes wrong.
+            with contextlib.suppress(SystemExit, Exception):
+                importlib.import_module(module)
         return name or "", registrations, errors
     finally:
         observer.stop()

@@ -118,6 +118,8 @@ def amend(
         )
     except DefinitionError:
         return None  # loading the definition says it better
+    if analyser.unread:
+        return None  # loading imports those modules
     digests = {path: hashing.hash_bytes(data) for path, data in texts.items()}
     looked = _looked_at(known, analyser, digests, clock_ns)
     if looked is None:

@@ -499,10 +499,14 @@ class Engine(Port):
             await self._pool.start()
         return self._pool
 
-    async def _define(self) -> "LoadReport":
+    async def _define(self, modules: Sequence[str]) -> "LoadReport":
         pool = await self._workers(self._pool_jobs or self._config.run_jobs or cpus())
         report = await pool.load_definitions(
-            {"project_root": self._layout.root, "isolation": self._config.run_isolation}
+            {
+                "project_root": self._layout.root,
+                "modules": list(modules),
+                "isolation": self._config.run_isolation,
+            }
         )
         return cast("LoadReport", cast("object", report))
 

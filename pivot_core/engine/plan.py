@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pivot_core.define.load import LoadReport
     from pivot_core.define.observe import Observed
     from pivot_core.engine.amend import Outlines
+    from pivot_core.fingerprint.analyser import Analyser
 
 _KEY = "plan:current"
 _OUTLINES_KEY = "plan:outlines"
@@ -85,13 +86,26 @@ class Plan:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Analysed:
+    """A definition that was loaded, and the code of its stages."""
+
+    definitions: "load.Definitions"
+    graph: Graph
+    analyser: "Analyser"
+    analyses: Mapping[StageName, Analysis]
+
+
 class Planner:
     """Keeps the current plan of one project."""
 
     def __init__(
-        self, layout: Layout, state: State, define: "Callable[[], Awaitable[LoadReport]]"
+        self,
+        layout: Layout,
+        state: State,
+        define: "Callable[[Sequence[str]], Awaitable[LoadReport]]",
     ) -> None:
-        """``define`` loads the definition in a worker."""
+        """``define`` loads the definition in a worker, and then some modules."""
         self._layout = layout
         self._state = state
         self._define = define
@@ -115,8 +129,15 @@ class Planner:
         self._stored = self._plan = None
         from pivot_core.define import load
 
-        definitions = load.parse(await self._define())
-        return await asyncio.to_thread(self._analyse, definitions, keep, known)
+        definitions = load.parse(await self._define(()))
+        found = await asyncio.to_thread(self._analyse, definitions)
+        late = set[str]()
+        while not late.issuperset(found.analyser.unread):
+            # What only stages import, inside functions, may read values on import, too.
+            late.update(found.analyser.unread)
+            definitions = load.parse(await self._define(sorted(late)))
+            found = await asyncio.to_thread(self._analyse, definitions)
+        return await asyncio.to_thread(self._made, found, keep, known)
 
     @property
     def last(self) -> tuple[Plan, Grounds] | None:
@@ -142,25 +163,29 @@ class Planner:
 
     # --- inside ------------------------------------------------------------------------------------------------------
 
-    def _analyse(self, definitions: "load.Definitions", keep: bool, before: Grounds | None) -> Plan:
-        from pivot_core.engine.amend import Outlines
+    def _analyse(self, definitions: "load.Definitions") -> "_Analysed":
         from pivot_core.fingerprint.analyser import Analyser
         from pivot_core.fingerprint.reading import Readings
 
         whole = graph.build(definitions.stages)
-        readings, executed = definitions.readings, tuple(definitions.observed["sources"])
-        analyser = Analyser(self._layout.root, readings=Readings(readings, executed))
+        readings = Readings(definitions.readings, definitions.observed["sources"])
+        analyser = Analyser(self._layout.root, readings=readings)
         analyses = {name: analyser.analyse(stage) for name, stage in whole.stages.items()}
-        inputs = analyser.inputs
-        observed = definitions.observed
+        return _Analysed(definitions, whole, analyser, analyses)
+
+    def _made(self, found: "_Analysed", keep: bool, before: Grounds | None) -> Plan:
+        from pivot_core.engine.amend import Outlines
+
+        definitions, analyser = found.definitions, found.analyser
+        inputs, observed = analyser.inputs, definitions.observed
         plan = Plan(
             definitions.pipeline,
-            whole,
-            analyses,
+            found.graph,
+            found.analyses,
             {path: digest for path, digest in inputs.items() if digest},
             observed["environment"],
-            readings,
-            executed,
+            definitions.readings,
+            tuple(observed["sources"]),
             tuple(observed["unsafe"]),
         )
         if keep:

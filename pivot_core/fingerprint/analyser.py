@@ -47,6 +47,8 @@ class Analyser:
         """
         self._root: str = os.path.abspath(root)
         self._site: list[str] = interpreter_paths() if site is None else list(site)
+        self.unread: set[str] = set()
+        """Modules that stages import late, inside functions, and that read something then which nobody noticed."""
         self._readings: Readings = readings or Readings()
         self._files: Files = Files()
         self._sources: dict[str, source_.Source] = {}
@@ -97,6 +99,7 @@ class Analyser:
         reach = Reach(territory, module, roots, Detail.NONE)
         while reach.reads | reach.detail != reach.detail:
             reach = Reach(territory, module, roots, reach.reads | reach.detail)
+        self.unread.update(reach.unread)
         symbols = self._named(territory, reach, module, name, roots)
         own, parents = f"{module.name}:{name}", reach.parents()
         places = {symbol.name: at for at, (symbol, _) in enumerate(symbols)}

@@ -60,6 +60,8 @@ class Reach:
         """Where the place of statements among each other matters: what runs on import, in order."""
         self.readings: dict[Reading, Piece] = {}
         """What was read when the definition was loaded, with the statement through which it counts."""
+        self.unread: dict[str, None] = {}
+        """Modules that read something when they are imported, which loading the definition did not do."""
         self.lazy: dict[str, None] = {}
         """What imports inside functions name that lies outside the project."""
         self._territory: Territory = territory
@@ -76,6 +78,8 @@ class Reach:
         """What importing the function's module changes, shared with other walks."""
         self._late: Touches = Touches()
         """What modules change that are imported later, by what was reached."""
+        self._imported_late: set[Module] = set()
+        """What imports inside functions execute by name; a module that may be meant by a computed name is none."""
         self._entered: set[Module] = set()
         self._links: set[Place] = set()
         """Names that lead to others: numbered when something changes them."""
@@ -277,6 +281,7 @@ class Reach:
         found = list(self._names.loaded(module, thing))
         for inner in found:
             self._enter(inner)
+            self._imported_late.update(self._territory.loaded(inner))
         if not found:
             self.lazy[name] = None
             if thing.name not in (None, "*"):
@@ -294,6 +299,8 @@ class Reach:
             return
         ran = readings.ran(path)
         for inner, what, line in self._territory.effects.on_import(piece).observes:
+            if not ran and piece.module in self._imported_late:
+                self.unread[piece.module.name] = None
             if not ran or (
                 what == BY_LIBRARY and not readings.reads_path(inner.module.place.path, inner.unit)
             ):

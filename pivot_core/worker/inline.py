@@ -9,7 +9,7 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Callable, Collection, Generator
+from collections.abc import Callable, Collection, Generator, Sequence
 from typing import TypedDict
 
 from pivot_core.define import importing
@@ -60,13 +60,13 @@ def perform(
     )
 
 
-def load_definitions(root: str) -> LoadReply:
+def load_definitions(root: str, modules: Sequence[str]) -> LoadReply:
     """Loads the definitions in a new interpreter."""
     reader, writer = os.pipe()
-    script = "import sys; sys.path[:] = sys.argv[3:]; from pivot_core.worker import inline; inline.load()"
+    script = "import sys; sys.path[:] = sys.argv[4:]; from pivot_core.worker import inline; inline.load()"
     with os.fdopen(reader, "rb") as report:
         process = subprocess.Popen(
-            [sys.executable, "-c", script, root, str(writer), *sys.path],
+            [sys.executable, "-c", script, root, str(writer), json.dumps(modules), *sys.path],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -91,7 +91,7 @@ def load() -> None:
     from pivot_core.define import load as loading
 
     with os.fdopen(int(sys.argv[2]), "w") as report:
-        json.dump(loading.load(sys.argv[1]), report)
+        json.dump(loading.load(sys.argv[1], json.loads(sys.argv[3])), report)
 
 
 @contextlib.contextmanager

@@ -99,6 +99,8 @@ class LoadRequest(TypedDict):
     """Asks for the definitions of a project."""
 
     project_root: str
+    modules: list[str]
+    """Modules of the project to import after the definition."""
     isolation: NotRequired[str]
     """``fork`` (the default) for a child of the worker, ``worker`` for a new interpreter."""
 

@@ -12,7 +12,7 @@ import signal
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -81,11 +81,12 @@ def run_stage(info: WorkerStageInfo) -> StageReport:
 def load_definitions(request: LoadRequest) -> LoadReply:
     """Loads the definitions in a child of their own."""
     if "isolation" in request and request["isolation"] == "worker":
-        return inline.load_definitions(request["project_root"])
+        return inline.load_definitions(request["project_root"], request["modules"])
     worker = _worker[0]
     worker.leash.begin("", 0)
     output = Tail()
-    forked = supervise.fork(functools.partial(_load, request["project_root"]), worker.inherited)
+    call = functools.partial(_load, request["project_root"], request["modules"])
+    forked = supervise.fork(call, worker.inherited)
     worker.leash.holds(forked.pid)
     ending = supervise.watch(forked, output, worker.leash, ("", 0), None, ())
     try:
@@ -285,10 +286,10 @@ class _Attempt:
         )
 
 
-def _load(root: str) -> str:
+def _load(root: str, modules: Sequence[str]) -> str:
     from pivot_core.define import load
 
-    return json.dumps(load.load(root))
+    return json.dumps(load.load(root, modules))
 
 
 def _import(name: str) -> None:

@@ -144,3 +144,28 @@ def test_what_nobody_noticed_is_named(tmp_path: Path, code: str, one: str, messa
     (caveat,) = found["st_one"].caveats
     assert caveat.message.startswith(message)
     assert found["st_two"].caveats == ()
+
+
+@pytest.mark.parametrize(
+    ("body", "unread"),
+    [
+        ("import late\n    return late.A", {"late"}),
+        ("from inner import take\n    return take()", {"late"}),
+        ("import importlib\n    return importlib.import_module('late').A", {"late"}),
+        ("import importlib\n    return importlib.import_module('l' + 'ate').A", set[str]()),
+        ("import late\n    return late.B", set[str]()),
+    ],
+)
+def test_only_a_module_that_a_reached_import_names_is_asked_for(
+    tmp_path: Path, body: str, unread: set[str]
+) -> None:
+    late = "import os\nA = os.environ.get('A_')\nB = 1\n"
+    inner = "import late\ndef take(): return late.A\n"
+    text = HEAD + f"def a():\n    {body}\n" + ENDING.format("a()", "1")
+    found = loading.definitions(
+        tmp_path, {"pipeline.py": text, "late.py": late, "inner.py": inner, "script.py": late}
+    )
+    analyser = Analyser(str(tmp_path), readings=Readings(found.readings, found.observed["sources"]))
+    for stage in found.stages:
+        analyser.analyse(stage)
+    assert analyser.unread == unread

@@ -1,7 +1,7 @@
 """A plan is kept over inner edits: the definition is not loaded again, and the plan is what loading would give."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -9,6 +9,7 @@ import pytest
 from pivot_core.define.load import LoadReport
 from pivot_core.engine.plan import Plan, Planner
 from pivot_core.errors import DefinitionError
+from pivot_core.model.ids import StageName
 from pivot_core.store.layout import Layout
 from pivot_core.store.state import State
 from tests.support.loading import HEAD, report, write
@@ -81,9 +82,9 @@ class Keeper:
         self.planner = Planner(layout, self.state, self._define)
         self._layout = layout
 
-    async def _define(self) -> LoadReport:
+    async def _define(self, modules: Sequence[str]) -> LoadReport:
         self.loads += 1
-        return report(self.root, {})
+        return report(self.root, {}, modules)
 
     def plan(self) -> Plan:
         return asyncio.run(self.planner.current())
@@ -211,3 +212,30 @@ def _same(one: Plan, other: Plan) -> None:
     assert one.analyses == other.analyses
     assert one.readings == other.readings
     assert {**one.code, **other.code} == one.code
+
+
+def test_what_a_module_reads_that_only_a_stage_imports_counts(
+    keeper: Keeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (keeper.root / "late.py").write_text("import os\n\nA = os.environ.get('PIVOT_TEST_A')\n")
+    before = keeper.plan()
+    keeper.edit("helpers.py", "return inner(x)", "import late\n    return inner(x) + str(late.A)")
+    unset = keeper.plan().analyses
+    assert keeper.loads == 3  # once as it is, once more with the module
+    assert "<env>:PIVOT_TEST_A" in [s.name for s in unset[StageName("second")].fingerprint.symbols]
+    assert unset[StageName("second")].caveats == ()
+    monkeypatch.setenv("PIVOT_TEST_A", "1")
+    given = keeper.plan().analyses
+    changed = {name for name in given if given[name].fingerprint != unset[name].fingerprint}
+    assert changed == {"second"}
+    assert before.analyses[StageName("third")].fingerprint == given[StageName("third")].fingerprint
+    _same(keeper.plan(), keeper.plan_anew())
+
+
+def test_a_late_module_that_cannot_be_imported_is_its_stages_own_trouble(keeper: Keeper) -> None:
+    (keeper.root / "late.py").write_text("import os, nowhere\n\nA = os.environ['PIVOT_TEST_A']\n")
+    keeper.edit("helpers.py", "return inner(x)", "import late\n    return inner(x) + str(late.A)")
+    names = [s.name for s in keeper.plan().analyses[StageName("second")].fingerprint.symbols]
+    assert keeper.loads == 3
+    assert "late:A" in names
+    assert not any(name.startswith("<") for name in names)

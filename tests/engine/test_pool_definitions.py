@@ -9,6 +9,7 @@ import pytest
 
 from pivot_core.engine.pool import Pool
 from pivot_core.errors import DefinitionError
+from pivot_core.worker.job import LoadRequest
 from tests.support import stage_project
 from tests.support.stage_project import Project, running
 
@@ -21,8 +22,8 @@ STAGE = """
 
 
 async def load(pool: Pool, project: Project, isolation: str) -> dict[str, object]:
-    request = {"project_root": project.layout.root, "isolation": isolation}
-    return dict(await pool.load_definitions({**request}))  # pyright: ignore[reportArgumentType] it is a LoadRequest
+    request = LoadRequest(project_root=project.layout.root, modules=[], isolation=isolation)
+    return dict(await pool.load_definitions(request))
 
 
 @pytest.mark.parametrize("isolation", ["fork", "worker"])

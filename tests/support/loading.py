@@ -5,7 +5,7 @@ import os
 import textwrap
 import traceback
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -54,10 +54,10 @@ def in_child(call: Callable[[], Json]) -> Json:
     return answered["value"]
 
 
-def report(root: Path, files: Mapping[str, str]) -> LoadReport:
-    """Returns the report of loading a project with these files."""
+def report(root: Path, files: Mapping[str, str], modules: Sequence[str] = ()) -> LoadReport:
+    """Returns the report of loading a project with these files, and then some modules."""
     write(root, files)
-    answer = in_child(lambda: cast("Json", cast("object", load.load(str(root)))))
+    answer = in_child(lambda: cast("Json", cast("object", load.load(str(root), modules))))
     return cast("LoadReport", cast("object", answer))
 
 
