@@ -506,12 +506,16 @@ class _Look:
 
             Prover(self.here, self._config, self.state, self.observer).keep(*self.planner.last)
 
-    async def _define(self) -> "LoadReport":
+    async def _define(self, modules: Sequence[str]) -> "LoadReport":
         pool = Pool(self.here, 1, on_started=_unheard, on_grew=_unheard)
         await pool.start()
         try:
             report = await pool.load_definitions(
-                {"project_root": self.here.root, "isolation": self._config.run_isolation}
+                {
+                    "project_root": self.here.root,
+                    "modules": list(modules),
+                    "isolation": self._config.run_isolation,
+                }
             )
         finally:
             await pool.close()
