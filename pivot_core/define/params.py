@@ -1,7 +1,7 @@
 """Owns the params of a stage: the model that authors derive from, and its effective values; imports pydantic."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, cast, get_args, get_origin
 
 import pydantic
@@ -39,11 +39,14 @@ def effective(model: type[StageParams], layers: list[Layer]) -> StageParams:
 
 
 def to_json(params: StageParams) -> dict[str, Json]:
-    """Returns the JSON form, of which ``from_json`` makes equal params.
+    """Returns the JSON form, of which ``from_json`` makes equal params; sets are sorted.
 
     Raises ``ValueError`` when there is none.
     """
-    data = cast("dict[str, Json]", params.model_dump(mode="json", round_trip=True))
+    dumped = cast("dict[str, Json]", params.model_dump(mode="json", round_trip=True))
+    data = {
+        name: _with_sorted_sets(item, getattr(params, name, None)) for name, item in dumped.items()
+    }
     rebuilt = from_json(type(params), data)
     if rebuilt != params:
         lost = [
@@ -107,6 +110,26 @@ def _default(model: type[pydantic.BaseModel], name: str) -> object:
         return None
     default = info.get_default(call_default_factory=True)
     return default.model_dump(round_trip=True) if isinstance(default, pydantic.BaseModel) else None
+
+
+def _with_sorted_sets(data: Json, value: object) -> Json:
+    """Returns the JSON form of ``value``, with the members of sets in an order that no process can change."""
+    if isinstance(data, dict):
+        if isinstance(value, Mapping):  # its keys may be anything, those of its form are strings
+            values = list(cast("Mapping[object, object]", value).values())
+        else:
+            values = [getattr(value, name, None) for name in data]
+        if len(values) == len(data):
+            return {
+                name: _with_sorted_sets(item, of)
+                for (name, item), of in zip(data.items(), values, strict=True)
+            }
+    elif isinstance(data, list) and isinstance(value, (list, tuple, set, frozenset)):
+        values = list(cast("Iterable[object]", value))
+        if len(values) == len(data):
+            items = [_with_sorted_sets(item, of) for item, of in zip(data, values, strict=True)]
+            return sorted(items, key=json.dumps) if isinstance(value, (set, frozenset)) else items
+    return data  # a serializer of the author's made something else
 
 
 def _value(params: StageParams, name: str) -> object:

@@ -335,12 +335,12 @@ def definition_digest(stage: Stage, code: ContentHash) -> ContentHash:
     """Combines what a stage's definition says; equal digests make tier 1 compare generations."""
     parts: list[object] = [
         code,
-        stage.params,
+        list(stage.params.items()),
         stage.variant if stage.variant_param else "",
         [[dep.param, dep.paths, dep.is_list] for dep in stage.deps],
         [[out.field, out.path, out.kind.value, out.is_cached] for out in stage.outs],
     ]
-    return hashing.hash_bytes(json.dumps(parts, sort_keys=True).encode())
+    return hashing.hash_bytes(json.dumps(parts).encode())
 
 
 def run_cache_record(stage: Stage, code: ContentHash, deps: Mapping[ArtifactPath, Found]) -> str:

@@ -15,6 +15,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from operator import itemgetter
 
 from pivot_core.model.artifact import Content, Found, Missing, found_hash
 from pivot_core.model.decision import (
@@ -125,7 +126,7 @@ def run_cache_key(stage: Stage, code: ContentHash, deps: Mapping[ArtifactPath, F
     return json.dumps(
         [
             code,
-            stage.params,
+            sorted(stage.params.items(), key=itemgetter(0)),
             stage.variant if stage.variant_param else "",
             [
                 [dep.param, dep.is_list, [[path, found_hash(deps[path])] for path in dep.paths]]
@@ -133,7 +134,6 @@ def run_cache_key(stage: Stage, code: ContentHash, deps: Mapping[ArtifactPath, F
             ],
             sorted([out.field, out.path, out.kind.value] for out in stage.outs),
         ],
-        sort_keys=True,
         separators=(",", ":"),
     )
 
@@ -149,8 +149,8 @@ def differences(
     for name in sorted({*lock.params, *facts.stage.params}):
         had, has = name in lock.params, name in facts.stage.params
         old, new = lock.params.get(name), facts.stage.params.get(name)
-        # JSON text tells 1 from True and from 1.0, which Python's equality does not.
-        if had != has or json.dumps(old, sort_keys=True) != json.dumps(new, sort_keys=True):
+        # JSON text tells 1 from True and from 1.0, and one order of keys from another: code can see both.
+        if had != has or json.dumps(old) != json.dumps(new):
             yield ParamChanged(name, old, new, had, has)
     for path in dict.fromkeys([*facts.stage.dep_paths, *lock.deps]):
         old = lock.deps[path].hash if path in lock.deps else None

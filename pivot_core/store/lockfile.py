@@ -59,7 +59,7 @@ def render(lock: Lock) -> bytes:
     lines.extend([f"    {_text(symbol.name)}: {_hash(symbol.hash)}" for symbol in symbols])
     for name, values in (("params", lock.params), ("reads", lock.reads), ("writes", lock.writes)):
         lines.append(f"{name}:" if values else f"{name}: {{}}")
-        lines.extend(_mapping(values, "  "))
+        lines.extend(_mapping({key: values[key] for key in sorted(values)}, "  "))
     for name, artifacts in (("deps", lock.deps), ("outs", lock.outs)):
         lines.append(f"{name}:" if artifacts else f"{name}: {{}}")
         for path in sorted(artifacts):
@@ -89,7 +89,7 @@ def _hash(text: str) -> str:
 
 
 def _mapping(values: Mapping[str, Json], indent: str) -> Iterator[str]:
-    for key in sorted(values):
+    for key in values:
         yield from _entry(f"{indent}{_text(key)}:", values[key], indent)
 
 

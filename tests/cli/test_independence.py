@@ -52,6 +52,7 @@ class FitParams(StageParams):
 
     rate: float = 1e-7
     names: list[str] = ["on", "1e3"]
+    tags: set[str] = {"g", "f", "e", "d"}
     nested: dict[str, dict[str, float]] = {"b": {"z": 1.0, "a": 2.5}, "a": {}}
 
 

@@ -1,6 +1,7 @@
 """Lock files: their bytes, and how little of a bad one is believed."""
 
 import itertools
+import json
 import math
 import os
 from dataclasses import replace
@@ -82,6 +83,14 @@ LOCKS = st.builds(
 @given(LOCKS)
 def test_a_lock_survives_its_file(lock: Lock) -> None:
     assert lockfile.parse(lockfile.render(lock), STAGE, "f") == lock
+
+
+@given(LOCKS)
+def test_the_order_of_a_mapping_in_params_survives(lock: Lock) -> None:
+    read = lockfile.parse(lockfile.render(lock), STAGE, "f")
+    assert all(
+        json.dumps(read.params[name]) == json.dumps(lock.params[name]) for name in lock.params
+    )
 
 
 @given(LOCKS)

@@ -212,6 +212,17 @@ def test_every_difference_is_named() -> None:
     )
 
 
+def test_the_order_of_a_mapping_is_part_of_a_param() -> None:
+    facts = replace(
+        an_unchanged_stage(),
+        stage=a_stage("s", ["in.csv"], ["out.csv"], params={"p": {"a": 1, "b": 2}, "q": 1}),
+        lock=a_lock(params={"q": 1, "p": {"b": 2, "a": 1}}),
+    )
+    decision = decide(facts)
+    assert isinstance(decision, Execute)
+    assert [type(reason) for reason in decision.reasons] == [ParamChanged]
+
+
 def test_the_same_paths_given_to_other_parameters_count() -> None:
     two = contents(a="a", b="b")
     facts = replace(

@@ -1,4 +1,5 @@
 from datetime import date
+from typing import cast
 
 import pydantic
 import pytest
@@ -19,6 +20,10 @@ class Train(StageParams):
     weights: dict[str, float] = pydantic.Field(default_factory=dict[str, float])
     start: date = date(2024, 1, 1)
     alias: int = pydantic.Field(default=1, alias="other_name")
+
+
+class Inner(pydantic.BaseModel):
+    words: set[str]
 
 
 def test_the_strongest_layer_comes_last() -> None:
@@ -45,6 +50,35 @@ def test_the_json_form_gives_equal_params() -> None:
     data = params.to_json(given)
     assert data["start"] == "2025-02-03"
     assert params.from_json(Train, data) == given
+
+
+def test_sets_have_one_order() -> None:
+    class Sets(StageParams):
+        names: set[str]
+        pairs: frozenset[tuple[str, int]]
+        nested: dict[int, list[set[str]]]
+        inner: list[Inner]
+
+    given = Sets(
+        names=set("gfedcba"),
+        pairs=frozenset(zip("dcba", range(4), strict=True)),
+        nested={1: [set("zyxw")]},
+        inner=[Inner(words=set("srqp"))],
+    )
+    data = params.to_json(given)
+    assert data == {
+        "names": list("abcdefg"),
+        "pairs": [["a", 3], ["b", 2], ["c", 1], ["d", 0]],
+        "nested": {"1": [list("wxyz")]},
+        "inner": [{"words": list("pqrs")}],
+    }
+    assert params.from_json(Sets, data) == given
+
+
+def test_mappings_and_lists_keep_their_order() -> None:
+    given = Train(weights={"b": 1.0, "a": 2.0})
+    data = params.to_json(given)
+    assert list(cast("dict[str, float]", data["weights"])) == ["b", "a"]
 
 
 def test_unknown_fields_are_refused() -> None:
