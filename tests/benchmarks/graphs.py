@@ -45,32 +45,29 @@ def modules(root: str, count: int) -> None:
     _write(f"{root}/pipeline.py", "".join(body))
 
 
-def importing(line: str) -> Callable[[str, int], None]:
-    """Returns a writer for `one_file` with a module that begins with an import."""
+def importing(line: str) -> Callable[[str], None]:
+    """Returns a change that makes the definition begin with an import, which no stage uses."""
 
-    def write(root: str, count: int) -> None:
-        one_file(root, count)
+    def change(root: str) -> None:
         with open(f"{root}/pipeline.py", encoding="utf-8") as file:
             text = file.read()
         _write(f"{root}/pipeline.py", f"{line}\n{text}")
 
-    return write
+    return change
 
 
-def heavy(root: str, count: int) -> None:
-    """Writes `one_file` beside a module of the project that takes half a second to import."""
+def heavy(root: str) -> None:
+    """Makes the definition import a module of the project that takes half a second."""
     _write(f"{root}/heavy.py", _HEAVY.format(seconds=0.5))
-    importing("import heavy")(root, count)
+    importing("import heavy")(root)
 
 
-def large(root: str, count: int) -> None:
-    """Writes `one_file` with a stage more, which depends on a file of 4 GiB (of zeros, which take no room)."""
-    one_file(root, count)
+def large(root: str) -> None:
+    """Adds a stage that depends on a file of 4 GiB (of zeros, which take no room)."""
     path = 'Annotated[object, Dep("data/large.bin", PathOnly())]'
     stage = f"\ndef large(path: {path}) -> Annotated[str, Out('out/large.txt', Text())]:\n"
     with open(f"{root}/pipeline.py", "a", encoding="utf-8") as file:
         file.write(f"{stage}    return 'seen'\n\npipeline.register(large)\n")
-    os.makedirs(f"{root}/data", exist_ok=True)
     with open(f"{root}/data/large.bin", "wb") as file:
         file.truncate(4 << 30)
 
@@ -93,6 +90,16 @@ def project(root: str, count: int, write: Callable[[str, int], None]) -> str:
         sources(root, count)
         write(root, count)
         cost.pivot(root, "init")
+    for _ in range(3):
+        cost.pivot(root, "repro")
+    return root
+
+
+def changed(root: str, base: str, change: Callable[[str], None]) -> str:
+    """Makes a project from another one, which has run, by a change after which hardly a stage runs again."""
+    if not os.path.exists(root):
+        shutil.copytree(base, root)
+        change(root)
     for _ in range(3):
         cost.pivot(root, "repro")
     return root
