@@ -2,7 +2,7 @@
 
 import ast
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from pivot_core.fingerprint import dynamic, kinds
@@ -40,6 +40,8 @@ class _Run:
     places: dict[Place, bool] = field(default_factory=dict[Place, bool])
     """What changes, and whether what it holds may change with it."""
     outside: dict[str, None] = field(default_factory=dict[str, None])
+    asks: dict[Place, None] = field(default_factory=dict[Place, None])
+    """What may hold functions that are called without being named."""
     observes: dict[tuple[Piece, str, int], None] = field(
         default_factory=dict[tuple[Piece, str, int], None]
     )
@@ -53,6 +55,7 @@ class _Run:
         for place, is_deep in other.places.items():
             self.touch(place, is_deep)
         self.outside.update(other.outside)
+        self.asks.update(other.asks)
         self.observes.update(other.observes)
 
 
@@ -79,14 +82,44 @@ class Effects:
             if not unit.is_active or unit.is_for_types:
                 continue
             run = self.on_import(piece)
-            places = dict.fromkeys(run.places)
-            for place, is_deep in run.places.items():
-                places.update(dict.fromkeys(self._sharing.of(place, is_deep)))
-            for place in places:
+            for place in self._places(run):
                 if place[0] is not module or place[1] not in unit.binds:
                     found.places.setdefault(place, []).append(piece)
             found.outside.extend((piece, path) for path in run.outside)
         return found
+
+    def stored(self, modules: Sequence[Module], touches: Touches) -> Touches:
+        """Returns what is changed by functions that one statement stores, as ``touches`` tells, and another calls."""
+        found = Touches()
+        pieces = (piece for module in modules for piece in module.pieces)
+        for piece in pieces:
+            if not piece.unit.is_active or piece.unit.is_for_types:
+                continue
+            for place in self.on_import(piece).asks:
+                for other in touches.places.get(place, ()):
+                    run = self._kept_by(other)
+                    for changed in self._places(run):
+                        found.places.setdefault(changed, []).append(piece)
+                    found.outside.extend((piece, path) for path in run.outside)
+        return found
+
+    def _kept_by(self, piece: Piece) -> _Run:
+        """Returns what happens when the functions are called that a statement stores."""
+        run = _Run()
+        form = piece.unit.inside()
+        self._sites(piece, form, 1, run)
+        for ref in form.refs:
+            for symbol in self._symbols(piece.module, ref.chain):
+                if _value(symbol) in (Value.FUNCTION, Value.CLASS):
+                    run.add(self._called(symbol, 1))
+        return run
+
+    def _places(self, run: _Run) -> dict[Place, None]:
+        """Returns what changes, under every name."""
+        places = dict.fromkeys(run.places)
+        for place, is_deep in run.places.items():
+            places.update(dict.fromkeys(self._sharing.of(place, is_deep)))
+        return places
 
     def on_import(self, piece: Piece) -> _Run:
         """Returns what happens when a statement is executed."""
@@ -165,17 +198,21 @@ class Effects:
                         if found not in seen:
                             seen.add(found)
                             queue.append(found)
+        if run.asks:
+            run.asks[start] = None
         return run
 
     # --- places that change something ---------------------------------------------------------------------------------
 
     def _sites(self, piece: Piece, form: Form, depth: int, run: _Run) -> None:
         changes_elements = False
+        calls_elements = False
         for site in form.sites:
             if site.depth != depth:
                 continue
             if site.chain is None:
                 changes_elements = changes_elements or (site.is_change and not site.param)
+                calls_elements = calls_elements or (site.change is Change.CALL and not site.param)
                 continue
             if site.change is Change.BIND:
                 self._bind(piece, form, site.chain, run)
@@ -183,10 +220,17 @@ class Effects:
             targets = self._names.resolve(piece.module, site.chain)
             if site.change is not Change.ARGUMENT and _is_bound_by(piece, targets):
                 changes_elements = True
+                calls_elements = True
             for target in targets:
                 self._site(piece.module, site, target, run)
         if changes_elements:
-            self._contents(piece, form, depth, run)
+            for place in self._contents(piece, form, depth, _HOLDS_STATE):
+                run.touch(place)
+        if calls_elements:
+            run.asks.update(dict.fromkeys(self._contents(piece, form, depth, _HOLDS_STATE)))
+            run.asks[piece.module, ""] = (
+                None  # an object may hold them: whoever calls its method knows which
+            )
 
     def _site(self, module: Module, site: Site, target: Target, run: _Run) -> None:
         match target:
@@ -239,7 +283,8 @@ class Effects:
             return
         targets = self._names.resolve(piece.module, Chain(chain.imports, tuple(names)))
         if _is_bound_by(piece, targets):
-            self._contents(piece, form, 0, run, _HAS_ATTRIBUTES)
+            for place in self._contents(piece, form, 0, _HAS_ATTRIBUTES):
+                run.touch(place)
         for target in targets:
             match target:
                 case Whole(other):
@@ -252,20 +297,15 @@ class Effects:
                     pass
 
     def _contents(
-        self,
-        piece: Piece,
-        form: Form,
-        depth: int,
-        run: _Run,
-        values: frozenset[Value] = _HOLDS_STATE,
-    ) -> None:
-        """Something that may be an element of a container changes: any one in sight may have held it."""
+        self, piece: Piece, form: Form, depth: int, values: frozenset[Value]
+    ) -> Iterator[Place]:
+        """Yields what may hold an element of which no name is known: any container in sight."""
         for ref in form.refs:
             if ref.depth > depth:
                 continue
             for target in self._names.resolve(piece.module, ref.chain):
                 if isinstance(target, Symbol) and _value(target) in values:
-                    run.touch((target.module, target.name))
+                    yield target.module, target.name
 
     def _changed(self, module: Module, site: Site, symbol: Symbol) -> bool:
         match site.change:

@@ -247,8 +247,8 @@ class References(ABC):
         elif is_dropped and callee is not None:
             call = Site(change=Change.CALL, chain=callee, depth=self.depth, dropped=True)
             self.sites.append(call)
-        elif isinstance(node.func, ast.Name):
-            self._call_of_argument(node.func.id)
+        elif callee is None:
+            self._call_of_unknown(node.func)
         for slot, argument in syntax.slots(node):
             if isinstance(argument, ast.Name | ast.Attribute):
                 self.site(Change.ARGUMENT, argument, dropped=is_dropped, callee=callee, slot=slot)
@@ -354,11 +354,20 @@ class References(ABC):
             node = node.value
         return not isinstance(node, ast.Name) and dynamic.root(node, self._meaning) is None
 
-    def _call_of_argument(self, name: str) -> None:
-        scope = self.lookup(name)
-        if scope is not None and name in scope.params:
-            site = Site(change=Change.CALL, chain=None, depth=self.depth, param=name)
-            self.sites.append(site)
+    def _call_of_unknown(self, function: ast.expr) -> None:
+        """Notes a call of an argument, of an element or of another value that a run finds."""
+        param = ""
+        match function:
+            case ast.Name(id=name):
+                scope = self.lookup(name)
+                if scope is None or name in scope.defs:
+                    return
+                param = name if name in scope.params else ""
+            case ast.Subscript():
+                pass
+            case _:
+                return
+        self.sites.append(Site(change=Change.CALL, chain=None, depth=self.depth, param=param))
 
     def _start(self, node: ast.expr) -> _Start | None:
         """Returns what an expression starts with, ``None`` for something that this function made."""

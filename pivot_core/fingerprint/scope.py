@@ -62,6 +62,8 @@ class Scope:
     """Names assigned once, from a dotted expression or a call: one may be a module under another name."""
     made: set[str] = field(default_factory=set[str])
     """Names that only ever hold what this scope made itself, by a call or a display."""
+    defs: set[str] = field(default_factory=set[str])
+    """Inner functions and classes."""
     returned: set[str] = field(default_factory=set[str])
     """Inner functions that are only returned, so that calling this one does not run them."""
     is_open: bool = False
@@ -161,6 +163,7 @@ class _Scan:
             if self._stores[name] != 1 or name in scope.outer:
                 del scope.aliases[name]
         scope.made = {name for name, count in self._makes.items() if count == self._stores[name]}
+        scope.defs = self._defs
         scope.returned = {
             name for name in self._defs if 0 < self._returns[name] == self._loads[name]
         }

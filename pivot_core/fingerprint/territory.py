@@ -97,6 +97,7 @@ class Territory:
             found = Touches()
             for inner in self.loaded(module):
                 found.add(self.effects.of(inner))
+            found.add(self.effects.stored(self.loaded(module), found))
             self._touches[module] = found
         return found
 
