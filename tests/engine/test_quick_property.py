@@ -97,8 +97,8 @@ TEXTS = {
     "parts.py": ("",),
     "parts/tools.py": ("def join(path):\n    return path.name\n",),
     ".pivotignore": ("", "*.tmp\nb.txt\n"),
-    "config.yaml": ("run:\n  jobs: 2\n", "# nothing\n", "run: wrong\n"),
-    "config.local.yaml": ("cache:\n  dir: elsewhere\n", "git:\n  ignore: false\n"),
+    "config.yaml": ("run:\n  jobs: 2\n", "# nothing\n", "run: wrong\n", "run: wrong\n"),
+    "config.local.yaml": ("cache:\n  dir: elsewhere\n", "git:\n  ignore: wrong\n"),
 }
 VARIABLES = {
     "WALK_SCALE": ("2", "1"),
@@ -258,11 +258,17 @@ class Walk:
             lock.write_text(text.replace("a", "b", 1) if choice == 2 else text + "\n# said\n")
 
     def set_variable(self, _: Path) -> None:
-        name = self._random.choice(sorted(VARIABLES))
+        name = self._random.choice((*VARIABLES, "WALK_SCALE"))
         if name in os.environ and self._random.random() < 0.5:
             del os.environ[name]
         else:
             os.environ[name] = self._random.choice(VARIABLES[name])
+
+    def configure(self, _: Path) -> None:
+        scope = self._random.choice(
+            (".pivot/config.yaml", ".pivot/config.local.yaml", ".home/pivot/config.yaml")
+        )
+        self.edit(self._root / scope)
 
     def lose_state(self, _: Path) -> None:
         shutil.rmtree(self.layout.state_path)
@@ -291,9 +297,9 @@ class Walk:
 
 DEEDS: tuple[Callable[[Walk, Path], None], ...] = (
     *(Walk.nothing, Walk.run) * 2,
-    *(Walk.edit, Walk.edit_without_a_trace, Walk.delete, Walk.revert) * 2,
+    *(Walk.edit, Walk.edit_without_a_trace, Walk.delete, Walk.revert, Walk.set_variable, Walk.configure) * 2,
     Walk.touch, Walk.rename_and_back, Walk.replace_by_a_twin, Walk.swap, Walk.link, Walk.come, Walk.make_directory,
-    Walk.set_mode, Walk.edit_lock, Walk.set_variable, Walk.lose_state, Walk.damage_proof,
+    Walk.set_mode, Walk.edit_lock, Walk.lose_state, Walk.damage_proof,
 )  # fmt: skip
 
 
