@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Callable
 
+from pivot_core.fingerprint import syntax
 from pivot_core.fingerprint.form import Wild
 from pivot_core.fingerprint.scope import Chain, Import
 
@@ -10,6 +11,14 @@ type Meaning = Callable[[str], Chain | None]
 """What a name stands for where the expression stands; ``None`` for a value that only a run knows."""
 
 PROBES = frozenset({"getattr", "hasattr", "setattr", "delattr"})
+_EXECUTORS = {
+    "locate": ("pydoc", 0, "path"),
+    "resolve_name": ("pkgutil", 0, "name"),
+    "run_module": ("runpy", 0, "mod_name"),
+    "run_path": ("runpy", 0, "path_name"),
+    "spec_from_file_location": ("util", 1, "location"),
+}
+"""Functions that execute a module or look into one: where they are from, and which argument names it."""
 
 
 def global_name(name: str) -> Chain:
@@ -60,6 +69,29 @@ def imported_by(node: ast.AST) -> Import | Wild | None:
         path = ".".join([*parts[: len(parts) - level + 1], path])
         level = 0
     return Import(path, level, None) if is_whole else Wild(path, level, node.lineno)
+
+
+def executed_by(node: ast.AST) -> Import | Wild | None:
+    """Returns what a call of the standard library executes or looks up by a module's name or path."""
+    match node:
+        case ast.Call(func=ast.Name(id=function)) if function in _EXECUTORS:
+            of = _EXECUTORS[function][0]
+        case ast.Call(func=ast.Attribute(value=value, attr=function)) if function in _EXECUTORS:
+            of = syntax.last_name(value)
+        case _:
+            return None
+    home, position, keyword = _EXECUTORS[function]
+    if of != home:
+        return None
+    text, is_whole = _start(_argument(node, position, keyword))
+    if "path" in function or "file" in function:
+        text = text.removeprefix("./").removesuffix(".py").replace("/", ".")
+    module, _, name = text.partition(":") if ":" in text else text.rpartition(".")
+    if not is_whole:
+        return Wild(module if ":" in text else text, 0, node.lineno)
+    if function in ("locate", "resolve_name") and module:
+        return Import(module, 0, name.partition(".")[0] or None)
+    return Import(text, 0, None)
 
 
 def attribute_of(node: ast.AST) -> tuple[ast.expr, str] | None:

@@ -270,6 +270,13 @@ class References(ABC):
             self.out.append(GAP)
             self.ref(Chain((thing,), ()), node, use)
             return True
+        executed = dynamic.executed_by(node)
+        if isinstance(executed, Wild):
+            self._wild.append(executed)
+        elif executed is not None:
+            self.loads.append((executed, self.depth))
+            self.out.append(GAP)
+            self.ref(Chain((executed,), ()), node)
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
             return False
         if self.lookup(node.func.id) is not None:
