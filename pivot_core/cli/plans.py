@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pivot_core.cli import compose, jsonl, records, text, words
+from pivot_core.cli import jsonl, look, records, text, words
 from pivot_core.cli.console import because
 from pivot_core.cli.session import Session
 from pivot_core.port import Explanation, StageRow, Verdict
@@ -63,7 +63,7 @@ def named(root: str, plan: Sequence[Explanation], targets: Sequence[str]) -> Seq
     wanted = {given.stage for given in plan for target in targets if _names(given, target)}
     paths = [path for path in targets if not any(_names(given, path) for given in plan)]
     if paths:
-        _, rows = compose.stage_rows(root)
+        _, rows = look.stage_rows(root)
         wanted.update(row.name for row in rows for path in paths if _writes(row, path))
     return [given for given in plan if given.stage in wanted]
 

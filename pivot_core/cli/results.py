@@ -1,4 +1,4 @@
-"""Owns what the commands without a run find or do; ``compose`` makes the values, the verbs show them."""
+"""Owns what the commands without a run find or do; ``look`` and ``project`` make the values, the verbs show them."""
 
 from dataclasses import dataclass
 from enum import Enum

@@ -4,7 +4,7 @@ import os
 import shlex
 import sys
 
-from pivot_core.cli import compose, github
+from pivot_core.cli import compose, github, look
 from pivot_core.cli.console import Console
 from pivot_core.cli.follow import Follower, Printer
 from pivot_core.cli.session import Session
@@ -40,7 +40,7 @@ def _command_line() -> str:
 
 def _printer(session: Session, root: str, as_json: bool) -> Printer:
     def find_log(stage: StageName, run_id: RunId) -> str | None:
-        found = compose.answer(root, FindLog(stage, run_id))
+        found = look.answer(root, FindLog(stage, run_id))
         return os.path.relpath(found.path) if isinstance(found, LogRef) else None
 
     if as_json:

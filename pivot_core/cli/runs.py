@@ -1,6 +1,6 @@
 """Owns finding a past run by what a person types: nothing for the newest, or a part of its id."""
 
-from pivot_core.cli import compose
+from pivot_core.cli import look
 from pivot_core.port import History, RunId, UsageError
 
 _LIMIT = 10_000
@@ -8,7 +8,7 @@ _LIMIT = 10_000
 
 def find(root: str, given: str | None) -> RunId:
     """Returns the run that ``given`` names; raises ``UsageError`` when none or several do."""
-    runs = [run.run_id for run in compose.answer(root, History(1 if given is None else _LIMIT))]
+    runs = [run.run_id for run in look.answer(root, History(1 if given is None else _LIMIT))]
     if given is None:
         if not runs:
             raise UsageError("no run yet", hint="`pivot repro` makes one")

@@ -60,6 +60,6 @@ class Session:
 
         Raises ``UsageError`` outside a project.
         """
-        from pivot_core.cli import compose
+        from pivot_core.cli import compose, project
 
-        return compose.ProjectDoor(compose.find_root())
+        return compose.ProjectDoor(project.find_root())

@@ -12,10 +12,10 @@ from pivot_core.port import PivotError
 def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Returns the stages and outputs that begin with what was typed."""
     del ctx, param
-    from pivot_core.cli import compose
+    from pivot_core.cli import look, project
 
     try:
-        _, rows = compose.stage_rows(compose.find_root(None))
+        _, rows = look.stage_rows(project.find_root(None))
     except PivotError:
         return []
     names = [row.name for row in rows] + [out.path for row in rows for out in row.outs]

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import click
 
-from pivot_core.cli import compose, jsonl, records, text
+from pivot_core.cli import jsonl, look, project, records, text
 from pivot_core.cli.causes import route
 from pivot_core.cli.paper import Part
 from pivot_core.cli.session import Session
@@ -31,9 +31,9 @@ def command(session: Session, targets: tuple[str, ...], *, as_json: bool) -> int
       pivot affected model.fit
       pivot affected $(git diff --name-only)
     """
-    root = compose.find_root(None)
-    found = compose.answer(root, FindAffected(tuple(_inside(root, each) for each in targets)))
-    order = [row.name for row in compose.stage_rows(root)[1]]
+    root = project.find_root(None)
+    found = look.answer(root, FindAffected(tuple(_inside(root, each) for each in targets)))
+    order = [row.name for row in look.stage_rows(root)[1]]
     if as_json:
         reached = {each.stage for impact in found for each in (*impact.direct, *impact.downstream)}
         record = records.ImpactsRecord(

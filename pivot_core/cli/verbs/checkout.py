@@ -2,7 +2,7 @@
 
 import click
 
-from pivot_core.cli import changes, compose
+from pivot_core.cli import changes, look, project
 from pivot_core.cli.session import Session
 from pivot_core.cli.targets import inside, target_argument
 
@@ -21,6 +21,6 @@ def command(session: Session, targets: tuple[str, ...], *, force: bool) -> int:
       pivot checkout
       pivot checkout models/model.json --force
     """
-    root = compose.find_root(None)
-    done = compose.checkout(root, inside(root, targets), force=force)
+    root = project.find_root(None)
+    done = look.checkout(root, inside(root, targets), force=force)
     return changes.show(session, done, "restored")

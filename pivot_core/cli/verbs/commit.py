@@ -2,7 +2,7 @@
 
 import click
 
-from pivot_core.cli import changes, compose
+from pivot_core.cli import changes, look, project
 from pivot_core.cli.session import Session
 from pivot_core.cli.targets import inside, target_argument
 
@@ -21,5 +21,5 @@ def command(session: Session, targets: tuple[str, ...]) -> int:
       pivot commit
       pivot commit train
     """
-    root = compose.find_root(None)
-    return changes.show(session, compose.commit(root, inside(root, targets)), "recorded")
+    root = project.find_root(None)
+    return changes.show(session, look.commit(root, inside(root, targets)), "recorded")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import click
 
-from pivot_core.cli import compose, jsonl, records
+from pivot_core.cli import jsonl, project, records
 from pivot_core.cli.results import Scope
 from pivot_core.cli.session import Session
 from pivot_core.model.ids import Json
@@ -45,7 +45,7 @@ def list_settings(session: Session, *, as_json: bool) -> int:
     Example:
       pivot config list
     """
-    settings = compose.config_entries(compose.find_root(None))
+    settings = project.config_entries(project.find_root(None))
     if as_json:
         record = records.ConfigRecord(
             schema=records.SCHEMA, settings=[jsonl.setting(given) for given in settings]
@@ -75,7 +75,7 @@ def get_setting(session: Session, key: str) -> int:
     Example:
       pivot config get run.jobs
     """
-    session.out.line(_shown(compose.config_get(compose.find_root(None), key)))
+    session.out.line(_shown(project.config_get(project.find_root(None), key)))
     return 0
 
 
@@ -93,7 +93,7 @@ def set_setting(session: Session, key: str, value: str, *, scope: str | None) ->
       pivot config set cache.link hardlink,copy --local
     """
     del session
-    compose.config_set(compose.find_root(None), key, value, Scope(scope or Scope.PROJECT.value))
+    project.config_set(project.find_root(None), key, value, Scope(scope or Scope.PROJECT.value))
     return 0
 
 
@@ -109,7 +109,7 @@ def unset_setting(session: Session, key: str, *, scope: str | None) -> int:
       pivot config unset run.jobs
     """
     del session
-    compose.config_unset(compose.find_root(None), key, Scope(scope or Scope.PROJECT.value))
+    project.config_unset(project.find_root(None), key, Scope(scope or Scope.PROJECT.value))
     return 0
 
 

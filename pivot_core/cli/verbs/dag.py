@@ -2,7 +2,7 @@
 
 import click
 
-from pivot_core.cli import compose, drawing
+from pivot_core.cli import drawing, look, project
 from pivot_core.cli.session import Session
 from pivot_core.port import UsageError
 
@@ -23,7 +23,7 @@ def command(session: Session, *, as_dot: bool, as_mermaid: bool) -> int:
     """
     if as_dot and as_mermaid:
         raise UsageError("'--dot' and '--mermaid' exclude each other", hint="choose one of them")
-    _, rows = compose.stage_rows(compose.find_root(None))
+    _, rows = look.stage_rows(project.find_root(None))
     if as_dot or as_mermaid:
         session.out.block(drawing.dot(rows) if as_dot else drawing.mermaid(rows))
         return 0

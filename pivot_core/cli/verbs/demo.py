@@ -5,7 +5,7 @@ import os
 import click
 
 from pivot_core import demo
-from pivot_core.cli import compose, running
+from pivot_core.cli import project, running
 from pivot_core.cli.session import Session
 from pivot_core.port import RunOptions, UsageError
 
@@ -26,7 +26,7 @@ def command(ctx: click.Context, directory: str) -> int:
     """
     session = ctx.ensure_object(Session)
     written = demo.create(directory)
-    compose.init(directory, force=False)
+    project.init(directory, force=False)
     if not session.is_quiet:
         session.err.line(
             f"wrote {len(written)} files to '{directory}'"
@@ -55,7 +55,7 @@ def _open(ctx: click.Context, session: Session) -> int:
         if dashboard is not None:
             code = dashboard.main([], prog_name="pivot ui", standalone_mode=False, obj=session)
             return code if isinstance(code, int) else 0
-    return running.execute(session, compose.find_root(None), (), RunOptions())
+    return running.execute(session, project.find_root(None), (), RunOptions())
 
 
 def _next(session: Session, directory: str) -> None:

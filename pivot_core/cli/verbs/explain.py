@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import click
 
-from pivot_core.cli import causes, compose, jsonl, plans, records
+from pivot_core.cli import causes, jsonl, look, plans, project, records
 from pivot_core.cli.runs import find
 from pivot_core.cli.session import Session
 from pivot_core.cli.targets import inside, target_argument
@@ -35,13 +35,13 @@ def command(
       pivot explain models/model.json -v
       pivot explain --run 20250301-124107-a1b2 train
     """
-    root = compose.find_root(None)
+    root = project.find_root(None)
     if run_id is not None:
         run = find(root, run_id)
-        _show_past(session, run, compose.answer(root, ExplainRun(run, targets)), as_json)
+        _show_past(session, run, look.answer(root, ExplainRun(run, targets)), as_json)
         return 0
     wanted = inside(root, targets)
-    plan = plans.named(root, compose.answer(root, Explain(wanted, depth=Depth.TARGETS)), wanted)
+    plan = plans.named(root, look.answer(root, Explain(wanted, depth=Depth.TARGETS)), wanted)
     if as_json:
         plans.show_json(session, plan)
     else:

@@ -2,7 +2,7 @@
 
 import click
 
-from pivot_core.cli import compose, jsonl, records, text, words
+from pivot_core.cli import jsonl, look, project, records, text, words
 from pivot_core.cli.session import Session
 from pivot_core.port import History
 
@@ -22,7 +22,7 @@ def command(session: Session, *, limit: int, as_json: bool) -> int:
       pivot history
       pivot history -n 100 --json
     """
-    runs = compose.answer(compose.find_root(None), History(limit))
+    runs = look.answer(project.find_root(None), History(limit))
     if as_json:
         record = records.HistoryRecord(
             schema=records.SCHEMA, runs=[jsonl.summary(run) for run in runs]

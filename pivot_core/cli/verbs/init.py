@@ -2,7 +2,7 @@
 
 import click
 
-from pivot_core.cli import compose
+from pivot_core.cli import project
 from pivot_core.cli.session import Session
 
 
@@ -20,7 +20,7 @@ def command(session: Session, directory: str, *, force: bool) -> int:
       pivot init
       pivot init ~/projects/churn
     """
-    written = compose.init(directory, force=force)
+    written = project.init(directory, force=force)
     if session.is_quiet:
         return 0
     for path in written:

@@ -2,7 +2,7 @@
 
 import click
 
-from pivot_core.cli import compose, jsonl, records
+from pivot_core.cli import jsonl, look, project, records
 from pivot_core.cli.session import Session
 
 
@@ -20,11 +20,11 @@ def command(session: Session, *, as_json: bool) -> int:
       pivot list -q | grep train
       pivot list --json | jq '.stages[].outs'
     """
-    project, rows = compose.stage_rows(compose.find_root(None))
+    name, rows = look.stage_rows(project.find_root(None))
     if as_json:
         record = records.ListRecord(
             schema=records.SCHEMA,
-            project=project,
+            project=name,
             stages=[jsonl.stage_row(row) for row in rows],
         )
         jsonl.show(session, record)

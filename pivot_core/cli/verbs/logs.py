@@ -2,7 +2,7 @@
 
 import click
 
-from pivot_core.cli import compose, logs, runs
+from pivot_core.cli import logs, look, project, runs
 from pivot_core.cli.session import Session
 from pivot_core.cli.targets import complete
 from pivot_core.port import FindLog, LogRef, RunId, ShowRun, StageName, UsageError
@@ -36,7 +36,7 @@ def command(
     """
     if attempt is not None and stage is None:
         raise UsageError("'--attempt' needs a stage", hint="`pivot logs STAGE --attempt N`")
-    root = compose.find_root(None)
+    root = project.find_root(None)
     run_id = None if run is None else runs.find(root, run)
     name = None if stage is None else StageName(stage)
     style = logs.Style(with_time=with_time, with_stage=name is None, only_stderr=only_stderr)
@@ -55,6 +55,8 @@ def _follow(
     import asyncio
 
     async def go() -> bool:
+        from pivot_core.cli import compose  # only who follows needs a live engine
+
         port = await compose.connect(root)
         if port is None:
             return False
@@ -67,16 +69,16 @@ def _follow(
 
 
 def _one(root: str, stage: StageName, run_id: RunId | None, attempt: int | None) -> LogRef:
-    found = compose.answer(root, FindLog(stage, run_id, attempt))
+    found = look.answer(root, FindLog(stage, run_id, attempt))
     if isinstance(found, LogRef):
         return found
     raise UsageError(f"no log of '{stage}'", where=run_id or "", hint=found.why)
 
 
 def _all(root: str, run_id: RunId | None) -> list[LogRef]:
-    report = compose.answer(root, ShowRun(run_id or runs.find(root, None)))
+    report = look.answer(root, ShowRun(run_id or runs.find(root, None)))
     found = [
-        compose.answer(root, FindLog(stage, report.summary.run_id))
+        look.answer(root, FindLog(stage, report.summary.run_id))
         for stage, state in report.states.items()
         if state.attempt
     ]

@@ -2,7 +2,7 @@
 
 import click
 
-from pivot_core.cli import compose, running
+from pivot_core.cli import look, project, running
 from pivot_core.cli.session import Session
 from pivot_core.cli.targets import inside, target_argument
 from pivot_core.port import Depth, Explain, RunOptions, UsageError
@@ -43,14 +43,14 @@ def command(
     options = RunOptions(force=force, keep_going=keep_going, jobs=jobs, commit=not no_commit)
     if explain and not dry_run:
         raise UsageError("'--explain' needs '--dry-run'", hint="`pivot explain` tells it too")
-    root = compose.find_root(None)
+    root = project.find_root(None)
     wanted = inside(root, targets)
     if not dry_run:
         return running.execute(session, root, wanted, options, as_json=as_json)
     from pivot_core.cli import causes, plans
 
     depth = Depth.ALL if explain else Depth.REASONS
-    plan = compose.answer(root, Explain(wanted, options, depth))
+    plan = look.answer(root, Explain(wanted, options, depth))
     if as_json:
         plans.show_json(session, plan)
     elif explain:

@@ -2,7 +2,7 @@
 
 import click
 
-from pivot_core.cli import compose, running
+from pivot_core.cli import project, running
 from pivot_core.cli.session import Session
 from pivot_core.cli.targets import inside, target_argument
 from pivot_core.port import RunOptions, Selection
@@ -36,5 +36,5 @@ def command(
     options = RunOptions(
         selection=Selection.ONLY, force=force, keep_going=keep_going, commit=not no_commit
     )
-    root = compose.find_root(None)
+    root = project.find_root(None)
     return running.execute(session, root, inside(root, targets), options, as_json=as_json)

@@ -2,7 +2,7 @@
 
 import click
 
-from pivot_core.cli import compose
+from pivot_core.cli import compose, project
 from pivot_core.cli.session import Session
 
 
@@ -23,7 +23,7 @@ def command(session: Session, *, until_idle: bool) -> int:
     """
     import asyncio
 
-    root = compose.find_root(None)
+    root = project.find_root(None)
     del session
     asyncio.run(compose.serve(root, until_idle=until_idle))
     return 0

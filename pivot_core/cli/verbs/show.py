@@ -4,7 +4,7 @@ import os
 
 import click
 
-from pivot_core.cli import compose, console, failures, jsonl, records, text, words
+from pivot_core.cli import console, failures, jsonl, look, project, records, text, words
 from pivot_core.cli.paper import Part
 from pivot_core.cli.runs import find
 from pivot_core.cli.session import Session
@@ -25,8 +25,8 @@ def command(session: Session, run: str | None, *, as_json: bool) -> int:
       pivot show
       pivot show 20250301-124107-a1b2
     """
-    root = compose.find_root(None)
-    report = compose.answer(root, ShowRun(find(root, run)))
+    root = project.find_root(None)
+    report = look.answer(root, ShowRun(find(root, run)))
     if as_json:
         record = records.ShowRecord(
             schema=records.SCHEMA,
@@ -51,7 +51,7 @@ def _show(session: Session, root: str, report: RunReport) -> None:
     order = list(report.states)
     for stage in failures.failed(order, report.states):
         failures.show(out, order, stage, report.states)
-        found = compose.answer(root, FindLog(stage, run.run_id))
+        found = look.answer(root, FindLog(stage, run.run_id))
         path = os.path.relpath(found.path) if isinstance(found, LogRef) else None
         failures.show_log(out, report.states[stage], path)
 

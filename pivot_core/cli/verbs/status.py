@@ -2,7 +2,7 @@
 
 import click
 
-from pivot_core.cli import compose, plans
+from pivot_core.cli import look, plans, project
 from pivot_core.cli.session import Session
 from pivot_core.cli.targets import inside, target_argument
 from pivot_core.port import Explain
@@ -23,8 +23,8 @@ def command(session: Session, targets: tuple[str, ...], *, as_json: bool) -> int
       pivot status
       pivot status train -v
     """
-    root = compose.find_root(None)
-    plan = compose.answer(root, Explain(inside(root, targets)))
+    root = project.find_root(None)
+    plan = look.answer(root, Explain(inside(root, targets)))
     if as_json:
         plans.show_json(session, plan)
     else:

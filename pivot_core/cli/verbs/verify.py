@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import click
 
-from pivot_core.cli import compose, jsonl, records, text
+from pivot_core.cli import jsonl, look, project, records, text
 from pivot_core.cli.results import Finding
 from pivot_core.cli.session import Session
 from pivot_core.cli.targets import inside, target_argument
@@ -29,10 +29,8 @@ def command(session: Session, targets: tuple[str, ...], *, cache: bool, as_json:
     """
     if cache and targets:
         raise UsageError("'--cache' takes no targets", hint="it looks at every object of the cache")
-    root = compose.find_root(None)
-    found = list(
-        compose.verify_cache(root) if cache else compose.verify(root, inside(root, targets))
-    )
+    root = project.find_root(None)
+    found = list(look.verify_cache(root) if cache else look.verify(root, inside(root, targets)))
     ok = not any(finding.fails for finding in found)
     if as_json:
         record = records.VerifyRecord(

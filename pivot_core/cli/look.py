@@ -1,0 +1,198 @@
+"""Owns the commands that look at a project, or put things right in it, without an engine."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, cast, overload
+
+from pivot_core.cli import project
+from pivot_core.cli.results import Change, Finding, FindingKind
+from pivot_core.engine.lease import Lease
+from pivot_core.engine.observe import Observer
+from pivot_core.engine.plan import Plan, Planner
+from pivot_core.engine.record import Recorder
+from pivot_core.errors import StoreError
+from pivot_core.port.queries import (
+    Accounts,
+    Explain,
+    ExplainRun,
+    Explanations,
+    FindAffected,
+    FindLog,
+    History,
+    Impacts,
+    LogAnswer,
+    Query,
+    ShowRun,
+    Summaries,
+)
+from pivot_core.port.values import RunReport, StageRow, Verdict
+from pivot_core.store.cache import Cache
+from pivot_core.store.config import Config
+from pivot_core.store.ignore import Ignore
+from pivot_core.store.layout import Layout
+from pivot_core.store.state import State
+
+if TYPE_CHECKING:
+    from pivot_core.define.load import LoadReport
+    from pivot_core.engine.workspace import Workspace
+
+
+@overload
+def answer(root: str, query: Explain) -> Explanations: ...
+@overload
+def answer(root: str, query: ExplainRun) -> Accounts: ...
+@overload
+def answer(root: str, query: FindAffected) -> Impacts: ...
+@overload
+def answer(root: str, query: FindLog) -> LogAnswer: ...
+@overload
+def answer(root: str, query: History) -> Summaries: ...
+@overload
+def answer(root: str, query: ShowRun) -> RunReport: ...
+def answer(root: str, query: Query) -> object:
+    """Answers a query without a live engine; raises ``PivotError``."""
+    from pivot_core.engine.answer import Answers
+
+    async def ask(look: _Look) -> object:
+        found = await Answers(look.here, look.state, look.planner).answer(query, look.observer)
+        if isinstance(query, Explain):
+            each = cast("Explanations", found)
+            look.is_complete = not query.targets and all(
+                one.verdict is Verdict.UP_TO_DATE for one in each
+            )
+        return found
+
+    return _look(root, ask)
+
+
+def stage_rows(root: str) -> tuple[str, tuple[StageRow, ...]]:
+    """Returns the pipeline's name and its stages in topological order."""
+
+    async def ask(look: _Look) -> tuple[str, tuple[StageRow, ...]]:
+        plan = await look.planner.current()
+        return plan.project, plan.rows()
+
+    return _look(root, ask)
+
+
+def verify(root: str, targets: Sequence[str]) -> list[Finding]:
+    """Returns what keeps the project from being done and whole."""
+
+    async def ask(look: _Look) -> list[Finding]:
+        plan = await look.planner.current()
+        found = await asyncio.to_thread(lambda: list(look.workspace(plan).verify(targets)))
+        look.is_complete = not found and not targets
+        return found
+
+    return _look(root, ask)
+
+
+def verify_cache(root: str) -> Iterator[Finding]:
+    """Yields every object of the cache whose bytes are not what its name says."""
+    here, config = project.opened(root)
+    for name, why in Cache(here, config.cache_link).verify():
+        yield Finding(FindingKind.DAMAGED, why, path=here.object_path(name))
+
+
+def commit(root: str, targets: Sequence[str]) -> list[Change]:
+    """Records what lies in the workspace as the result of the named stages, without running them."""
+
+    async def ask(look: _Look) -> list[Change]:
+        workspace = look.workspace(await look.planner.current())
+        return await asyncio.to_thread(lambda: list(workspace.commit(targets)))
+
+    return _look(root, ask, must_write=True)
+
+
+def checkout(root: str, targets: Sequence[str], *, force: bool) -> list[Change]:
+    """Puts the outs that the lock files name into the workspace."""
+
+    async def ask(look: _Look) -> list[Change]:
+        workspace = look.workspace(await look.planner.current())
+        return await asyncio.to_thread(lambda: list(workspace.checkout(targets, force=force)))
+
+    return _look(root, ask, must_write=True)
+
+
+class _Look:
+    """What a command without an engine works with."""
+
+    def __init__(self, here: Layout, config: Config, state: State) -> None:
+        self.here = here
+        self.state = state
+        self._config = config
+        self._cache = Cache(here, config.cache_link)
+        self.planner = Planner(here, state, self._define)
+        self.observer = Observer(here, self._cache, state, Ignore.load(here.root))
+        self.recorder = Recorder(here, self._cache, state, self.observer, commit=True)
+        self.is_complete = False
+        """Whether every stage of the plan was found up to date."""
+
+    def workspace(self, plan: Plan) -> "Workspace":
+        from pivot_core.engine.workspace import Workspace
+
+        return Workspace(self.here, self._cache, plan, self.observer, self.recorder)
+
+    def finish(self) -> None:
+        """Keeps what was learnt; to be called by the project's only writer."""
+        self.recorder.finish()
+        if self.is_complete and self.planner.last is not None:
+            from pivot_core.engine.proof import Prover
+
+            Prover(self.here, self._config, self.state, self.observer).keep(*self.planner.last)
+
+    async def _define(self, modules: Sequence[str]) -> "LoadReport":
+        from pivot_core.engine.pool import Pool  # most looks load nothing
+
+        pool = Pool(self.here, 1, on_started=_unheard, on_grew=_unheard)
+        await pool.start()
+        try:
+            report = await pool.load_definitions(
+                {
+                    "project_root": self.here.root,
+                    "modules": list(modules),
+                    "isolation": self._config.run_isolation,
+                }
+            )
+        finally:
+            await pool.close()
+        return cast("LoadReport", cast("object", report))
+
+
+def _unheard(_stage: str, _attempt: int, _number: int) -> None:
+    """Takes what a pool tells of stages, of which this one runs none."""
+
+
+def _look[T](root: str, ask: Callable[[_Look], Awaitable[T]], *, must_write: bool = False) -> T:
+    """Lets ``ask`` look at the project; what it hashed is kept when no engine is live.
+
+    Raises ``StoreError`` when it ``must_write`` and another process is the project's engine.
+    """
+    here, config = project.opened(root)
+    lease = Lease(here)
+    try:
+        is_writer = lease.acquire("pivot")
+    except StoreError:
+        if must_write:
+            raise
+        is_writer = False
+    try:
+        if must_write and not is_writer:
+            raise StoreError(
+                "the project is in use", project.named(lease.holder()), "wait until it is done"
+            )
+        state = State.open(here, read_only=not is_writer, max_bytes=config.state_max_bytes)
+        look = _Look(here, config, state)
+        try:
+            found = asyncio.run(_as_coroutine(ask(look)))
+            if is_writer:
+                look.finish()
+        finally:
+            state.close()
+        return found
+    finally:
+        lease.release()
+
+
+async def _as_coroutine[T](work: Awaitable[T]) -> T:
+    return await work

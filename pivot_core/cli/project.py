@@ -1,0 +1,79 @@
+"""Owns the project that a command stands in: where it begins, what makes it one, its settings."""
+
+import os
+
+from pivot_core.cli.results import Scope, Setting
+from pivot_core.errors import UsageError
+from pivot_core.model.ids import Json
+from pivot_core.store import atomic, layout
+from pivot_core.store import config as settings
+from pivot_core.store.config import Config
+from pivot_core.store.layout import Layout
+
+
+def find_root(start: str | None = None) -> str:
+    """Returns the project's root: the nearest directory from ``start`` upwards with ``.pivot/``."""
+    here = os.path.abspath(start or os.getcwd())
+    root = layout.find_root(here)
+    if root is None:
+        raise UsageError("not in a Pivot project", here, "`pivot init` makes this directory one")
+    return root
+
+
+def init(directory: str, *, force: bool) -> list[str]:
+    """Makes ``directory`` a project and returns the files written; with ``force``, Pivot's own .gitignore anew."""
+    from pivot_core.store import gitignore
+
+    here = Layout.at(directory)
+    written = list[str]()
+    if not os.path.exists(here.config_path):
+        atomic.write_file(here.config_path, settings.template().encode())
+        written.append(here.config_path)
+    if gitignore.init_gitignore(here.pivot_dir, force=force):
+        written.append(f"{here.pivot_dir}/.gitignore")
+    return [os.path.relpath(path) for path in written]
+
+
+def opened(root: str) -> tuple[Layout, Config]:
+    """Returns where a project keeps its things, and its settings; raises ``UsageError`` for bad ones."""
+    config = settings.load(root)
+    return Layout.at(root, config.cache_dir), config
+
+
+def named(holder: str) -> str:
+    """Returns the holder of a lease as people read it."""
+    pid, _, command = holder.partition(" ")
+    return f"{command} (pid {pid})" if command else "another command"
+
+
+def config_entries(root: str) -> list[Setting]:
+    """Returns every setting as it takes effect, with where it comes from."""
+    files = {settings.path_of(root, scope): Scope(scope.value) for scope in settings.Scope}
+
+    def scope_of(origin: str) -> Scope:
+        if origin == "default":
+            return Scope.DEFAULT
+        return files.get(origin, Scope.ENVIRONMENT)
+
+    return [
+        Setting(entry.key, entry.value, scope_of(entry.origin)) for entry in settings.entries(root)
+    ]
+
+
+def config_get(root: str, key: str) -> Json:
+    """Returns one setting; raises ``UsageError`` for an unknown key."""
+    return settings.get(root, key).value
+
+
+def config_set(root: str, key: str, text: str, scope: Scope) -> None:
+    """Sets a key in the file of ``scope``; raises ``UsageError`` for a bad key or value."""
+    from pivot_core.store import config_edit
+
+    config_edit.set_value(root, key, text, settings.Scope(scope.value))
+
+
+def config_unset(root: str, key: str, scope: Scope) -> None:
+    """Removes a key from the file of ``scope``; raises ``UsageError`` for an unknown key."""
+    from pivot_core.store import config_edit
+
+    config_edit.unset(root, key, settings.Scope(scope.value))
