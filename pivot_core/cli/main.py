@@ -35,6 +35,10 @@ def main() -> int:
         sys.stdout.flush()
     except BrokenPipeError:
         code = _EXIT_BROKEN_PIPE
+    except KeyboardInterrupt:  # before `_run` could answer it
+        from pivot_core.errors import EXIT_INTERRUPTED
+
+        code = EXIT_INTERRUPTED
     except OSError as error:  # of the output: everything else is answered in `_run`
         from pivot_core.errors import StoreError
 
