@@ -32,9 +32,13 @@ _SURROUNDINGS = frozenset(
         *("TERM", "COLORTERM", "TERM_PROGRAM", "COLUMNS", "LINES", "TTY_COMPATIBLE"),
         *("NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "PY_COLORS"),
         *("LANG", "LANGUAGE", "TMPDIR", "TEMP", "TMP"),
+        "PYDANTIC_DISABLE_PLUGINS",
     ]
 )
-"""Variables that tell of terminal, shell and language: they count where project code asks for them by name."""
+"""Variables that tell of terminal, shell and language, and one that pydantic asks for with each model.
+
+They count where project code asks for them by name.
+"""
 
 _SYSTEM = tuple(f"{place.rstrip('/')}/" for place in {"/usr", "/etc", sys.prefix, sys.base_prefix})
 """Where a library's own looks are of the machine: time zones, translations, fonts."""

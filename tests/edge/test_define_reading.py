@@ -86,6 +86,7 @@ def test_what_a_statement_reads_counts(
         "pathlib.Path('made/below').mkdir(parents=True, exist_ok=True)",
         "open('made.txt', 'w').write('x')",
         "os.path.isdir('.') and os.path.exists(os.getcwd())",
+        "from pivot_core import StageParams\nclass Params(StageParams):\n    a: int = 1",
     ],
 )
 def test_what_tells_of_the_machine_alone_does_not_count(tmp_path: Path, code: str) -> None:
