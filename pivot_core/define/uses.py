@@ -7,7 +7,6 @@ import inspect
 import os
 import sys
 from types import CodeType
-from typing import cast
 
 from pivot_core.define import importing
 
@@ -62,7 +61,7 @@ class Uses:
         if event != "open" or not isinstance(args[0], str) or not args[0].endswith(".py"):
             return
         path = os.path.abspath(args[0])
-        opener = cast("CodeType", sys._getframe(1).f_code)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] no public way
+        opener = sys._getframe(1).f_code  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] no public way
         by_import = opener.co_filename.startswith("<frozen importlib")
         if not by_import and importing.is_project_file(path):
             self._read.add(path)

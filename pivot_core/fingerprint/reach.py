@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import xxhash
 
 from pivot_core.fingerprint import kinds, syntax
-from pivot_core.fingerprint.effects import Place, Touches
+from pivot_core.fingerprint.effects import Touches
 from pivot_core.fingerprint.form import BY_LIBRARY, IN_FORMS, Detail, Form, Ref, Use, Wild
 from pivot_core.fingerprint.kinds import Value
 from pivot_core.fingerprint.names import (
@@ -29,6 +29,7 @@ from pivot_core.fingerprint.names import (
     Whole,
 )
 from pivot_core.fingerprint.scope import Import
+from pivot_core.fingerprint.sharing import Place
 from pivot_core.fingerprint.territory import Entry, Territory
 from pivot_core.model.fingerprint import Reading
 

@@ -79,12 +79,15 @@ class Keeper:
         layout = Layout.at(str(root))
         Path(layout.pivot_dir).mkdir()
         self.state = State.open(layout)
-        self.planner = Planner(layout, self.state, self._define)
         self._layout = layout
+        self.planner = self.another_planner()
 
     async def _define(self, modules: Sequence[str]) -> LoadReport:
         self.loads += 1
         return report(self.root, {}, modules)
+
+    def another_planner(self) -> Planner:
+        return Planner(self._layout, self.state, self._define)
 
     def plan(self) -> Plan:
         return asyncio.run(self.planner.current())
@@ -164,12 +167,10 @@ def test_edits_add_up_also_for_another_planner(keeper: Keeper) -> None:
     for file, old, new in INNER:
         if (file, old) != INNER[3][:2]:
             keeper.edit(file, old, new)
-            keeper.planner = Planner(
-                Layout.at(str(keeper.root)), keeper.state, keeper.planner._define
-            )
-            amended = keeper.plan()
+            keeper.planner = keeper.another_planner()
+            keeper.plan()
     assert keeper.loads == 1
-    _same(amended, keeper.plan_anew())
+    _same(keeper.plan(), keeper.plan_anew())
 
 
 def test_what_a_new_import_follows_is_no_inner_edit_any_more(keeper: Keeper) -> None:
