@@ -152,7 +152,6 @@ OTHER = {
     "name of a class": ("class C: pass", "class D: pass"),
     "method name": ("class C:\n    def a(self): pass", "class C:\n    def b(self): pass"),
     "decorator": ("@helper\ndef f(): pass", "def f(): pass"),
-    "name under a decorator": ("@helper\ndef f(): pass", "@helper\ndef g(): pass"),
     "order of statements": ("def f(a):\n    a.x()\n    a.y()", "def f(a):\n    a.y()\n    a.x()"),
     "branch": ("def f(a):\n    if a: return 1", "def f(a):\n    if not a: return 1"),
     "else": (
