@@ -319,9 +319,11 @@ def warm() -> None:
 
 @pytest.fixture
 def place() -> Generator[Path]:
-    """A directory in memory where there is one: each look ends with a barrier, which waits for other people's files."""
-    memory = "/dev/shm" if os.path.isdir("/dev/shm") else None
-    with tempfile.TemporaryDirectory(dir=memory) as made:
+    """A directory beside the environment, whose clock then tells when the packages' directory was last written to.
+
+    What measures coverage writes there all the time; of another file system only a coarse time is known.
+    """
+    with tempfile.TemporaryDirectory(dir=Path(__file__).parents[2], prefix=".walks-") as made:
         yield Path(os.path.realpath(made))
 
 
@@ -365,7 +367,7 @@ def walk(root: Path, seed: int) -> int:
 
 @pytest.mark.parametrize("part", range(4))
 def test_tier_0_says_what_the_full_path_says(place: Path, part: int) -> None:
-    answers = [walk(place / str(number), 100 * part + number) for number in range(15)]
+    answers = [walk(place / str(number), 100 * part + number) for number in range(6)]
     assert sum(answers) >= len(answers)
 
 
