@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from pivot_core.define import names, trace
 from pivot_core.define.pipeline import Registration
@@ -34,9 +34,18 @@ class _Layer:
         return f"{registration.file}:{registration.line_of('params', *keys)}"
 
 
+class Resolved(NamedTuple):
+    """The effective params of one stage."""
+
+    params: dict[str, Json]
+    given: dict[str, Json] | None
+    """What else another process needs (`params.carried`)."""
+    problems: list[DefinitionError]
+
+
 def resolve(
     registration: Registration, model: "type[StageParams] | None", file: "YamlFile | None"
-) -> tuple[dict[str, Json], list[DefinitionError]]:
+) -> Resolved:
     """Returns the effective params in JSON form, and what is wrong with them.
 
     ``model`` is ``None`` for a function that takes no params, ``file`` is the project's ``params.yaml``.
@@ -46,7 +55,7 @@ def resolve(
     if model is None:
         hint = "add a parameter whose annotation is a class derived from StageParams"
         what = f"'{name}' takes no params"
-        return {}, [DefinitionError(what, layer.place(), hint) for layer in layers]
+        return _wrong([DefinitionError(what, layer.place(), hint) for layer in layers])
     from pydantic import ValidationError
 
     from pivot_core.define import params
@@ -57,22 +66,28 @@ def resolve(
         if isinstance(given, params.StageParams):
             if not isinstance(given, model):
                 what = f"params of '{name}' are {type(given).__name__}, not {model.__name__}"
-                return {}, [DefinitionError(what, layer.place(), f"pass {model.__name__}(...)")]
+                return _wrong([DefinitionError(what, layer.place(), f"pass {model.__name__}(...)")])
             given = params.overrides_of(given)
         if not isinstance(given, Mapping):
             what = f"params of '{name}' are not a mapping"
-            return {}, [DefinitionError(what, layer.place(), "give field: value pairs")]
+            return _wrong([DefinitionError(what, layer.place(), "give field: value pairs")])
         values.append(cast("Mapping[str, object]", given))
     try:
-        return params.to_json(params.effective(model, values)), []
+        found = params.effective(model, values)
+        given = params.carried(found, params.merged(model, values))
+        return Resolved(params.to_json(found), given, [])
     except ValidationError as error:
-        return {}, _invalid(name, model, error, layers, registration)
+        return _wrong(_invalid(name, model, error, layers, registration))
     except (SystemExit, Exception) as error:  # noqa: BLE001 raised by the author's model, and shown as such
         what = f"params of '{name}' cannot be made: {trace.summary(error)}"
         where = f"{registration.file}:{registration.line_of('params')}"
-        return {}, [
-            DefinitionError(what, where, "the traceback shows why", detail=trace.text(error))
-        ]
+        return _wrong(
+            [DefinitionError(what, where, "the traceback shows why", detail=trace.text(error))]
+        )
+
+
+def _wrong(problems: list[DefinitionError]) -> Resolved:
+    return Resolved({}, None, problems)
 
 
 def check_names(file: "YamlFile", registrations: Sequence[Registration]) -> list[DefinitionError]:

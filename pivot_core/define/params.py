@@ -1,10 +1,18 @@
 """Owns the params of a stage: the model that authors derive from, and its effective values; imports pydantic."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from math import isfinite
+from pathlib import PurePath
+from types import NoneType
 from typing import Annotated, cast, get_args, get_origin
+from uuid import UUID
 
 import pydantic
+from pydantic_core import to_jsonable_python
 
 from pivot_core.model.ids import Json
 
@@ -18,6 +26,12 @@ class StageParams(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True, validate_by_name=True)
 
 
+_PLAIN = (
+    *(bool, int, float, str, bytes, Decimal, date, time, timedelta, UUID, PurePath, Enum),
+    NoneType,
+)
+"""What the JSON form tells, given the type."""
+
 type Layer = Mapping[str, object]
 """Overrides from one place: field → value; nested models may be given in part."""
 
@@ -27,40 +41,60 @@ def overrides_of(params: StageParams) -> dict[str, object]:
     return params.model_dump(exclude_unset=True, round_trip=True)
 
 
+def merged(model: type[StageParams], layers: list[Layer]) -> dict[str, object]:
+    """Returns all overrides as one, of ``layers`` with the strongest last."""
+    found = dict[str, object]()
+    for layer in layers:
+        found = _merge(model, found, layer)
+    return found
+
+
 def effective(model: type[StageParams], layers: list[Layer]) -> StageParams:
     """Builds the params from overrides, the strongest layer last.
 
     Raises ``pydantic.ValidationError``.
     """
-    merged = dict[str, object]()
-    for layer in layers:
-        merged = _merge(model, merged, layer)
-    return model.model_validate(merged)
+    return model.model_validate(merged(model, layers))
 
 
 def to_json(params: StageParams) -> dict[str, Json]:
-    """Returns the JSON form, of which ``from_json`` makes equal params; sets are sorted.
+    """Returns the values in JSON form; sets are sorted."""
+    return cast("dict[str, Json]", _with_sorted_sets(_dump(params), params))
 
-    Raises ``ValueError`` when there is none.
+
+def carried(params: StageParams, overrides: Layer) -> dict[str, Json] | None:
+    """Returns what `rebuilt` needs besides the JSON form of params that were made of ``overrides``.
+
+    That is ``None`` where the values alone make equal params, and the overrides where a validator would change a value
+    a second time, or does not take its own result. Raises ``ValueError`` when JSON cannot carry a value.
     """
-    dumped = cast("dict[str, Json]", params.model_dump(mode="json", round_trip=True))
-    data = {
-        name: _with_sorted_sets(item, getattr(params, name, None)) for name, item in dumped.items()
-    }
-    rebuilt = from_json(type(params), data)
-    if rebuilt != params:
-        lost = [
-            name
-            for name in type(params).model_fields
-            if _value(rebuilt, name) != _value(params, name)
-        ]
+    model, data = type(params), to_json(params)
+    if _makes(lambda: model.model_validate_json(json.dumps(data)), params):
+        return None
+    given = cast("dict[str, Json]", to_jsonable_python(overrides))
+    lost = [
+        name for name, item in _dump(params).items() if not _is_faithful(item, _value(params, name))
+    ]
+    if lost or not _makes(lambda: model.model_validate(given), params):
         raise ValueError(f"'{lost[0] if lost else 'a field'}' has a value that JSON cannot carry")
-    return data
+    return given
 
 
-def from_json(model: type[StageParams], data: Mapping[str, Json]) -> StageParams:
-    """Rebuilds params in another process."""
-    return model.model_validate_json(json.dumps(data))
+def rebuilt(
+    model: type[StageParams], data: Mapping[str, Json], given: Mapping[str, Json] | None
+) -> StageParams:
+    """Makes equal params in another process, of their JSON form and what `carried` returned.
+
+    Raises ``ValueError`` when a factory or a validator gives something else this time.
+    """
+    if given is None:
+        return model.model_validate_json(json.dumps(data))
+    made = model.model_validate(given)
+    if to_json(made) != data:
+        raise ValueError(
+            f"{model.__name__} is not the same each time: a default or a validator changes"
+        )
+    return made
 
 
 def field_names(model: type[pydantic.BaseModel], path: tuple[str, ...] = ()) -> list[str]:
@@ -112,25 +146,53 @@ def _default(model: type[pydantic.BaseModel], name: str) -> object:
     return default.model_dump(round_trip=True) if isinstance(default, pydantic.BaseModel) else None
 
 
-def _with_sorted_sets(data: Json, value: object) -> Json:
-    """Returns the JSON form of ``value``, with the members of sets in an order that no process can change."""
+def _dump(params: StageParams) -> dict[str, Json]:
+    return cast("dict[str, Json]", params.model_dump(mode="json", round_trip=True))
+
+
+def _makes(make: Callable[[], StageParams], wanted: StageParams) -> bool:
+    try:
+        return make() == wanted
+    except Exception:  # noqa: BLE001 a validator of the author's that does not take its own result
+        return False
+
+
+def _is_faithful(data: Json, value: object) -> bool:
+    """Whether the JSON form of a value surely tells it, which that of a secret or of no number does not."""
+    pairs = _pairs(data, value)
+    if pairs is not None:
+        return all(_is_faithful(item, of) for item, of in pairs)
+    is_plain = isinstance(value, _PLAIN) and not (isinstance(value, float) and not isfinite(value))
+    return is_plain and to_jsonable_python(value) == data
+
+
+def _pairs(data: Json, value: object) -> list[tuple[Json, object]] | None:
+    """Returns the members of a JSON form, each with what it is the form of; ``None`` for a single value."""
     if isinstance(data, dict):
+        items = list(data.values())
         if isinstance(value, Mapping):  # its keys may be anything, those of its form are strings
             values = list(cast("Mapping[object, object]", value).values())
         else:
             values = [getattr(value, name, None) for name in data]
-        if len(values) == len(data):
-            return {
-                name: _with_sorted_sets(item, of)
-                for (name, item), of in zip(data.items(), values, strict=True)
-            }
     elif isinstance(data, list) and isinstance(value, (list, tuple, set, frozenset)):
-        values = list(cast("Iterable[object]", value))
-        if len(values) == len(data):
-            items = [_with_sorted_sets(item, of) for item, of in zip(data, values, strict=True)]
-            return sorted(items, key=json.dumps) if isinstance(value, (set, frozenset)) else items
-    return data  # a serializer of the author's made something else
+        items, values = data, list(cast("Iterable[object]", value))
+    else:
+        return None
+    if len(items) != len(values):
+        return None  # a serializer of the author's made something else
+    return list(zip(items, values, strict=True))
 
 
-def _value(params: StageParams, name: str) -> object:
+def _with_sorted_sets(data: Json, value: object) -> Json:
+    """Returns the JSON form of ``value``, with the members of sets in an order that no process can change."""
+    pairs = _pairs(data, value)
+    if pairs is None:
+        return data
+    items = [_with_sorted_sets(item, of) for item, of in pairs]
+    if isinstance(data, dict):
+        return dict(zip(data, items, strict=True))
+    return sorted(items, key=json.dumps) if isinstance(value, (set, frozenset)) else items
+
+
+def _value(params: pydantic.BaseModel, name: str) -> object:
     return cast("object", getattr(params, name))

@@ -12,7 +12,7 @@ from pivot_core.define.paths import BadPath
 from pivot_core.define.pipeline import Registration
 from pivot_core.define.signature import StageSignature, inspect_stage
 from pivot_core.errors import DefinitionError
-from pivot_core.model.ids import ArtifactPath, Json, StageName
+from pivot_core.model.ids import ArtifactPath, StageName
 from pivot_core.model.stage import Dep as StageDep
 from pivot_core.model.stage import FunctionRef, SourceLocation, Stage
 from pivot_core.model.stage import Out as StageOut
@@ -63,7 +63,8 @@ class _Building:
             func=self._reference(given.func),
             deps=deps,
             outs=outs,
-            params=params,
+            params=params.params,
+            params_given=params.given,
             params_param=signature.params[0] if signature.params else None,
             variant=given.variant or "",
             variant_param=variant_param,
@@ -213,10 +214,10 @@ class _Building:
             self._problem(given, what, "", "pass variant='...', or give the parameter a default")
         return None
 
-    def _params(self, given: Registration, signature: StageSignature) -> dict[str, Json]:
+    def _params(self, given: Registration, signature: StageSignature) -> overrides.Resolved:
         model = signature.params[1] if signature.params else None
-        found, problems = overrides.resolve(given, model, self.params_yaml)
-        self.problems.extend(problems)
+        found = overrides.resolve(given, model, self.params_yaml)
+        self.problems.extend(found.problems)
         return found
 
     def _reference(self, func: Callable[..., object]) -> FunctionRef:

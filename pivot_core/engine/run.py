@@ -419,6 +419,7 @@ class ActiveRun:
                 for out in spec.outs
             ],
             params=dict(spec.params),
+            params_given=None if spec.params_given is None else dict(spec.params_given),
             params_param=spec.params_param,
             variant=spec.variant,
             variant_param=spec.variant_param,

@@ -95,6 +95,8 @@ class Stage:
     """How often a failed attempt is repeated."""
     defined: SourceLocation
     """The ``register`` call or the entry of ``pivot.yaml``."""
+    params_given: Mapping[str, Json] | None = None
+    """The overrides, for another process to make the params of; ``None`` when ``params`` themselves give them again."""
 
     @property
     def dep_paths(self) -> tuple[ArtifactPath, ...]:

@@ -154,7 +154,8 @@ class _Performance:
         with self._blame(FailureKind.IMPORT, "cannot build the params"):
             if declared.params is None:
                 raise TypeError("the function takes no params model")
-            return params.from_json(declared.params[1], self._info["params"])
+            info = self._info
+            return params.rebuilt(declared.params[1], info["params"], info["params_given"])
 
     def _previous(self, out: OutInfo, marker: AnyOut) -> object:
         if out["path"] not in self._task.previous:

@@ -49,6 +49,8 @@ class WorkerStageInfo(TypedDict):
     deps: list[DepInfo]
     outs: list[OutInfo]
     params: dict[str, Json]
+    params_given: dict[str, Json] | None
+    """Overrides to make the params of, where ``params`` alone would not give equal ones."""
     params_param: str | None
     variant: str
     variant_param: str | None

@@ -75,6 +75,7 @@ class Project:
                 for field, path in ({"return": f"{name}.txt"} if outs is None else outs).items()
             ],
             params=params or {},
+            params_given=None,
             params_param=params_param,
             variant="small",
             variant_param=variant_param,
