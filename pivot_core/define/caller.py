@@ -3,7 +3,7 @@
 import os
 import sys
 import threading
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from pivot_core.define.importing import is_project_file
 from pivot_core.model.stage import SourceLocation
@@ -46,6 +46,7 @@ class _Stack:
         self.places: list[SourceLocation] = []
         self.by: list[tuple[str, str]] = []
         self.has_statement: bool = False
+        quoted: SourceLocation | None = None
         while frame is not None and not self.has_statement:
             file, function = frame.f_code.co_filename, frame.f_code.co_name
             if is_project_file(file):
@@ -56,7 +57,22 @@ class _Stack:
                 if is_library_import or file.endswith("/importlib/metadata/__init__.py"):
                     return
                 self.by.append((file, function))
+                quoted = quoted or _quoted(frame)
             frame = frame.f_back
+        if not self.places and quoted is not None:
+            self.places.append(quoted)
+
+
+def _quoted(frame: "FrameType") -> SourceLocation | None:
+    """Returns the module whose names a piece of source text uses, such as an annotation in quotes."""
+    module = cast("object", frame.f_globals.get("__file__"))
+    if (
+        frame.f_code.co_filename == "<string>"
+        and isinstance(module, str)
+        and is_project_file(module)
+    ):
+        return SourceLocation(module, frame.f_lineno)
+    return None
 
 
 def caller() -> Caller | None:

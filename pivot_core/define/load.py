@@ -89,7 +89,9 @@ def load(root: str, modules: Sequence[str] = ()) -> LoadReport:
     except DefinitionError as error:
         errors.append(error)
     if registrations:
+        observer.resume()  # factories, validators and quoted annotations are project code
         stages, mistakes = registry.build(registrations, root, overrides)
+        observer.stop()
         errors.extend(mistakes)
         errors.extend(_graph_errors(stages))
     used.stop()

@@ -77,6 +77,7 @@ class Observer:
         """What is noticed, with the statements of the project that read it."""
         self._executed: Mapping[str, bytes] = executed
         self._is_on: bool = False
+        self._is_import: bool = True
         self._paths: dict[str, _Look] = {}
         self._listed: dict[str, str] = {}
         self._variables: set[str] = set()
@@ -89,6 +90,11 @@ class Observer:
         for name in ("stat", "lstat", "access", "readlink"):
             setattr(os, name, self._noticing(getattr(os, name)))
         _watch_environment(self._read, self._walked)
+        self._is_on = True
+
+    def resume(self) -> None:
+        """Notices again, but no readings: what is made of them now, params and paths, counts by itself."""
+        self._is_import = False
         self._is_on = True
 
     def stop(self) -> None:
@@ -167,7 +173,7 @@ class Observer:
     def _notice[L](
         self, path: object, found: dict[str, L], look: Callable[[str], L]
     ) -> tuple[Caller, str] | None:
-        """Notes a path that project code looks at; returns that code and the path."""
+        """Notes a path that project code looks at; returns that code and the path, if it is a reading."""
         absolute = _absolute(path)
         if absolute is None or not is_project_file(absolute) or absolute.startswith(_SPECIAL):
             return None
@@ -176,7 +182,7 @@ class Observer:
             return None
         if absolute not in found:
             found[absolute] = look(absolute)
-        return by, absolute
+        return (by, absolute) if self._is_import else None
 
     def _noticing(self, function: Callable[..., Any]) -> Callable[..., Any]:
         def stand_in(path: object, *args: object, **kwargs: object) -> object:
@@ -196,13 +202,15 @@ class Observer:
         by = caller() if self._is_on else None
         if by is not None:
             self._variables.add(name)
-            self.readings.variable(by, name, value)
+            if self._is_import:
+                self.readings.variable(by, name, value)
 
     def _walked(self, variables: Callable[[], Mapping[str, str]]) -> None:
         by = caller() if self._is_on else None
         if by is not None:
             self._variables.add(ALL_VARIABLES)
-            self.readings.environment(by, variables())
+            if self._is_import:
+                self.readings.environment(by, variables())
 
     def _hash(self, name: str) -> str | None:
         if name == ALL_VARIABLES:

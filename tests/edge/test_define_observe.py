@@ -69,6 +69,38 @@ def test_what_project_code_looks_at_counts(
     assert not found["unsafe"]
 
 
+STAGE = """
+import os
+from typing import Annotated
+from pivot_core import Dep, Out, StageParams, Text
+from pydantic import Field, field_validator
+class Params(StageParams):
+    a: str = Field(default_factory=lambda: os.environ.get("IN_FACTORY", ""))
+    b: str = Field(default_factory=lambda: open("a.txt").read())
+    c: int = Field(default=1, validate_default=True)
+    @field_validator("c")
+    @classmethod
+    def check(cls, value):
+        return value + len(os.listdir("d"))
+def stage(
+    params: Params,
+    text: "Annotated[str, Dep(os.environ.get('IN_TEXT', 'a.txt'), Text())]",
+) -> Annotated[str, Out("o.txt", Text())]:
+    return text
+pipeline.register(stage)
+"""
+
+
+def test_what_is_looked_at_for_params_and_quoted_annotations_counts(tmp_path: Path) -> None:
+    report = loading.report(tmp_path, {"pipeline.py": START + STAGE, "a.txt": "1", "d/in.txt": "1"})
+    found = report["observed"]
+    assert "a.txt" in names(tmp_path, found["files"])
+    assert "d" in names(tmp_path, found["listed"])
+    assert {"IN_FACTORY", "IN_TEXT"} <= found["environment"].keys()
+    assert not found["unsafe"]
+    assert report["readings"] == [], "the values and paths count, whatever they were made of"
+
+
 def test_what_a_library_does_for_project_code_counts(tmp_path: Path) -> None:
     code = "import linecache; linecache.getline('a.txt', 1)"
     assert "a.txt" in names(tmp_path, observed(tmp_path, code, **{"a.txt": "1"})["files"])
