@@ -110,6 +110,8 @@ class ActiveRun:
         self._subjects: dict[StageName, Subject] = {}
         self._seen: dict[StageName, Observation] = {}
         self._reports: dict[StageName, StageReport] = {}
+        self._interrupted: set[tuple[StageName, int]] = set()
+        """Attempts that are to end; the pool knows of those alone that it was given."""
         self._failures: dict[StageName, Failure] = {}
         self._began: dict[StageName, float] = {}
         self._code: dict[StageName, Mapping[str, str]] = {}
@@ -176,6 +178,7 @@ class ActiveRun:
                 self._spawn(self._record(stage))
             case Interrupt(stage):
                 attempt = self._scheduler.attempt(stage)
+                self._interrupted.add((stage, attempt))
                 if self._is_killing:
                     self._tools.pool.kill(stage, attempt)
                 else:
@@ -255,6 +258,8 @@ class ActiveRun:
                     subject,
                     self._seen[stage],
                 )
+            if (stage, attempt) in self._interrupted:
+                return Finished(stage, Outcome.CANCELLED)
             report = await self._tools.pool.run(self._info(stage, attempt))
         except StoreError as error:
             self._failures[stage] = Failure(FailureKind.DISK, error.what, hint=error.hint)

@@ -71,10 +71,7 @@ def end(leader: int | None, spared: Collection[int]) -> list[str]:
     ``leader`` is the process that ran it, ended and not reaped; ``None`` when it ran in this one. Spared are
     ``spared``, resource trackers (they end by themselves and clean up), and what ends in a moment.
     """
-    found = _unspared(leader, spared)
-    if not _IS_LINUX and leader is not None:
-        found += _group_by_scan(leader)
-    found = _lasting(found)
+    found = _lasting(leader, spared)
     names = [_name(pid) for pid in found]
     deadline = time.monotonic() + _LIMIT_S
     while found and time.monotonic() < deadline:
@@ -108,8 +105,18 @@ def _unspared(leader: int | None, spared: Collection[int]) -> list[int]:
     return found
 
 
-def _lasting(pids: list[int]) -> list[int]:
-    return _await_end(pids, _MOMENT_S) if pids else pids
+def _lasting(leader: int | None, spared: Collection[int]) -> list[int]:
+    """Returns what does not end in a moment; where all of it ended, what that had started is looked at in turn."""
+    found, lasting = list[int](), list[int]()
+    deadline = time.monotonic() + _LIMIT_S
+    while not lasting and time.monotonic() < deadline:
+        found = _unspared(leader, spared)
+        if not _IS_LINUX and leader is not None:
+            found += _group_by_scan(leader)
+        if not found:
+            break
+        lasting = _await_end(found, _MOMENT_S)
+    return lasting or found
 
 
 def _await_end(pids: list[int], limit_s: float) -> list[int]:

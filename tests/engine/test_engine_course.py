@@ -378,6 +378,16 @@ async def test_cancelling_the_run_ends_all_of_it(pair: Project, at_once: bool) -
     gate.close()
 
 
+async def test_a_stage_that_is_about_to_start_is_cancelled_too(pair: Project) -> None:
+    gate = Gate(pair)
+    async with pair.live() as live:
+        going = await live.begin()
+        await going.until("one", Status.RUNNING)  # said before a worker has it
+        await live.engine.send(CancelRun(going.run_id))
+        assert (await going.end()).final["one"] == "cancelled"
+    gate.close()
+
+
 async def test_a_stage_that_ignores_the_interrupt_is_killed(tmp_path: Path) -> None:
     project = Project(
         tmp_path,

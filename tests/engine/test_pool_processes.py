@@ -27,6 +27,15 @@ STAGES = """
             os._exit(0)
         return os.read(reader, 99).decode()
 
+    def daemonises_late() -> Annotated[str, Out("daemonises_late.txt", Text())]:
+        reader, writer = os.pipe()
+        if os.fork() == 0:
+            daemon = subprocess.Popen(["sleep", "4715"], start_new_session=True)
+            os.write(writer, str(daemon.pid).encode())
+            time.sleep(0.05)  # the daemon is an orphan only after the stage has ended
+            os._exit(0)
+        return os.read(reader, 99).decode()
+
     def leaves_and_fails() -> Annotated[str, Out("leaves_and_fails.txt", Text())]:
         child = subprocess.Popen(["sleep", "4713"])
         print(child.pid)
@@ -58,7 +67,7 @@ def project(tmp_path: Path) -> Project:
     return Project(tmp_path, STAGES)
 
 
-@pytest.mark.parametrize("function", ["leaves", "daemonises"])
+@pytest.mark.parametrize("function", ["leaves", "daemonises", "daemonises_late"])
 async def test_what_a_stage_leaves_running_is_ended_and_named(
     project: Project, function: str
 ) -> None:
