@@ -1,52 +1,31 @@
-"""Owns what the detail panels show of the selected stage: asks the engine for its log and its reasons."""
+"""Owns what the Why panel shows of the selected stage: asks the engine for its reasons."""
 
-from pivot_core.port import (
-    Depth,
-    Explain,
-    Explanation,
-    FindLog,
-    LogRef,
-    PivotError,
-    Problem,
-    RunId,
-    StageName,
-    Status,
-    one_line,
-)
-from pivot_core.port.logfile import LogFile
-from pivot_tui import format as fmt
+from pivot_core.port import Depth, Explain, Explanation, PivotError, Problem, StageName, one_line
 from pivot_tui import reasons
 from pivot_tui.board import Board, Dirty, Link
 from pivot_tui.feed import Feed
 from pivot_tui.latest import Latest
 from pivot_tui.spans import Line
-from pivot_tui.widgets.log import LogView
 from pivot_tui.widgets.why import WhyView
 
 
 class Detail:
-    """Keeps both panels at one stage; an answer that comes after another stage was selected is dropped."""
+    """Keeps the panel at one stage; an answer that comes after another stage was selected is dropped."""
 
-    def __init__(self, board: Board, feed: Feed, log: LogView, why: WhyView) -> None:
+    def __init__(self, board: Board, feed: Feed, why: WhyView) -> None:
         self._board: Board = board
         self._feed: Feed = feed
-        self._log: LogView = log
         self._why: WhyView = why
         self._stage: StageName | None = None
         self._explains: bool = False
         self._problems: tuple[Problem, ...] = ()
         self._found: Explanation | None = None
-        self._log_shown: tuple[RunId, int] | None = None
-        self._log_place: tuple[object, ...] = ()
         self._explaining: Latest[StageName] = Latest(self._explain, why.run_worker)
-        self._finding: Latest[StageName] = Latest(self._find_log, log.run_worker)
 
     def select(self, stage: StageName) -> None:
         """Turns to another stage."""
         self._stage = stage
         self._found = None
-        self._log_place = ()
-        self._log_shown = None
         self._renew(stage, keep_place=False)
 
     def update(self, dirty: Dirty) -> None:
@@ -58,12 +37,6 @@ class Detail:
             return
         if dirty.plan or stage in dirty.stages or self._problems != self._board.problems:
             self._renew(stage, keep_place=True)
-        elif stage in dirty.logs:
-            grown = self._board.logs[stage]
-            if (grown.run_id, grown.attempt) == self._log_shown:
-                self._log.grew()
-            else:
-                self._finding.want(stage)
 
     def explains(self, on: bool) -> None:
         """Tells whether the reasons are on screen: they are asked for only then."""
@@ -72,39 +45,12 @@ class Detail:
             self._want_reasons(self._stage)
 
     def _renew(self, stage: StageName, keep_place: bool) -> None:
-        state = self._board.state(stage)
-        place = (state.run_id, state.attempt, state.status is Status.WAIT)
-        if place != self._log_place:
-            self._log_place = place
-            self._finding.want(stage)
-        else:
-            self._log.grew()
         self._show_why(stage, keep_place)
         self._want_reasons(stage)
 
     def _want_reasons(self, stage: StageName) -> None:
         if self._explains and self._board.link is Link.ATTACHED:
             self._explaining.want(stage)
-
-    async def _find_log(self, stage: StageName) -> None:
-        try:
-            answer = await self._feed.find_log(FindLog(stage))
-        except (PivotError, OSError):
-            return  # the banner says that the engine is gone; what is on screen stays
-        if stage != self._stage:
-            return
-        state = self._board.state(stage)
-        now = (state.run_id, state.attempt)
-        if not isinstance(answer, LogRef):
-            self._log_shown = None
-            self._log.show(None, one_line(stage), one_line(answer.why))
-        elif state.status is Status.RUNNING and now != (answer.run_id, answer.attempt):
-            # What runs has written nothing; the log of an earlier run would be taken for it.
-            self._log_shown = None
-            self._log.show(None, _title(stage, state.run_id, state.attempt), "no output yet")
-        else:
-            self._log_shown = (answer.run_id, answer.attempt)
-            self._log.show(LogFile(answer.path), _title(stage, answer.run_id, answer.attempt))
 
     async def _explain(self, stage: StageName) -> None:
         try:
@@ -126,8 +72,3 @@ class Detail:
             ]
 
         self._why.show(one_line(stage), text, keep_place)
-
-
-def _title(stage: StageName, run_id: RunId | None, attempt: int) -> str:
-    run = f" · run {fmt.short_run(run_id)}" if run_id else ""
-    return one_line(stage) + run + (f" · attempt {attempt}" if attempt > 1 else "")

@@ -17,6 +17,7 @@ from pivot_tui.keys import Key, Scope
 from pivot_tui.screens.commands import Commands
 from pivot_tui.screens.detail import Detail
 from pivot_tui.screens.finder import Entry, Finder
+from pivot_tui.screens.logs import Logs
 from pivot_tui.widgets.bindings import bindings
 from pivot_tui.widgets.dag import DagView
 from pivot_tui.widgets.log import LogView
@@ -49,7 +50,8 @@ class MainScreen(Screen[None], inherit_bindings=False):
             Scope.LOGS: self._log,
             Scope.WHY: self._why,
         }
-        self._detail: Detail = Detail(board, feed, self._log, self._why)
+        self._detail: Detail = Detail(board, feed, self._why)
+        self._logs: Logs = Logs(board, feed, self._log)
         self._commands: Commands = Commands(self, board, feed, clock)
         self._panel: Scope = Scope.STAGES
         self._tab: Scope = Scope.LOGS
@@ -86,6 +88,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self._dag.set_class(bool(self._board.problems) or self._board.link is Link.LOST, "-old")
         self._dag.tick(self._clock(), dirty.stages)
         self._detail.update(dirty)
+        self._logs.update(dirty)
         self._frame()
         for notice in dirty.notices:
             severity = "warning" if notice.level is Level.WARNING else "information"
@@ -130,6 +133,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
     def on_dag_view_selected(self, event: DagView.Selected) -> None:
         """Shows log and reasons of another stage."""
         self._detail.select(event.stage)
+        self._logs.select(event.stage)
         self._frame()
 
     def on_dag_view_opened(self) -> None:
