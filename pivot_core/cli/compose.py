@@ -25,7 +25,7 @@ from pivot_core.model.ids import RunId
 from pivot_core.port.client import SocketPort
 from pivot_core.port.commands import CancelRun, Refused, Run
 from pivot_core.port.events import Published, RunFinished, RunStarted, StageChanged
-from pivot_core.port.protocol import Port
+from pivot_core.port.protocol import Port, Taste
 from pivot_core.port.queries import Explain
 from pivot_core.port.values import (
     PROTOCOL,
@@ -294,6 +294,11 @@ class ProjectDoor:
 
     def __init__(self, root: str) -> None:
         self.root = root
+
+    def taste(self) -> Taste:
+        """Returns what the settings say of a dashboard."""
+        config = project.opened(self.root)[1]
+        return Taste(config.ui_theme, config.ui_bell, config.ui_keys)
 
     async def attach(self) -> Port:
         """Connects to the live engine, or starts one."""

@@ -53,7 +53,7 @@ from pivot_core.port.events import (
     RunStarted,
     StageChanged,
 )
-from pivot_core.port.protocol import Door, Port, Subscription
+from pivot_core.port.protocol import Door, Port, Subscription, Taste
 from pivot_core.port.queries import (
     Accounts,
     Depth,
@@ -181,6 +181,7 @@ __all__ = [
     "StoreError",
     "Subscription",
     "Summaries",
+    "Taste",
     "UpstreamRuns",
     "UsageError",
     "Verdict",

@@ -1,6 +1,7 @@
 """Owns the one door for front ends: what an engine in this process and one behind a socket both offer."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol, overload
 
 from pivot_core.port.commands import Command, Reply
@@ -75,12 +76,28 @@ class Port(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Taste:
+    """What the project's settings say of the dashboard."""
+
+    theme: str = "auto"
+    """``auto``, ``dark``, ``light`` or ``ansi``."""
+    bell: str = "off"
+    """How the end of a run is told: ``off``, ``bell`` or ``notify``."""
+    keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    """Actions that have other keys than their own."""
+
+
 class Door(Protocol):
     """How a front end that is a command of its own reaches the project's engine; the command line hands it over."""
 
     @property
     def root(self) -> str:
         """The project's root directory, absolute."""
+        ...
+
+    def taste(self) -> Taste:
+        """Returns what the settings say of a dashboard; raises ``UsageError`` for bad ones."""
         ...
 
     async def attach(self) -> Port:

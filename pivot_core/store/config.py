@@ -7,7 +7,7 @@ Later wins: defaults, ``$XDG_CONFIG_HOME/pivot/config.yaml``, ``.pivot/config.ya
 import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import NamedTuple
 
@@ -15,6 +15,8 @@ from pivot_core.errors import UsageError
 from pivot_core.model.ids import Json
 
 _LINKS = ("reflink", "copy", "hardlink", "symlink")
+_THEMES = ("auto", "dark", "light", "ansi")
+_BELLS = ("off", "bell", "notify")
 _MAX_BYTES = 1 << 20
 
 
@@ -56,6 +58,12 @@ class Config:
     state_max_bytes: int = 1 << 30
     git_ignore: bool = True
     """Whether cached outs are listed in the ``.gitignore`` beside them."""
+    ui_bell: str = "off"
+    """How the dashboard tells that a run ended: ``off``, ``bell``, ``notify``."""
+    ui_theme: str = "auto"
+    """The dashboard's colours: ``auto``, ``dark``, ``light``, ``ansi``."""
+    ui_keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    """The dashboard's actions that have other keys than their own; which actions there are the dashboard knows."""
 
 
 class Entry(NamedTuple):
@@ -235,6 +243,8 @@ def _mapping(value: Json, where: str) -> dict[str, Json]:
 def _as_json(value: object) -> Json:
     if isinstance(value, tuple):
         return [str(item) for item in value]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] of strings
+    if isinstance(value, Mapping):
+        return {str(name): _as_json(item) for name, item in value.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] by name
     if value is None or isinstance(value, (bool, int, float)):
         return value
     return str(value)
@@ -247,6 +257,8 @@ def _flow(value: Json) -> str:
         return "true" if value else "false"
     if isinstance(value, list):
         return "[" + ", ".join([_flow(item) for item in value]) + "]"
+    if isinstance(value, dict):
+        return "{" + ", ".join([f"{name}: {_flow(item)}" for name, item in value.items()]) + "}"
     return str(value)
 
 
@@ -296,10 +308,32 @@ def _isolation(value: Json) -> Isolation:
     return Isolation(value)
 
 
+def _one_of(*words: str) -> Callable[[Json], str]:
+    def read(value: Json) -> str:
+        if value not in words:
+            raise ValueError("one of: " + ", ".join(words))
+        return str(value)
+
+    return read
+
+
 def _flag(value: Json) -> bool:
     if not isinstance(value, bool):
         raise ValueError("'true' or 'false'")
     return value
+
+
+def _keymap(value: Json) -> Mapping[str, tuple[str, ...]]:
+    wanted = "a mapping from actions to keys"
+    if not isinstance(value, dict):
+        raise ValueError(wanted)
+    found = dict[str, tuple[str, ...]]()
+    for action, given in value.items():
+        keys = given if isinstance(given, list) else [given]
+        if not keys or any(not isinstance(key, str | int) or key == "" for key in keys):
+            raise ValueError(wanted)
+        found[action] = tuple([str(key) for key in keys])
+    return found
 
 
 KEYS: Mapping[str, Key] = {
@@ -312,5 +346,8 @@ KEYS: Mapping[str, Key] = {
     "run.jobs": Key("run_jobs", _jobs, "stages at once; the CPUs by default"),
     "run.keep": Key("run_keep", _count, "runs whose journal and logs are kept"),
     "state.max_bytes": Key("state_max_bytes", _size, "of what this machine remembers"),
+    "ui.bell": Key("ui_bell", _one_of(*_BELLS), "at the end of a run: off, bell, notify"),
+    "ui.keys": Key("ui_keys", _keymap, "the dashboard's, such as {run_menu: r, quit: [q, Q]}"),
+    "ui.theme": Key("ui_theme", _one_of(*_THEMES), "the dashboard's: auto, dark, light, ansi"),
 }  # fmt: skip
 _SECTIONS = tuple(dict.fromkeys([key.partition(".")[0] for key in KEYS]))

@@ -78,6 +78,7 @@ git: {ignore: false}
 logs: {max_bytes: 2000000}
 run: {grace: 0.5, isolation: worker, jobs: null, keep: 3}
 state: {max_bytes: 0x1000000}
+ui: {bell: notify, keys: {run_menu: r, quit: [q, 9]}, theme: light}
 """,
     )
     assert config.load(root) == Config(
@@ -90,6 +91,9 @@ state: {max_bytes: 0x1000000}
         logs_max_bytes=2_000_000,
         state_max_bytes=1 << 24,
         git_ignore=False,
+        ui_bell="notify",
+        ui_keys={"run_menu": ("r",), "quit": ("q", "9")},
+        ui_theme="light",
     )
 
 
@@ -109,6 +113,9 @@ state: {max_bytes: 0x1000000}
         ("cache: {dir: 3}\n", 1, "'cache.dir' is 3", "it must be a path"),
         ("git:\n  ignore: on\n", 2, "'git.ignore' is 'on'", "'true' or 'false'"),
         ("logs: {max_bytes: 5}\n", 1, "'logs.max_bytes' is 5", "a number of bytes"),
+        ("ui:\n  bell: loud\n", 2, "'ui.bell' is 'loud'", "one of: off, bell, notify"),
+        ("ui:\n  keys: [r]\n", 2, "'ui.keys' is ['r']", "a mapping from actions to keys"),
+        ("ui: {keys: {quit: []}}\n", 1, "'ui.keys' is", "a mapping from actions to keys"),
         ("run: 3\n", 1, "3 stands where settings are expected", "section"),
         ("[1]\n", 1, "[1] stands where settings are expected", "section"),
         ("a: [\n", 2, "not a valid settings file: ", ""),
