@@ -1,0 +1,66 @@
+"""Owns how long the work ahead takes by past durations: the critical path, and a bound for so many jobs; pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pivot_core.port import StageName, Status
+from pivot_tui.board import ENDED, Board
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """The work ahead in seconds; what never ran here counts nothing."""
+
+    path: tuple[StageName, ...] = ()
+    """The critical path: the chain of stages that takes longest, the first one first."""
+    path_s: float = 0.0
+    work_s: float = 0.0
+    """All stages together."""
+
+    def remaining_s(self, jobs: int) -> float:
+        """Returns the least time that it takes with so many jobs at once: no schedule beats path or even share."""
+        return max(self.path_s, self.work_s / max(jobs, 1))
+
+
+def forecast(board: Board, stages: Iterable[StageName], now: float) -> Forecast:
+    """Returns what is ahead of ``stages``; one that runs counts with its rest, at ``now``."""
+    wanted = set(stages)
+    until = dict[StageName, float]()
+    before = dict[StageName, StageName]()
+    work_s = 0.0
+    for name, row in board.stages.items():  # in topological order
+        if name not in wanted:
+            continue
+        rest = _rest_s(board, name, now)
+        work_s += rest
+        start = 0.0
+        for parent in row.upstream:
+            if until.get(parent, 0.0) > start:
+                start = until[parent]
+                before[name] = parent
+        until[name] = start + rest
+    if not work_s:
+        return Forecast()
+    last = max(until, key=until.__getitem__)
+    path = [last]
+    while path[-1] in before:
+        path.append(before[path[-1]])
+    return Forecast(tuple(reversed(path)), until[last], work_s)
+
+
+def of_run(board: Board, now: float) -> Forecast:
+    """Returns what is ahead of the active run; nothing where there is none."""
+    run = board.active
+    if run is None:
+        return Forecast()
+    return forecast(
+        board, [name for name in run.stages if board.state(name).status not in ENDED], now
+    )
+
+
+def _rest_s(board: Board, name: StageName, now: float) -> float:
+    state = board.state(name)
+    expected = state.expected_s or 0.0
+    if state.status is Status.RUNNING and state.started_at is not None:
+        return max(expected - (now - state.started_at), 0.0)
+    return expected
