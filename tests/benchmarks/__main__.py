@@ -12,15 +12,17 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 
-from tests.benchmarks import data, figures, first, leaf, noop
+from tests.benchmarks import dashboard, data, figures, first, leaf, noop
 from tests.benchmarks.figures import Figure
 
 
 def main() -> None:
     """Measures what was asked for."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("--only", choices=("noop", "leaf", "hash", "first"), help="one of them")
-    parser.add_argument("--rounds", type=int, help="instead of 15, 7, 5 and 3")
+    parser.add_argument(
+        "--only", choices=("noop", "leaf", "hash", "first", "dashboard"), help="one of them"
+    )
+    parser.add_argument("--rounds", type=int, help="instead of 15, 7, 5, 3 and 9")
     parser.add_argument(
         "--big", action="store_true", help="with files of 4 GiB; needs as much memory"
     )
@@ -33,6 +35,7 @@ def main() -> None:
         "leaf": lambda scratch: leaf.figures(scratch, rounds or 7),
         "hash": lambda scratch: data.figures(scratch, rounds or 5, is_big=is_big),
         "first": lambda scratch: first.figures(scratch, rounds or 3),
+        "dashboard": lambda scratch: dashboard.figures(scratch, rounds or 9),
     }
     found = list[Figure]()
     for name, section in sections.items():
