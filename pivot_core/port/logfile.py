@@ -86,7 +86,7 @@ class LogFile:
         start = self._starts[index]
         length = self._starts[index + 1] - start - 1
         wanted = min(length, PREFIX_BYTES + limit_bytes)
-        return _parse(os.pread(self._fd, wanted, start), wanted < length)
+        return parse(os.pread(self._fd, wanted, start), wanted < length)
 
     def close(self) -> None:
         """Lets go of the file; ``refresh`` opens it again."""
@@ -95,7 +95,8 @@ class LogFile:
             self._fd = -1
 
 
-def _parse(line: bytes, clipped: bool) -> LogRecord:
+def parse(line: bytes, clipped: bool) -> LogRecord:
+    """Returns the record that a line of the file holds."""
     match = _PREFIX.match(line)
     if match is None:
         return LogRecord(0, Stream.OUT, line.decode(errors="replace"), False, clipped)
