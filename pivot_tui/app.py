@@ -1,6 +1,7 @@
-"""Owns the Textual application: themes, the feed's task, and how it ends."""
+"""Owns the Textual application: themes, the feed's task, how the end of a run is told, and how it ends."""
 
 import asyncio
+import enum
 import signal
 import time
 from collections.abc import Callable
@@ -9,13 +10,28 @@ from typing import ClassVar, override
 from textual.app import App
 from textual.binding import BindingType
 
+from pivot_core.port import RunState, Taste, one_line
+from pivot_tui import format as fmt
+from pivot_tui import keymap as keymaps
 from pivot_tui import theme as colors
 from pivot_tui.board import Board, Dirty
 from pivot_tui.feed import Connect, Feed
 from pivot_tui.screens.main import MainScreen
 
 EXIT_BUG = 70
+_WARNED_S = 20.0
+_MOUSE_MODES = (1000, 1003, 1015, 1006)
+"""As Textual switches them on."""
 _EXIT_BY = {signal.SIGTERM: 143, signal.SIGHUP: 129}
+
+
+class Bell(enum.Enum):
+    """How the end of a run is told."""
+
+    OFF = "off"
+    BELL = "bell"
+    NOTIFY = "notify"
+    """By the terminal, as a notification of the desktop (OSC 9)."""
 
 
 class Dashboard(App[bool], inherit_bindings=False):
@@ -32,11 +48,23 @@ class Dashboard(App[bool], inherit_bindings=False):
         clock: Callable[[], float] = time.time,
         theme: str = "pivot-dark",
         ascii_only: bool = False,
+        *,
+        taste: Taste | None = None,
+        is_calm: bool = False,
+        is_read_only: bool = False,
     ) -> None:
+        """``taste`` is what the settings say; where ``is_calm``, nothing moves that does not have to."""
         super().__init__()
-        self.board: Board = Board()
+        taste = taste or Taste()
+        self.board: Board = Board(is_read_only=is_read_only)
         self._feed: Feed = Feed(connect, self.board, self._paint)
-        self._main: MainScreen = MainScreen(self.board, self._feed, clock)
+        self._bell: Bell = Bell(taste.bell)
+        self._active: RunState | None = None
+        if is_calm:
+            self.animation_level = "none"
+        keymap, self._wrong_keys = keymaps.keymap(taste.keys)
+        self.set_keymap({name: ",".join(names) for name, names in keymap.changed.items()})
+        self._main: MainScreen = MainScreen(self.board, self._feed, clock, keymap)
         for one in colors.THEMES:
             self.register_theme(one)
         self.theme = theme
@@ -49,6 +77,9 @@ class Dashboard(App[bool], inherit_bindings=False):
     def on_mount(self) -> None:
         """Starts to read from the engine; a signal ends the dashboard, never the engine."""
         self.run_worker(self._feed.run(), name="feed")
+        if self._wrong_keys:
+            words = "\n".join(["ui.keys is not used, the keys are as built in:", *self._wrong_keys])
+            self.notify(words, severity="warning", timeout=_WARNED_S, markup=False)
         if not self.is_headless:
             loop = asyncio.get_running_loop()
             for number, code in _EXIT_BY.items():
@@ -65,3 +96,25 @@ class Dashboard(App[bool], inherit_bindings=False):
     def _paint(self, dirty: Dirty) -> None:
         if self.is_running:
             self._main.paint(dirty)
+            self._ring()
+
+    def _ring(self) -> None:
+        """Tells that the run which went on has ended."""
+        before, self._active = self._active, self.board.active
+        run = self.board.run
+        if before is None or run is None or before.run_id != run.run_id or run.ended_at is None:
+            return
+        if self._bell is Bell.BELL:
+            self.bell()
+        elif self._bell is Bell.NOTIFY and self._driver is not None:
+            name = self.board.engine.project if self.board.engine is not None else "pivot"
+            words = f"{one_line(name)}: run {fmt.short_run(run.run_id)} {run.status.value}"
+            self._driver.write(f"\x1b]9;{words}\x07")
+            self._driver.flush()
+
+    def capture_mouse_events(self, on: bool) -> None:
+        """Takes the mouse, or leaves it to the terminal and its own selection."""
+        if self._driver is not None:
+            letter = "h" if on else "l"
+            self._driver.write("".join(f"\x1b[?{mode}{letter}" for mode in _MOUSE_MODES))
+            self._driver.flush()

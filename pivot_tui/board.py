@@ -72,6 +72,8 @@ class Dirty:
     notices: list[Notice] = field(default_factory=list[Notice])
     gap: bool = False
     """Events are missing: a new snapshot is needed."""
+    tick: bool = False
+    """A second of the active run has passed; nothing else."""
 
     def add(self, other: "Dirty") -> None:
         """Takes in what another one holds."""
@@ -93,6 +95,8 @@ class Board:
     link: Link = Link.CONNECTING
     why_lost: str = ""
     """Why the engine cannot be reached; empty while it can."""
+    is_read_only: bool = False
+    """Whether no command is sent."""
     engine: EngineInfo | None = None
     """``None`` before the first snapshot."""
     seq: int = 0

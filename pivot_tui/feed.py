@@ -17,14 +17,19 @@ from pivot_core.port import (
     LogAnswer,
     PivotError,
     Port,
+    Problem,
     Published,
+    Refused,
     Reply,
     Subscription,
+    UsageError,
 )
 from pivot_tui import board as fold
 from pivot_tui.board import Board, Dirty, Link
 
 type Connect = Callable[[], Awaitable[Port]]
+
+READ_ONLY = Problem("this dashboard is read-only", "", "`pivot ui` opens one that is not")
 
 _FRAME_S = 0.1
 _BATCH = 256
@@ -69,18 +74,22 @@ class Feed:
         self._wanted.set()
 
     async def send(self, command: Command) -> Reply:
-        """Hands a command to the engine; raises ``ConnectionError`` when it is gone."""
-        return await self._live().send(command)
+        """Hands a command to the engine, unless the dashboard may only look; raises ``ConnectionError``."""
+        if self._board.is_read_only:
+            return Refused(READ_ONLY, UsageError.exit_code)
+        return await self.port.send(command)
 
     async def explain(self, query: Explain) -> Explanations:
         """Asks what a run would do; raises ``ConnectionError`` when the engine is gone."""
-        return await self._live().ask(query)
+        return await self.port.ask(query)
 
     async def find_log(self, query: FindLog) -> LogAnswer:
         """Asks for a log; raises ``ConnectionError`` when the engine is gone."""
-        return await self._live().ask(query)
+        return await self.port.ask(query)
 
-    def _live(self) -> Port:
+    @property
+    def port(self) -> Port:
+        """The way to the engine, for queries; raises ``ConnectionError`` when it is gone."""
         if self._port is None:
             raise ConnectionError("not connected to an engine")
         return self._port

@@ -1,12 +1,16 @@
 """Owns the ``pivot ui`` command: checks the terminal, gets the way to the engine, and only then loads the dashboard."""
 
+import asyncio
+import functools
 import os
 import sys
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 import click
 
-from pivot_core.port import Door, UsageError
+from pivot_core.port import Door, Port, Taste, UsageError
+from pivot_tui import background
 
 
 class Session(Protocol):
@@ -18,49 +22,117 @@ class Session(Protocol):
 
 
 @click.command("ui")
+@click.option(
+    "--attach", metavar="RUN", help="Only if this run goes on or is queued; start nothing."
+)
+@click.option("--read-only", is_flag=True, help="Look, and refuse every command; start no engine.")
+@click.option("--plain", is_flag=True, help="Print each change as a line; needs no terminal.")
 @click.option("--ascii", "ascii_only", is_flag=True, help="Draw in ASCII (also PIVOT_ASCII=1).")
 @click.option(
+    "--reduced-motion", is_flag=True, help="Animate nothing (also TEXTUAL_ANIMATIONS=none)."
+)
+@click.option(
     "--theme",
-    type=click.Choice(["auto", "dark", "light"]),
-    default="auto",
-    show_default=True,
-    help="Colours; auto follows the terminal's background where it is told.",
+    type=click.Choice(["auto", "dark", "light", "ansi"]),
+    help="Colours; the setting ui.theme, else auto, which asks the terminal for its background.",
 )
 @click.pass_obj
-def command(session: Session, *, ascii_only: bool, theme: str) -> int:
-    r"""Open the dashboard; start an engine where none is live.
+def command(
+    session: Session,
+    *,
+    attach: str | None,
+    read_only: bool,
+    plain: bool,
+    ascii_only: bool,
+    reduced_motion: bool,
+    theme: str | None,
+) -> int:
+    """Open the dashboard; start an engine where none is live.
 
     Opened beside a running `pivot repro` it shows that run. Quitting it stops nothing.
 
     \b
     Examples:
       pivot ui
+      pivot ui --read-only
+      pivot ui --attach 7f3a
+      pivot ui --plain | tee status.txt
       pivot -C ../other ui --theme light
     """
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise UsageError("`pivot ui` needs a terminal", hint="`pivot repro` runs without one")
+    if not plain and not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError(
+            "`pivot ui` needs a terminal",
+            hint="`pivot repro` runs without one, `pivot ui --plain` prints what happens",
+        )
     door = session.door()
+    taste = door.taste()
+    if attach is not None:
+        asyncio.run(_check(door, attach))
+    connect = functools.partial(door.attach, start=attach is None and not read_only)
+    if plain:
+        from pivot_tui import plain as stream
+
+        stream.run(connect, sys.stdout)
     print(f"pivot: opening {door.root} …", file=sys.stderr, flush=True)
-    shade = theme if theme != "auto" else _terminal_shade()
-    return _show(door, f"pivot-{shade}", ascii_only or _wants_ascii())
+    is_calm = reduced_motion or background.is_remote(os.environ)
+    return _show(
+        taste,
+        theme or taste.theme,
+        connect,
+        ascii_only=ascii_only or _wants_ascii(),
+        is_calm=is_calm,
+        is_read_only=read_only,
+    )
 
 
-def _show(door: Door, theme: str, ascii_only: bool) -> int:
+def _show(
+    taste: Taste,
+    theme: str,
+    connect: Callable[[], Awaitable[Port]],
+    *,
+    ascii_only: bool,
+    is_calm: bool,
+    is_read_only: bool,
+) -> int:
     # Textual takes most of the time to the first paint: it is imported after the line above is on screen.
-    from pivot_tui.app import Dashboard
+    if theme == "auto":
+        with background.asked(sys.stdin.fileno(), os.environ) as behind:
+            from pivot_tui.app import Dashboard
+        theme = "light" if behind.is_light else "dark"
+    else:
+        from pivot_tui.app import Dashboard
     from pivot_tui.heading import farewell
 
-    app = Dashboard(door.attach, theme=theme, ascii_only=ascii_only)
+    app = Dashboard(
+        connect,
+        theme=f"pivot-{theme}",
+        ascii_only=ascii_only,
+        taste=taste,
+        is_calm=is_calm,
+        is_read_only=is_read_only,
+    )
     stopped = app.run()
     for line in farewell(app.board, stopped=bool(stopped)):
         print(line)
     return app.exit_code
 
 
-def _terminal_shade() -> str:
-    # "foreground;background" in the terminal's 16 colours, as many terminals and multiplexers set it.
-    background = os.environ.get("COLORFGBG", "").rpartition(";")[2]
-    return "light" if background in ("7", "15") else "dark"
+async def _check(door: Door, wanted: str) -> None:
+    """Raises ``UsageError`` unless a run that goes on or is queued has this id, or one that begins or ends so."""
+    port = await door.attach(start=False)
+    try:
+        snapshot = (await port.subscribe()).snapshot
+    finally:
+        await port.close()
+    first = [snapshot.run] if snapshot.run is not None and snapshot.run.ended_at is None else []
+    live = [run.run_id for run in (*first, *snapshot.queue)]
+    if not any(run_id.startswith(wanted) or run_id.endswith(wanted) for run_id in live):
+        raise UsageError(
+            f"run '{wanted}' neither goes on nor is queued",
+            hint=f"these do: {', '.join(live)}"
+            if live
+            else f"`pivot show {wanted}` shows a past run",
+        )
 
 
 def _wants_ascii() -> bool:

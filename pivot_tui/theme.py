@@ -1,4 +1,4 @@
-"""Owns the colours of the two themes; ``theme.tcss`` gives them their places."""
+"""Owns the colours of the three themes; ``theme.tcss`` gives them their places."""
 
 from textual.theme import Theme
 
@@ -30,10 +30,27 @@ _LIGHT = {
 }
 
 
-def _theme(name: str, colors: dict[str, str], dark: bool) -> Theme:
+_ANSI = {
+    "ink": "ansi_default",
+    "ground": "ansi_default",
+    "raised": "ansi_default",
+    "cursor": "ansi_default",
+    "line": "ansi_bright_black",
+    "muted": "ansi_default",
+    "blue": "ansi_blue",
+    "teal": "ansi_green",
+    "orange": "ansi_red",
+    "violet": "ansi_magenta",
+    "yellow": "ansi_yellow",
+}
+"""The terminal's own: the user chose them, for light or dark."""
+
+
+def _theme(name: str, colors: dict[str, str], dark: bool, ansi: bool = False) -> Theme:
     return Theme(
         name=name,
         dark=dark,
+        ansi=ansi,
         primary=colors["blue"],
         accent=colors["blue"],
         warning=colors["yellow"],
@@ -49,4 +66,5 @@ def _theme(name: str, colors: dict[str, str], dark: bool) -> Theme:
 
 DARK = _theme("pivot-dark", _DARK, dark=True)
 LIGHT = _theme("pivot-light", _LIGHT, dark=False)
-THEMES = (DARK, LIGHT)
+ANSI = _theme("pivot-ansi", _ANSI, dark=True, ansi=True)
+THEMES = (DARK, LIGHT, ANSI)

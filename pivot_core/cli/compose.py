@@ -300,7 +300,7 @@ class ProjectDoor:
         config = project.opened(self.root)[1]
         return Taste(config.ui_theme, config.ui_bell, config.ui_keys)
 
-    async def attach(self) -> Port:
+    async def attach(self, *, start: bool = True) -> Port:
         """Connects to the live engine, or starts one."""
         here = project.opened(self.root)[0]
         deadline = time.monotonic() + _ATTACH_S
@@ -309,6 +309,8 @@ class ProjectDoor:
             port = await _connect(here)
             if port is not None:
                 return port
+            if not start:
+                raise UsageError("no engine is live", here.root, "`pivot ui` starts one")
             lease = Lease(here)
             if server is None and lease.acquire("pivot ui (starting an engine)"):
                 lease.release()

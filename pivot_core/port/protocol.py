@@ -100,9 +100,9 @@ class Door(Protocol):
         """Returns what the settings say of a dashboard; raises ``UsageError`` for bad ones."""
         ...
 
-    async def attach(self) -> Port:
-        """Connects to the live engine, or starts one that stays while it is needed.
+    async def attach(self, *, start: bool = True) -> Port:
+        """Connects to the live engine; where there is none, starts one that stays while it is needed.
 
-        Raises ``PivotError`` when none can be reached.
+        Raises ``PivotError`` when none can be reached, and where none is live and ``start`` is unset.
         """
         ...
