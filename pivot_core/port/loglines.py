@@ -87,6 +87,10 @@ class LogLines:
         """The number after the last line that cannot change any more."""
         return self.end - 1 if self._newest in _GOES_ON else self.end
 
+    def is_open(self, at: int) -> bool:
+        """Tells whether a line may change: it was written in pieces, and its end has not come."""
+        return at >= self.settled
+
     @property
     def is_whole(self) -> bool:
         """Whether every line from the beginning of the file is known."""
