@@ -68,12 +68,15 @@ def command(
     taste = door.taste()
     if attach is not None:
         asyncio.run(_check(door, attach))
-    connect = functools.partial(door.attach, start=attach is None and not read_only)
+    starts = attach is None and not read_only
+    connect = functools.partial(door.attach, start=starts)
     if plain:
         from pivot_tui import plain as stream
 
         stream.run(connect, sys.stdout)
     print(f"pivot: opening {door.root} …", file=sys.stderr, flush=True)
+    if starts:
+        door.wake()
     is_calm = reduced_motion or background.is_remote(os.environ)
     return _show(
         taste,

@@ -103,6 +103,7 @@ def run(connect: Connect, out: TextIO) -> Never:
 async def _watch(connect: Connect, board: Board, out: TextIO) -> None:
     """Prints until the engine is gone."""
     lost = asyncio.Event()
+    unread = list[OSError]()
 
     def say(words: str) -> None:
         time = datetime.now().strftime("%H:%M:%S")  # noqa: DTZ005 the user's own
@@ -111,7 +112,11 @@ async def _watch(connect: Connect, board: Board, out: TextIO) -> None:
     teller = Teller(board, say)
 
     def paint(dirty: Dirty) -> None:
-        teller.tell(dirty)
+        try:
+            teller.tell(dirty)
+        except OSError as error:  # the reader went away
+            unread.append(error)
+            lost.set()
         if board.link is Link.LOST:
             lost.set()
 
@@ -121,5 +126,7 @@ async def _watch(connect: Connect, board: Board, out: TextIO) -> None:
     for task in (feed, waiting):
         task.cancel()
     await asyncio.wait((feed, waiting))
+    if unread:
+        raise unread[0]
     if not feed.cancelled() and (error := feed.exception()) is not None:
         raise error

@@ -7,14 +7,12 @@ pivot repro ──lease free──► Engine in this process ──► own run �
 
 import asyncio
 import contextlib
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from pivot_core.cli import project
+from pivot_core.cli import door, project
 from pivot_core.cli.signals import Signals
 from pivot_core.engine.engine import Engine
 from pivot_core.engine.grounds import identity
@@ -25,7 +23,7 @@ from pivot_core.model.ids import RunId
 from pivot_core.port.client import SocketPort
 from pivot_core.port.commands import CancelRun, Refused, Run
 from pivot_core.port.events import Published, RunFinished, RunStarted, StageChanged
-from pivot_core.port.protocol import Port, Taste
+from pivot_core.port.protocol import Port
 from pivot_core.port.queries import Explain
 from pivot_core.port.values import (
     PROTOCOL,
@@ -45,7 +43,6 @@ _TRY_S = 0.05
 """How often a lease or a socket that is about to be free is tried."""
 _SAY_S = 1.0
 """After how long a command says that it waits."""
-_ATTACH_S = 15.0
 _LINGER_S = 3.0
 """How long an engine that nobody needs waits for the next client."""
 
@@ -133,7 +130,7 @@ async def _run_here(
     finally:
         lease.release()
         if is_needed:
-            _start_server(here)
+            door.start_server(here.root)
 
 
 async def _hand_over(
@@ -287,57 +284,3 @@ async def _connect(here: Layout) -> SocketPort | None:
         return await SocketPort.connect(here.socket_path)
     except OSError:
         return None
-
-
-class ProjectDoor:
-    """The way to a project's engine for a front end that stays open."""
-
-    def __init__(self, root: str) -> None:
-        self.root = root
-
-    def taste(self) -> Taste:
-        """Returns what the settings say of a dashboard."""
-        config = project.opened(self.root)[1]
-        return Taste(config.ui_theme, config.ui_bell, config.ui_keys)
-
-    async def attach(self, *, start: bool = True) -> Port:
-        """Connects to the live engine, or starts one."""
-        here = project.opened(self.root)[0]
-        deadline = time.monotonic() + _ATTACH_S
-        server: subprocess.Popen[bytes] | None = None
-        while time.monotonic() < deadline:
-            port = await _connect(here)
-            if port is not None:
-                return port
-            if not start:
-                raise UsageError("no engine is live", here.root, "`pivot ui` starts one")
-            lease = Lease(here)
-            if server is None and lease.acquire("pivot ui (starting an engine)"):
-                lease.release()
-                server = _start_server(here)
-            elif server is not None and server.poll() not in (None, 0):
-                break
-            await asyncio.sleep(_TRY_S)
-        raise StoreError("no engine could be started", _log_path(here), _last_line(here))
-
-
-def _start_server(here: Layout) -> subprocess.Popen[bytes]:
-    """Starts ``pivot serve`` apart from this process, its terminal and its signals."""
-    with open(_log_path(here), "wb") as log:
-        return subprocess.Popen(
-            [sys.executable, "-m", "pivot_core", "-C", here.root, "serve", "--until-idle"],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-
-
-def _log_path(here: Layout) -> str:
-    return f"{here.engine_dir}/serve.log"
-
-
-def _last_line(here: Layout) -> str:
-    with contextlib.suppress(OSError), open(_log_path(here), encoding="utf-8") as file:
-        return file.read()[-2000:].strip()
-    return ""

@@ -60,6 +60,6 @@ class Session:
 
         Raises ``UsageError`` outside a project.
         """
-        from pivot_core.cli import compose, project
+        from pivot_core.cli import door, project
 
-        return compose.ProjectDoor(project.find_root())
+        return door.ProjectDoor(project.find_root())

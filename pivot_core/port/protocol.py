@@ -100,6 +100,10 @@ class Door(Protocol):
         """Returns what the settings say of a dashboard; raises ``UsageError`` for bad ones."""
         ...
 
+    def wake(self) -> None:
+        """Starts an engine where none is live, and does not wait for it: there is something else to do meanwhile."""
+        ...
+
     async def attach(self, *, start: bool = True) -> Port:
         """Connects to the live engine; where there is none, starts one that stays while it is needed.
 

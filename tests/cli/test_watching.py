@@ -1,0 +1,96 @@
+"""Dashboards on a real engine: several at once, stopped and killed ones, and those that may only look."""
+
+import os
+import pty
+import signal
+import subprocess
+import termios
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.cli.project import PIVOT, Project
+
+
+@contextmanager
+def watching(project: Project, *options: str) -> Generator[subprocess.Popen[str]]:
+    """Opens a plain stream, and ends it."""
+    process = project.start("ui", "--plain", *options)
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def until(process: subprocess.Popen[str], words: str) -> str:
+    """Reads lines until one holds these words, and returns it; the test's own limit ends a wait in vain."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        if words in line:
+            return line
+    raise AssertionError(f"{words!r} is never said")
+
+
+def test_two_streams_tell_of_one_run_and_a_stopped_one_holds_nothing_up(tmp_path: Path) -> None:
+    project = Project.toy(tmp_path)
+    with watching(project) as first, watching(project) as second, watching(project) as killed:
+        for each in (first, second, killed):
+            until(each, "stale")
+        second.send_signal(signal.SIGSTOP)
+        killed.kill()
+        project.pivot("repro").ok()
+        assert "ran" in until(first, "report: ran")
+        assert ": done, 3 of 3 stages done" in until(first, "run ")
+        second.send_signal(signal.SIGCONT)
+        assert ": done, 3 of 3 stages done" in until(second, ": done")
+
+
+def test_leaving_a_stream_says_how_the_run_ended(tmp_path: Path) -> None:
+    project = Project.toy(tmp_path)
+    with watching(project) as stream:
+        until(stream, "stale")
+        project.pivot("repro").ok()
+        until(stream, ": done")
+        stream.send_signal(signal.SIGINT)
+        until(stream, "3 ran")
+        assert stream.wait() == 130
+
+
+def test_attaching_starts_nothing_and_names_what_goes_on(tmp_path: Path) -> None:
+    project = Project.toy(tmp_path)
+    done = project.pivot("ui", "--plain", "--attach", "7f3a")
+    assert done.code == 2
+    assert "no engine is live" in done.err
+    done = project.pivot("ui", "--plain", "--read-only")
+    assert done.code == 4
+    assert "no engine is live" in done.err
+    with watching(project) as stream:
+        until(stream, "stale")
+        done = project.pivot("ui", "--plain", "--attach", "7f3a")
+        assert done.code == 2
+        assert "run '7f3a' neither goes on nor is queued" in done.err
+        with watching(project, "--read-only") as other:
+            until(other, "stale")
+
+
+def test_a_terminal_is_as_it_was_after_quitting(tmp_path: Path) -> None:
+    Project.toy(tmp_path)
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 80))
+    before = termios.tcgetattr(theirs)
+    command = [PIVOT, "ui"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+    ) as process:
+        seen = b""
+        while b"report" not in seen:
+            seen += os.read(ours, 65_536)
+        os.write(ours, b"q")
+        while b"\x1b[?1049l" not in seen:
+            seen += os.read(ours, 65_536)
+        assert process.wait() == 0
+    assert seen.index(b"opening") < seen.index(b"\x1b[?1049h") < seen.index(b"\x1b[?1049l")
+    assert termios.tcgetattr(theirs) == before
+    os.close(ours)
+    os.close(theirs)
