@@ -5,11 +5,12 @@ from collections.abc import Callable
 
 from pivot_core.port import Problem, RunState, RunStatus, Status, one_line
 from pivot_tui import format as fmt
-from pivot_tui import keys, rows, spans
+from pivot_tui import rows, spans
 from pivot_tui.board import Board, Link
 from pivot_tui.glyphs import LOOKS
-from pivot_tui.keys import Key, Scope
-from pivot_tui.spans import Line, Paint
+from pivot_tui.keymap import DEFAULT, Keymap
+from pivot_tui.keys import DETAILS, Key, Scope
+from pivot_tui.spans import Line, Paint, Span
 
 _BAR_CELLS = 16
 _RUN_MARKS = {
@@ -91,36 +92,98 @@ def _link(board: Board) -> Line:
             return spans.text("DISCONNECTED", Paint.FAIL)
 
 
-def tabs(listed: tuple[Scope, ...], active: Scope) -> Line:
+def counts(board: Board) -> list[Line]:
+    """Returns what a terminal shows that has no room for a panel: the counts, and how to leave."""
+    lines: list[Line] = [
+        ((f"{look.glyph} {fmt.count(board.counts[status])} ", look.paint), (look.word, look.paint))
+        for status, look in LOOKS.items()
+        if board.counts[status]
+    ]
+    return [*lines, (("q", Paint.ACCENT), (" quit", Paint.MUTED))]
+
+
+def tabs(active: Scope, cells: int) -> Line:
     """Returns the line of tabs; their numbers are their keys."""
-    return tuple(
-        (f" {number} {scope.value.title()} ", Paint.ACCENT if scope is active else Paint.MUTED)
-        for number, scope in enumerate(listed, 2)
-    )
+    return tuple(span for _, span in _tabs(active, cells))
 
 
-def footer(scope: Scope, is_refused: Callable[[Key], bool], cells: int) -> Line:
+def tab_at(active: Scope, cells: int, x: int) -> Scope | None:
+    """Returns the tab that covers a cell."""
+    end = 0
+    for scope, span in _tabs(active, cells):
+        end += spans.width((span,))
+        if x < end:
+            return scope
+    return None
+
+
+def _tabs(active: Scope, cells: int) -> list[tuple[Scope, Span]]:
+    """Returns the tabs with their names, where there is no room only that of the active one."""
+
+    def words(number: int, scope: Scope, named: bool) -> str:
+        return f" {number} {scope.value.title()} " if named else f" {number} "
+
+    found = list[tuple[Scope, Span]]()
+    for all_named in (True, False):
+        found = [
+            (
+                scope,
+                (
+                    words(number, scope, all_named or scope is active),
+                    Paint.ACCENT if scope is active else Paint.MUTED,
+                ),
+            )
+            for number, scope in enumerate(DETAILS, 2)
+        ]
+        if sum(spans.width((span,)) for _, span in found) <= cells:
+            break
+    return found
+
+
+def footer(
+    scope: Scope, is_refused: Callable[[Key], bool], cells: int, keymap: Keymap = DEFAULT
+) -> Line:
     """Returns the keys of the focused panel; where there is no room those of the highest rank leave."""
-    listed = keys.footer(scope)
+    return tuple(span for _, line in _footer(scope, is_refused, cells, keymap) for span in line)
+
+
+def footer_at(
+    scope: Scope, is_refused: Callable[[Key], bool], cells: int, x: int, keymap: Keymap = DEFAULT
+) -> Key | None:
+    """Returns the key whose hint covers a cell."""
+    end = 0
+    for key, line in _footer(scope, is_refused, cells, keymap):
+        end += spans.width(line)
+        if x < end:
+            return key
+    return None
+
+
+def _footer(
+    scope: Scope, is_refused: Callable[[Key], bool], cells: int, keymap: Keymap
+) -> list[tuple[Key, Line]]:
+    listed = keymap.footer(scope)
     kept = sorted(listed, key=lambda key: key.rank)
-    while kept and spans.width(_hints(kept, is_refused)) > cells:
+    hints = {key: _hint(key, is_refused(key)) for key in listed}
+    while kept and sum(spans.width(hints[key]) for key in kept) > cells:
         kept.pop()
-    return _hints([key for key in listed if key in kept], is_refused)
+    return [(key, hints[key]) for key in listed if key in kept]
 
 
-def _hints(shown: list[Key], is_refused: Callable[[Key], bool]) -> Line:
-    parts: Line = ()
-    for key in shown:
-        paint = Paint.MUTED if is_refused(key) else Paint.ACCENT
-        parts = (*parts, (f" {key.shown.split()[0]} ", paint), (f"{key.footer} ", Paint.MUTED))
-    return parts
+def _hint(key: Key, is_refused: bool) -> Line:
+    paint = Paint.MUTED if is_refused else Paint.ACCENT
+    return ((f" {key.shown.split()[0]} ", paint), (f"{key.footer} ", Paint.MUTED))
 
 
-def banner(board: Board, cells: int) -> list[Line]:
+def banner(board: Board, cells: int, keymap: Keymap = DEFAULT) -> list[Line]:
     """Returns what must be seen now, at most three lines: the gravest matter alone."""
     if board.link is Link.LOST:
         why = f": {one_line(board.why_lost)}" if board.why_lost else ""
-        return [_told("✗", f"engine lost{why}", "R: reconnect", Paint.FAIL, cells)]
+        return [
+            _told(
+                "✗", f"engine lost{why}", f"{keymap.shown('again')}: reconnect", Paint.FAIL, cells
+            )
+        ]
     if board.problems:
         return _broken(board.problems, cells)
     run = board.run
@@ -133,7 +196,15 @@ def banner(board: Board, cells: int) -> list[Line]:
         )
         if len(failed) > 1:
             words = f"{len(failed)} stages failed, first {words}"
-        return [_told("✗", words.removesuffix(": "), "n: go to failure", Paint.FAIL, cells)]
+        return [
+            _told(
+                "✗",
+                words.removesuffix(": "),
+                f"{keymap.shown('next_problem')}: go to failure",
+                Paint.FAIL,
+                cells,
+            )
+        ]
     if run.problems:
         return _broken(run.problems, cells)
     return [_ended(board, run, cells)] if run.status is not RunStatus.RUNNING else []

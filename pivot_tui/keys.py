@@ -1,5 +1,6 @@
 """Owns the one binding table: footer, help, palette and the guide's page are generated from it."""
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 
@@ -10,8 +11,21 @@ class Scope(Enum):
     ALL = "everywhere"
     MOVE = "lists and logs"
     STAGES = "stages"
+    VIEW = "stages view"
+    """What the Stages panel shows, and how."""
     LOGS = "logs"
     WHY = "why"
+
+
+PANELS = (
+    Scope.STAGES,
+    Scope.LOGS,
+    Scope.WHY,
+)
+"""In the order of the keys that go to them, ``1`` first."""
+
+DETAILS = PANELS[1:]
+"""Those that show one another's place beside the stages, as tabs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +43,14 @@ class Key:
     """A word for the footer; empty for a key that is not shown there."""
     rank: int = 9
     """Where the footer is short of room, the highest leave first."""
+    called: str = ""
+    """What it is called in the settings, where its action does not say."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in the settings: ``run_menu``, ``move_down``."""
+        words = self.action.replace("-1", "previous").replace("1", "next")
+        return self.called or re.sub(r"\W+", "_", words).strip("_")
 
 
 TABLE: tuple[Key, ...] = (
@@ -38,17 +60,36 @@ TABLE: tuple[Key, ...] = (
     Key("cancel_run", ("X",), "X", Scope.ALL, "Cancel run"),
     Key("again", ("R",), "R", Scope.ALL, "Repeat the last run choice; reconnect"),
     Key("why", ("d",), "d", Scope.STAGES, "Why it will run, or not", "why", 2),
-    Key("logs", ("l", "enter", "right"), "l enter", Scope.STAGES, "Logs of the stage", "logs", 2),
+    Key("logs", ("enter",), "enter", Scope.STAGES, "Logs of the stage", "logs", 2),
+    Key("edit", ("e",), "e", Scope.STAGES, "Edit the source at the function", "edit", 5),
+    Key("open", ("o",), "o", Scope.STAGES, "Open an output"),
+    Key("copy_menu", ("y",), "y", Scope.STAGES, "Copy…", "copy", 6),
     Key(
         "problem(1)",
         ("n",),
         "n",
         Scope.ALL,
-        "Next stage that failed, is blocked or stale",
+        "Next stage that failed, is blocked or stale; next match",
         "next problem",
         6,
+        "next_problem",
     ),
-    Key("problem(-1)", ("N",), "N", Scope.ALL, "Previous one"),
+    Key("problem(-1)", ("N",), "N", Scope.ALL, "Previous one", called="previous_problem"),
+    # Which stages are shown.
+    Key("look_for", ("slash",), "/", Scope.STAGES, "Filter by name", "filter", 3),
+    Key("state_menu", ("F",), "F", Scope.STAGES, "Filter by state…"),
+    Key("sort_menu", ("s",), "s", Scope.STAGES, "Sort…"),
+    Key("sample", ("i",), "i", Scope.STAGES, "Write a sample pipeline"),
+    Key("form", ("t",), "t", Scope.VIEW, "Tree, groups, flat"),
+    Key("fold", ("h", "left"), "h ←", Scope.VIEW, "Fold; go to the row above"),
+    Key("unfold", ("l", "right"), "l →", Scope.VIEW, "Unfold; go to the row below"),
+    Key("fold_all(1)", ("minus",), "-", Scope.VIEW, "Fold all", called="fold_all"),
+    Key("fold_all(0)", ("equals_sign",), "=", Scope.VIEW, "Unfold all", called="unfold_all"),
+    Key("around('upstream')", ("left_curly_bracket",), "{", Scope.VIEW, "Show only upstream"),
+    Key("around('downstream')", ("right_curly_bracket",), "}", Scope.VIEW, "Show only downstream"),
+    Key("mark", ("space",), "space", Scope.VIEW, "Mark for what is done next"),
+    Key("mark_range", ("v",), "v", Scope.VIEW, "Mark a range, end it"),
+    Key("auto", ("full_stop",), ".", Scope.VIEW, "Follow what runs, else what failed"),
     # Moving.
     Key("move('down')", ("j", "down"), "j ↓", Scope.MOVE, "Down"),
     Key("move('up')", ("k", "up"), "k ↑", Scope.MOVE, "Up"),
@@ -90,6 +131,25 @@ TABLE: tuple[Key, ...] = (
 )
 
 PALETTE_ONLY: tuple[Key, ...] = (
+    Key("run_now('r')", (), "", Scope.ALL, "Run: with upstream"),
+    Key("run_now('s')", (), "", Scope.ALL, "Run: this stage only"),
+    Key("run_now('d')", (), "", Scope.ALL, "Run: with downstream"),
+    Key("run_now('b')", (), "", Scope.ALL, "Run: up and down"),
+    Key("run_now('F')", (), "", Scope.ALL, "Run: from failure (retry failed)"),
+    Key("run_now('a')", (), "", Scope.ALL, "Run: whole pipeline"),
+    Key("run_menu('f')", (), "", Scope.ALL, "Run: force…"),
+    Key("run_menu('k')", (), "", Scope.ALL, "Run: keep going after a failure…"),
+    Key("run_menu('j')", (), "", Scope.ALL, "Run: set parallel jobs…"),
+    Key("run_menu('enter')", (), "", Scope.ALL, "Run: list the plan"),
+    Key("show_only('failed')", (), "", Scope.VIEW, "Show only failed"),
+    Key("show_only('stale')", (), "", Scope.VIEW, "Show only stale"),
+    Key("show_only()", (), "", Scope.VIEW, "Show stages of every state"),
+    Key("show_as('tree')", (), "", Scope.VIEW, "View: tree"),
+    Key("show_as('groups')", (), "", Scope.VIEW, "View: groups"),
+    Key("show_as('flat')", (), "", Scope.VIEW, "View: flat"),
+    Key("copy_command", (), "", Scope.ALL, "Copy the command line of a run"),
+    Key("screenshot", (), "", Scope.ALL, "Export a screenshot"),
+    Key("detach", (), "", Scope.ALL, "Detach; a run goes on"),
     Key("theme", (), "", Scope.ALL, "Theme: dark, light"),
     Key("glyphs", (), "", Scope.ALL, "ASCII glyphs on, off"),
 )
@@ -98,11 +158,6 @@ PALETTE_ONLY: tuple[Key, ...] = (
 def in_scope(scope: Scope) -> list[Key]:
     """Returns the keys of one scope."""
     return [key for key in TABLE if key.scope is scope]
-
-
-def footer(scope: Scope) -> list[Key]:
-    """Returns what the footer shows while a panel of this scope has the focus, its own keys first."""
-    return [key for place in (scope, Scope.ALL) for key in in_scope(place) if key.footer]
 
 
 def markdown() -> str:

@@ -5,68 +5,64 @@ from typing import ClassVar, override
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Container, Vertical
-from textual.screen import Screen
 from textual.widget import Widget
 
 from pivot_core.port import Level, StageName, Status, one_line
-from pivot_tui import heading, keys, refusals
+from pivot_tui import frame, heading, keys
 from pivot_tui.board import Board, Dirty, Link
 from pivot_tui.feed import Feed
-from pivot_tui.keys import Key, Scope
-from pivot_tui.screens.commands import Commands
-from pivot_tui.screens.detail import Detail
+from pivot_tui.frame import Frame, Shape, Zoom
+from pivot_tui.keymap import DEFAULT, Keymap
+from pivot_tui.keys import DETAILS, PANELS, Key, Scope
+from pivot_tui.panels import PAPERS
+from pivot_tui.panels.panel import Desk, Panel, Paper
+from pivot_tui.screens.actions import StageActions
 from pivot_tui.screens.finder import Entry, Finder
 from pivot_tui.screens.logs import Logs
 from pivot_tui.widgets.bindings import bindings
+from pivot_tui.widgets.body import Body
 from pivot_tui.widgets.dag import DagView
 from pivot_tui.widgets.log import LogView
+from pivot_tui.widgets.page import PageView
 from pivot_tui.widgets.painting import Lines, application
-from pivot_tui.widgets.why import WhyView
 
-_PANELS = (Scope.STAGES, Scope.LOGS, Scope.WHY)
-_TABS = _PANELS[1:]
-_WIDTHS = [(0, "-narrow"), (60, "-stacked"), (100, "-columns"), (150, "-wide")]
-_HEIGHTS = [(0, "-short"), (15, "-normal"), (40, "-tall")]
-_ZOOMS = ("", "-zoom-half", "-zoom-full")
+_FOOTER_FROM = 15
+"""Lines of the terminal from which there is room for the footer."""
 
 
-class MainScreen(Screen[None], inherit_bindings=False):
-    """Stages at the left or above; log and reasons of the selected one beside or below."""
+class MainScreen(StageActions, inherit_bindings=False):
+    """The panels, the lines around them, and which panel is where."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.ALL)
-    HORIZONTAL_BREAKPOINTS = _WIDTHS
-    VERTICAL_BREAKPOINTS = _HEIGHTS
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(Scope.ALL)]
 
-    def __init__(self, board: Board, feed: Feed, clock: Callable[[], float]) -> None:
-        super().__init__()
-        self._board: Board = board
+    def __init__(
+        self,
+        board: Board,
+        feed: Feed,
+        clock: Callable[[], float],
+        keymap: Keymap = DEFAULT,
+    ) -> None:
+        super().__init__(board, feed, clock, keymap)
         self._clock: Callable[[], float] = clock
-        self._dag: DagView = DagView(board, id="stages", classes="panel")
         self._log: LogView = LogView(id="log", classes="panel")
-        self._why: WhyView = WhyView(id="why", classes="panel")
-        self._widgets: dict[Scope, Widget] = {
-            Scope.STAGES: self._dag,
-            Scope.LOGS: self._log,
-            Scope.WHY: self._why,
+        desk = Desk(board, feed, clock, self)
+        details = (Logs(board, feed, self._log), *(panel(desk) for panel in PAPERS))
+        self._details: dict[Scope, Panel] = {panel.scope: panel for panel in details}
+        self._widgets: dict[Scope, Widget] = {Scope.STAGES: self._dag} | {
+            scope: panel.view for scope, panel in self._details.items()
         }
-        self._detail: Detail = Detail(board, feed, self._why)
-        self._logs: Logs = Logs(board, feed, self._log)
-        self._commands: Commands = Commands(self, board, feed, clock)
+        self._tabs: Lines = Lines(id="tabs")
+        self._body: Body = Body(self._frame, self._widgets, self._tabs)
         self._panel: Scope = Scope.STAGES
         self._tab: Scope = Scope.LOGS
-        self._zoom: int = 0
+        self._zoom: Zoom = Zoom.NORMAL
         self._is_ready: bool = False
 
     @override
     def compose(self) -> ComposeResult:
         yield Lines(id="header")
-        with Container(id="body"):
-            yield self._dag
-            with Vertical(id="detail"):
-                yield Lines(id="tabs")
-                yield self._log
-                yield self._why
+        yield self._body
+        yield self._prompt
         yield Lines(id="banner")
         yield Lines(id="footer")
 
@@ -87,37 +83,63 @@ class MainScreen(Screen[None], inherit_bindings=False):
             self._dag.show_plan(self._no_stages())
         self._dag.set_class(bool(self._board.problems) or self._board.link is Link.LOST, "-old")
         self._dag.tick(self._clock(), dirty.stages)
-        self._detail.update(dirty)
-        self._logs.update(dirty)
-        self._frame()
+        for panel in self._details.values():
+            panel.update(dirty)
+        self._surround()
         for notice in dirty.notices:
             severity = "warning" if notice.level is Level.WARNING else "information"
             where = f"\n{one_line(notice.where)}" if notice.where else ""
             self.notify(one_line(notice.message) + where, severity=severity, markup=False)
 
-    def _frame(self) -> None:
+    def _surround(self) -> None:
         """Draws the lines around the panels."""
         if not self._is_ready:
             return
         cells = self.size.width
-        footer = heading.footer(self._panel, lambda key: bool(self._refusal(key)), cells)
+        footer = heading.footer(self._panel, self._is_refused, cells, self._keymap)
         self.query_one("#header", Lines).show([heading.header(self._board, self._clock(), cells)])
-        self.query_one("#banner", Lines).show(heading.banner(self._board, cells))
+        self.query_one("#banner", Lines).show(heading.banner(self._board, cells, self._keymap))
         self.query_one("#footer", Lines).show([footer])
-        self.query_one("#tabs", Lines).show([heading.tabs(_TABS, self._tab)])
+        if self._shape is Shape.TINY:
+            self._tabs.show(heading.counts(self._board))
+        else:
+            self._tabs.show([heading.tabs(self._tab, self._tabs.size.width)])
 
     def _tick(self) -> None:
         if self._board.active is not None and self._board.link is Link.ATTACHED:
             self._dag.tick(self._clock(), set(self._board.with_status(Status.RUNNING)))
-            self._frame()
+            for panel in self._details.values():
+                panel.tick()
+            self._surround()
 
     def on_resize(self) -> None:
-        """Fits header, banner and footer; where both tabs have room there is no line of tabs."""
-        both = self.has_class("-wide") and self.has_class("-tall")
-        self._log.number(2 if both else None)
-        self._why.number(3 if both else None)
-        self._detail.explains(both or self._tab is Scope.WHY)
-        self._frame()
+        """Shares the screen anew."""
+        self._share()
+
+    @property
+    def _shape(self) -> Shape:
+        return frame.shape(self.size.width, self.size.height)
+
+    def _frame(self, cells: int, lines: int) -> Frame:
+        """Returns the places of the panels in a body of this size."""
+        stages = self._dag.virtual_size.height
+        return frame.frame(self._shape, cells, lines, self._panel, self._tab, self._zoom, stages)
+
+    def _share(self) -> None:
+        """Gives every panel its place, and tells those that come and go."""
+        if not self._is_ready:
+            return
+        places = self._frame(self.size.width, self.size.height)
+        alone = places.between is None
+        self._body.arrange_anew()
+        for name in ("banner", "footer"):
+            self.query_one(f"#{name}").display = self._shape is not Shape.TINY
+        if self.size.height < _FOOTER_FROM:
+            self.query_one("#footer").display = False
+        for scope, panel in self._details.items():
+            panel.number(alone)
+            panel.reveal(scope in places.panels)
+        self._surround()
 
     def _no_stages(self) -> list[str]:
         if self._board.link is Link.CONNECTING:
@@ -131,10 +153,10 @@ class MainScreen(Screen[None], inherit_bindings=False):
         return ["No stages yet.", "Define them in pipeline.py or pivot.yaml, then press ctrl+l."]
 
     def on_dag_view_selected(self, event: DagView.Selected) -> None:
-        """Shows log and reasons of another stage."""
-        self._detail.select(event.stage)
-        self._logs.select(event.stage)
-        self._frame()
+        """Turns every panel to another stage."""
+        for panel in self._details.values():
+            panel.select(event.stage)
+        self._surround()
 
     def on_dag_view_opened(self) -> None:
         """A double click on a stage is the same as Enter."""
@@ -145,11 +167,9 @@ class MainScreen(Screen[None], inherit_bindings=False):
     def action_go(self, panel: str) -> None:
         """Puts the focus on a panel."""
         self._panel = Scope(panel)
-        for scope in _PANELS:
-            self.set_class(scope is self._panel, f"-panel-{scope.value}")
-        if self._panel in _TABS:
-            self._turn_to(self._panel)
-        self._turn_to(self._tab)
+        if self._panel in self._details:
+            self._tab = self._panel
+        self._share()
         self._widgets[self._panel].focus()
 
     def on_descendant_focus(self) -> None:
@@ -158,82 +178,101 @@ class MainScreen(Screen[None], inherit_bindings=False):
             if widget is self.focused and scope is not self._panel:
                 self.action_go(scope.value)
 
+    def on_lines_clicked(self, event: Lines.Clicked) -> None:
+        """Goes to the tab under the pointer."""
+        if event.lines is self._tabs:
+            cells = self._tabs.size.width
+            tab = heading.tab_at(self._tab, cells, event.x)
+            if tab is not None:
+                self.action_go(tab.value)
+        elif event.lines.id == "footer":
+            cells = self.size.width
+            key = heading.footer_at(self._panel, self._is_refused, cells, event.x, self._keymap)
+            if key is not None:
+                self._perform(key)
+
     def action_cycle(self, by: int) -> None:
         """Goes to the next panel."""
-        self.action_go(_PANELS[(_PANELS.index(self._panel) + by) % len(_PANELS)].value)
+        self.action_go(PANELS[(PANELS.index(self._panel) + by) % len(PANELS)].value)
 
     def action_turn(self, by: int) -> None:
         """Turns to the next tab; the focus stays with the stages where it was there."""
-        tab = _TABS[(_TABS.index(self._tab) + by) % len(_TABS)]
+        tab = DETAILS[(DETAILS.index(self._tab) + by) % len(DETAILS)]
         if self._panel is Scope.STAGES:
             self._turn_to(tab)
         else:
             self.action_go(tab.value)
 
     def _turn_to(self, tab: Scope) -> None:
+        """Brings a panel on screen; the focus stays where there is room for both."""
         self._tab = tab
-        for scope in _TABS:
-            self.set_class(scope is tab, f"-tab-{scope.value}")
-        both = self.has_class("-wide") and self.has_class("-tall")
-        self._detail.explains(both or tab is Scope.WHY)
-        self._frame()
+        places = self._frame(self.size.width, self.size.height).panels
+        if tab in places and self._panel in places:
+            self._share()
+        else:
+            self.action_go(tab.value)
 
     def action_grow(self, by: int) -> None:
         """Lets the focused panel grow: normal, half, full."""
-        self._zoom = min(max(self._zoom + by, 0), len(_ZOOMS) - 1)
-        for level, name in enumerate(_ZOOMS):
-            if name:
-                self.set_class(level == self._zoom, name)
+        self._zoom = Zoom(min(max(self._zoom.value + by, 0), len(Zoom) - 1))
+        self._share()
 
     def action_back(self) -> None:
-        """Goes one layer back: from a grown panel, then to Stages."""
-        if self._zoom:
-            self.action_grow(-len(_ZOOMS))
+        """Goes one layer back: from marks and filters, from a grown panel, then to Stages."""
+        if self._panel is Scope.STAGES and self._dag.back():
+            return
+        if self._zoom is not Zoom.NORMAL:
+            self.action_grow(-len(Zoom))
         else:
             self.action_go(Scope.STAGES.value)
 
     def action_why(self) -> None:
-        """Turns to the reasons; the focus stays with the stages where both have room."""
-        alone = (
-            self._zoom == len(_ZOOMS) - 1 or self.has_class("-narrow") or self.has_class("-short")
-        )
-        if alone:
-            self.action_go(Scope.WHY.value)
-        else:
-            self._turn_to(Scope.WHY)
+        """Turns to the reasons."""
+        self._turn_to(Scope.WHY)
+
+    def action_act(self, action: str) -> None:
+        """Hands a key of the focused panel's own to that panel."""
+        panel = self._details.get(self._panel)
+        if isinstance(panel, Paper):
+            panel.act(action)
+
+    def on_page_view_opened(self, event: PageView.Opened) -> None:
+        """A double click on a line is the same as Enter."""
+        self.action_go(event.scope.value)
+        for key in keys.in_scope(event.scope):
+            if "enter" in key.keys:
+                self.action_act(key.action)
 
     def action_logs(self) -> None:
         """Goes to the log of the stage."""
         self.action_go(Scope.LOGS.value)
 
-    def action_problem(self, direction: int) -> None:
-        """Selects the next stage that needs attention."""
-        found = self._dag.problem(direction)
-        if found is not None:
-            self._dag.select(found)
-        else:
-            self._commands.refused("problem", None)
+    # --- what panels ask for ---
+
+    def say(self, words: str) -> None:
+        """Says something in passing."""
+        self.notify(words, markup=False)
+
+    def copy(self, words: str) -> None:
+        """Hands text to the terminal's clipboard."""
+        application(self).copy_to_clipboard(words)
+        self.say(f"copied: {one_line(words)}")
+
+    def go_to(self, stage: StageName, panel: Scope) -> None:
+        """Selects a stage and goes to a panel."""
+        self._dag.select(stage)
+        self.action_go(panel.value)
 
     # --- commands ---
 
     def _refusal(self, key: Key) -> str:
-        return refusals.refusal(key.action, self._board, self._dag.selected)
+        panel = self._details.get(key.scope)
+        if isinstance(panel, Paper):
+            return panel.refusal(key.action)
+        return self.refusal(key.action)
 
-    def action_run_menu(self) -> None:
-        """Opens the run menu for the selected stage."""
-        self._commands.run_menu(self._dag.selected)
-
-    def action_again(self) -> None:
-        """Repeats the last run choice on the selection; connects again when the engine is lost."""
-        self._commands.again(self._dag.selected)
-
-    def action_cancel_stage(self) -> None:
-        """Cancels the selected stage, once confirmed."""
-        self._commands.cancel_stage(self._dag.selected)
-
-    def action_cancel_run(self) -> None:
-        """Cancels the active run, else the last one queued, once confirmed."""
-        self._commands.cancel_run()
+    def _is_refused(self, key: Key) -> bool:
+        return bool(self._refusal(key))
 
     def action_redraw(self) -> None:
         """Draws everything again, and lets the engine look at every file again."""
@@ -266,7 +305,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         """Draws in ASCII, or no longer."""
         application(self).toggle_class("-ascii")
         self._log.notify_style_update()
-        self.on_resize()
+        self._share()
         self.paint(Dirty(plan=True, run=True))
         self._draw_all()
 
@@ -274,26 +313,21 @@ class MainScreen(Screen[None], inherit_bindings=False):
 
     def action_help(self) -> None:
         """Lists every key by where it works, what works here first."""
-        order = [self._panel, Scope.ALL, Scope.MOVE, *_PANELS]
-        listed = sorted(keys.TABLE, key=lambda key: order.index(key.scope))
+        view = [Scope.VIEW] if self._panel is Scope.STAGES else []
+        order = [self._panel, *view, Scope.ALL, Scope.MOVE, Scope.STAGES, Scope.VIEW, *PANELS]
+        listed = sorted(self._keymap.table, key=lambda key: order.index(key.scope))
         self._find("Help", [self._entry(key) for key in listed], titled=True)
 
     def action_palette(self) -> None:
-        """Lists every action, and every stage to go to."""
-        listed = [key for key in keys.TABLE if key.scope is not Scope.MOVE]
+        """Lists every action, and every stage and file to go to."""
+        listed = [key for key in self._keymap.table if key.scope is not Scope.MOVE]
         entries = [self._entry(key) for key in (*listed, *keys.PALETTE_ONLY)]
-        entries += [
-            Entry(f"Go to stage {row.stage}", "", "stages", "", self._goer(row.stage))
-            for row in self._board.rows
-        ]
+        entries += self.places()
         self._find("Palette", entries, titled=False)
 
     def _find(self, title: str, entries: list[Entry], titled: bool) -> None:
         finder = Finder(title, entries, titled)
         application(self).push_screen(finder, lambda entry: entry.run() if entry else None)
-
-    def _goer(self, stage: StageName) -> Callable[[], None]:
-        return lambda: self._dag.select(stage)
 
     def _entry(self, key: Key) -> Entry:
         refusal = self._refusal(key)
@@ -302,9 +336,14 @@ class MainScreen(Screen[None], inherit_bindings=False):
     def _perform(self, key: Key) -> None:
         """Carries out an action of the table wherever it belongs."""
         target: Widget = self
-        if key.scope in (Scope.LOGS, Scope.WHY):
+        if key.scope in self._details:
             self.action_go(key.scope.value)
             target = self._widgets[key.scope]
+            if isinstance(panel := self._details[key.scope], Paper):
+                panel.act(key.action)
+                return
+        elif key.scope is Scope.VIEW:
+            target = self._dag
         elif key.scope is Scope.MOVE:
             target = self._widgets[self._panel]
         self.run_worker(application(self).run_action(key.action, target))

@@ -1,12 +1,15 @@
 """Owns turning lines into strips: the paints of ``theme.tcss`` become styles, and glyphs become ASCII where asked."""
 
+from dataclasses import dataclass
 from typing import ClassVar, cast, override
 
 from rich.segment import Segment
 from rich.style import Style
 from textual.app import App
 from textual.content import Content
+from textual.events import Click
 from textual.geometry import Size
+from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widget import Widget
@@ -55,6 +58,14 @@ class Lines(Widget):
 
     COMPONENT_CLASSES: ClassVar[set[str]] = PAINTS
 
+    @dataclass
+    class Clicked(Message):
+        """One of the lines was clicked."""
+
+        lines: "Lines"
+        x: int
+        y: int
+
     def __init__(self, id: str | None = None) -> None:  # noqa: A002 Textual's name
         super().__init__(id=id)
         self._lines: list[Line] = []
@@ -80,6 +91,10 @@ class Lines(Widget):
     def render_line(self, y: int) -> Strip:
         line = self._lines[y] if y < len(self._lines) else ()
         return strip(self, line, self.size.width)
+
+    def on_click(self, event: Click) -> None:
+        """Tells where."""
+        self.post_message(self.Clicked(self, event.x, event.y))
 
 
 class Scrolled(ScrollView, can_focus=True):

@@ -12,8 +12,8 @@ from pivot_tui.board import Link
 from pivot_tui.spans import plain
 from pivot_tui.widgets.dag import DagView
 from pivot_tui.widgets.log import LogView
+from pivot_tui.widgets.page import PageView
 from pivot_tui.widgets.painting import Lines
-from pivot_tui.widgets.why import WhyView
 from tests.support.scripted_port import ScriptedPort
 from tests.tui import scenes
 
@@ -47,8 +47,16 @@ class Driver:
         return self.app.screen_stack[0].query_one(LogView)
 
     @property
-    def why(self) -> WhyView:
-        return self.app.screen_stack[0].query_one(WhyView)
+    def why(self) -> PageView:
+        return self.panel(3)
+
+    def panel(self, number: int) -> PageView:
+        """Returns the panel with this key."""
+        return self.app.screen_stack[0].query_one(f"#panel-{number}", PageView)
+
+    def text(self, number: int) -> str:
+        """Returns what the panel with this key shows."""
+        return "\n".join(plain(line).rstrip() for line in self.panel(number).lines)
 
     def said(self, where: str) -> str:
         """Returns the text of header, banner, footer or tabs."""

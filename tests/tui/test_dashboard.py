@@ -192,11 +192,12 @@ async def test_quitting_can_stop_the_run(tmp_path: Path) -> None:
 async def test_escape_goes_back_layer_by_layer_and_never_quits(tmp_path: Path) -> None:
     async with opened(scenes.port(scenes.idle(), tmp_path)) as driver:
         await driver.press("l", "plus", "plus")
-        assert driver.app.screen.has_class("-zoom-full", "-panel-logs")
+        assert (driver.log.display, driver.dag.display) == (True, False)
         await driver.press("escape")
-        assert not driver.app.screen.has_class("-zoom-full")
+        assert driver.dag.display
+        assert driver.log.has_focus
         await driver.press("escape")
-        assert driver.app.screen.has_class("-panel-stages")
+        assert driver.dag.has_focus
         await driver.press("escape")
         assert driver.app.is_running
 
@@ -395,7 +396,7 @@ async def test_help_carries_out_what_is_chosen_and_says_what_cannot_be_done(tmp_
         assert isinstance(driver.app.screen, Finder)
         assert driver.toasts == ["Cancel stage: fetch_raw is not running"]
         await driver.press("escape", "question_mark", *"wrap", "enter")
-        await driver.until(lambda: driver.app.screen.has_class("-panel-logs"))
+        await driver.until(lambda: driver.log.has_focus)
 
 
 async def test_theme_and_glyphs_change_while_running(tmp_path: Path) -> None:
