@@ -10,7 +10,7 @@ from typing import ClassVar, override
 from textual.app import App
 from textual.binding import BindingType
 
-from pivot_core.port import RunState, Taste, one_line
+from pivot_core.port import RunState, Snapshot, Taste, one_line
 from pivot_tui import format as fmt
 from pivot_tui import keymap as keymaps
 from pivot_tui import theme as colors
@@ -52,12 +52,16 @@ class Dashboard(App[bool], inherit_bindings=False):
         taste: Taste | None = None,
         is_calm: bool = False,
         is_read_only: bool = False,
+        last: Callable[[], Snapshot | None] = lambda: None,
     ) -> None:
-        """``taste`` is what the settings say; where ``is_calm``, nothing moves that does not have to."""
+        """``taste`` is what the settings say; where ``is_calm``, nothing moves that does not have to.
+
+        ``last`` returns what is shown until there is an engine.
+        """
         super().__init__()
         taste = taste or Taste()
         self.board: Board = Board(is_read_only=is_read_only)
-        self._feed: Feed = Feed(connect, self.board, self._paint)
+        self._feed: Feed = Feed(connect, self.board, self._paint, last)
         self._bell: Bell = Bell(taste.bell)
         self._active: RunState | None = None
         if is_calm:

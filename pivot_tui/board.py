@@ -160,7 +160,9 @@ def _begin(board: Board, snapshot: Snapshot) -> Dirty:
     board.queue = list(snapshot.queue)
     board.problems = snapshot.problems
     board.logs.clear()
-    _plan(board, snapshot.stages, dict(snapshot.states))
+    if snapshot.stages or snapshot.seq:
+        _plan(board, snapshot.stages, dict(snapshot.states))
+    # Else the engine has just begun to load the definition, and what was known before stays on show.
     return Dirty(plan=True, run=True, stages=set(board.stages), logs=set(board.stages))
 
 

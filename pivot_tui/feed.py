@@ -21,6 +21,7 @@ from pivot_core.port import (
     Published,
     Refused,
     Reply,
+    Snapshot,
     Subscription,
     UsageError,
 )
@@ -40,10 +41,18 @@ _RETURNS = 3
 class Feed:
     """Keeps one board up to date; only its pump calls ``paint``."""
 
-    def __init__(self, connect: Connect, board: Board, paint: Callable[[Dirty], None]) -> None:
+    def __init__(
+        self,
+        connect: Connect,
+        board: Board,
+        paint: Callable[[Dirty], None],
+        last: Callable[[], Snapshot | None] = lambda: None,
+    ) -> None:
+        """``last`` returns what is shown until there is an engine."""
         self._connect: Connect = connect
         self._board: Board = board
         self._paint: Callable[[Dirty], None] = paint
+        self._last: Callable[[], Snapshot | None] = last
         self._port: Port | None = None
         self._dirty: Dirty = Dirty()
         self._arrived: asyncio.Event = asyncio.Event()
@@ -53,6 +62,11 @@ class Feed:
         """Connects, reads until the engine is gone, and waits to be asked to connect again; never returns."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._pump())
+            known = self._last()
+            if known is not None:
+                dirty = fold.apply(self._board, known)
+                self._board.link = Link.CONNECTING
+                self._mark(dirty)
             returns = 0
             while True:
                 began = asyncio.get_running_loop().time()

@@ -79,6 +79,7 @@ def command(
         door.wake()
     is_calm = reduced_motion or background.is_remote(os.environ)
     return _show(
+        door,
         taste,
         theme or taste.theme,
         connect,
@@ -89,6 +90,7 @@ def command(
 
 
 def _show(
+    door: Door,
     taste: Taste,
     theme: str,
     connect: Callable[[], Awaitable[Port]],
@@ -113,6 +115,7 @@ def _show(
         taste=taste,
         is_calm=is_calm,
         is_read_only=is_read_only,
+        last=door.last,
     )
     stopped = app.run()
     for line in farewell(app.board, stopped=bool(stopped)):

@@ -18,6 +18,7 @@ from pivot_core.engine.engine import Engine
 from pivot_core.engine.grounds import identity
 from pivot_core.engine.lease import Lease
 from pivot_core.errors import EXIT_OK, EXIT_TERMINATED, StoreError, UsageError
+from pivot_core.model import codec
 from pivot_core.model.decision import Status
 from pivot_core.model.ids import RunId
 from pivot_core.port.client import SocketPort
@@ -34,6 +35,7 @@ from pivot_core.port.values import (
     StageState,
     Verdict,
 )
+from pivot_core.store import journal
 from pivot_core.store.config import Config
 from pivot_core.store.layout import Layout
 
@@ -249,8 +251,16 @@ async def serve(root: str, *, until_idle: bool) -> None:
             finally:
                 asked.cancel()
                 await engine.end("it was asked to" if signals.asked.is_set() else "nobody needs it")
+        _keep(here, engine.standing)
     finally:
         lease.release()
+
+
+def _keep(here: Layout, standing: Snapshot) -> None:
+    """Writes down how everything stands, for a front end to show until the next engine is there."""
+    if standing.stages:
+        with contextlib.suppress(StoreError):
+            journal.write_last(here, codec.to_json(Snapshot, standing))
 
 
 async def _until_done(engine: Engine, asked: asyncio.Task[bool], *, until_idle: bool) -> None:

@@ -10,8 +10,10 @@ import time
 
 from pivot_core.cli import project
 from pivot_core.errors import StoreError, UsageError
+from pivot_core.model import codec
 from pivot_core.port.client import SocketPort
 from pivot_core.port.protocol import Port, Taste
+from pivot_core.port.values import PROTOCOL, Snapshot
 
 _TRY_S = 0.02
 """How often a socket that is about to be there is tried."""
@@ -29,6 +31,14 @@ class ProjectDoor:
         """Returns what the settings say of a dashboard."""
         config = project.opened(self.root)[1]
         return Taste(config.ui_theme, config.ui_bell, config.ui_keys)
+
+    def last(self) -> Snapshot | None:
+        """Returns how everything stood when the last engine for front ends ended; ``None`` where that is not known."""
+        try:
+            found = codec.from_json(Snapshot, project.last_state(self.root))
+        except ValueError:
+            return None
+        return found if found.engine.protocol == PROTOCOL else None
 
     def wake(self) -> None:
         """Starts an engine where none is live, and does not wait for it."""

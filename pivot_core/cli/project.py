@@ -40,6 +40,13 @@ def opened(root: str) -> tuple[Layout, Config]:
     return Layout.at(root, config.cache_dir), config
 
 
+def last_state(root: str) -> Json:
+    """Returns how everything stood when the last engine for front ends ended; ``None`` where that is not known."""
+    from pivot_core.store import journal
+
+    return journal.read_last(Layout.at(root))
+
+
 def named(holder: str) -> str:
     """Returns the holder of a lease as people read it."""
     pid, _, command = holder.partition(" ")

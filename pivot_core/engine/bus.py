@@ -23,6 +23,11 @@ class Bus:
         self._seq = 0
         self._subscribers: set[Subscriber] = set()
 
+    @property
+    def snapshot(self) -> Snapshot:
+        """What the events so far add up to."""
+        return self._snapshot(self._seq)
+
     def publish(self, event: Event) -> None:
         """Tells everyone; ``LogGrew`` does not advance the sequence number."""
         if not isinstance(event, LogGrew):
@@ -33,7 +38,7 @@ class Bus:
 
     def subscribe(self, limit: int = PENDING_LIMIT) -> "Subscriber":
         """Begins a subscription with a snapshot of this moment."""
-        subscriber = Subscriber(lambda: self._snapshot(self._seq), self._subscribers.discard, limit)
+        subscriber = Subscriber(lambda: self.snapshot, self._subscribers.discard, limit)
         self._subscribers.add(subscriber)
         return subscriber
 

@@ -223,6 +223,11 @@ class Engine(Port):
         """Whether requests are left in the queue, or front ends are attached: a successor should take over."""
         return bool(self._queue) or self._clients > 0
 
+    @property
+    def standing(self) -> Snapshot:
+        """How everything stands."""
+        return self._bus.snapshot
+
     def about(self) -> EngineInfo:
         """Returns who this engine is."""
         return EngineInfo(

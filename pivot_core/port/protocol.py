@@ -100,6 +100,13 @@ class Door(Protocol):
         """Returns what the settings say of a dashboard; raises ``UsageError`` for bad ones."""
         ...
 
+    def last(self) -> Snapshot | None:
+        """Returns how everything stood when the last engine ended, to be shown until one is there.
+
+        ``None`` where that is not known.
+        """
+        ...
+
     def wake(self) -> None:
         """Starts an engine where none is live, and does not wait for it: there is something else to do meanwhile."""
         ...

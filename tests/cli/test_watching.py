@@ -1,5 +1,6 @@
 """Dashboards on a real engine: several at once, stopped and killed ones, and those that may only look."""
 
+import asyncio
 import os
 import pty
 import signal
@@ -9,6 +10,8 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pivot_core.cli.door import ProjectDoor
+from pivot_core.model.decision import Status
 from tests.cli.project import PIVOT, Project
 
 
@@ -55,6 +58,28 @@ def test_leaving_a_stream_says_how_the_run_ended(tmp_path: Path) -> None:
         stream.send_signal(signal.SIGINT)
         until(stream, "3 ran")
         assert stream.wait() == 130
+
+
+def test_an_engine_that_ends_leaves_what_the_next_dashboard_shows_first(tmp_path: Path) -> None:
+    project, door = Project.toy(tmp_path), ProjectDoor(str(tmp_path))
+    assert door.last() is None
+    with watching(project) as stream:
+        until(stream, "stale")
+        project.pivot("repro").ok()
+        until(stream, ": done")
+        os.kill(asyncio.run(engine_of(door)), signal.SIGTERM)
+        while (last := door.last()) is None:
+            os.sched_yield()
+    assert {state.status for state in last.states.values()} == {Status.RAN}
+
+
+async def engine_of(door: ProjectDoor) -> int:
+    """Returns the process id of the live engine."""
+    port = await door.attach(start=False)
+    subscription = await port.subscribe()
+    await subscription.close()
+    await port.close()
+    return subscription.snapshot.engine.pid
 
 
 def test_attaching_starts_nothing_and_names_what_goes_on(tmp_path: Path) -> None:

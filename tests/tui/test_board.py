@@ -123,6 +123,15 @@ def test_a_broken_definition_keeps_the_last_good_stages() -> None:
     assert board.problems
 
 
+def test_an_engine_that_has_loaded_nothing_yet_leaves_the_stages_on_show() -> None:
+    board = a_board()
+    before = dict(board.states)
+    apply(board, replace(scenes.nothing_defined(), seq=0))
+    assert board.states == before
+    apply(board, replace(scenes.nothing_defined(), seq=1))
+    assert not board.states
+
+
 def test_a_mended_definition_clears_the_problems() -> None:
     board = a_board()
     apply(board, Published(board.seq + 1, PlanBroken((Problem("a cycle", "", ""),))))
