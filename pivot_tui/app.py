@@ -64,6 +64,7 @@ class Dashboard(App[bool], inherit_bindings=False):
         self._feed: Feed = Feed(connect, self.board, self._paint, last)
         self._bell: Bell = Bell(taste.bell)
         self._active: RunState | None = None
+        self._has_mouse: bool = True
         if is_calm:
             self.animation_level = "none"
         keymap, self._wrong_keys = keymaps.keymap(taste.keys)
@@ -116,9 +117,12 @@ class Dashboard(App[bool], inherit_bindings=False):
             self._driver.write(f"\x1b]9;{words}\x07")
             self._driver.flush()
 
-    def capture_mouse_events(self, on: bool) -> None:
-        """Takes the mouse, or leaves it to the terminal and its own selection."""
+    def action_mouse(self) -> None:
+        """Leaves the mouse to the terminal and its own selection, or takes it back."""
+        self._has_mouse = not self._has_mouse
         if self._driver is not None:
-            letter = "h" if on else "l"
+            letter = "h" if self._has_mouse else "l"
             self._driver.write("".join(f"\x1b[?{mode}{letter}" for mode in _MOUSE_MODES))
             self._driver.flush()
+        words = "the mouse works here" if self._has_mouse else "the mouse is left to the terminal"
+        self.notify(words, markup=False)

@@ -29,16 +29,17 @@ def header(board: Board, now: float, cells: int) -> Line:
     counts = _counts(board)
     link = _link(board)
     whole = (("  ", Paint.TEXT),)
+    is_told = board.link is Link.LOST or board.is_read_only
     for long_run, bar, with_link in ((1, 1, 1), (0, 1, 1), (0, 0, 1), (0, 0, 0)):
         start = _start(board, now, bool(long_run), bool(bar))
         end = (
             *counts,
-            *(whole + link if with_link or board.link is Link.LOST else ()),
+            *(whole + link if with_link or is_told else ()),
             (" ", Paint.TEXT),
         )
         if spans.width(start) + 2 + spans.width(end) <= cells:
             return spans.spread(start, end, cells)
-    if board.link is Link.LOST:
+    if is_told:
         return spans.spread(start, (*link, (" ", Paint.TEXT)), cells)
     room = cells - spans.width(start) - 3
     return spans.spread(
@@ -85,6 +86,8 @@ def _counts(board: Board) -> Line:
 def _link(board: Board) -> Line:
     match board.link:
         case Link.ATTACHED:
+            if board.is_read_only:
+                return spans.text("read-only", Paint.STALE)
             return spans.text("attached", Paint.MUTED)
         case Link.CONNECTING:
             return spans.text("connecting…", Paint.MUTED)

@@ -19,6 +19,7 @@ from pivot_tui.panels.panel import Desk, Panel, Paper
 from pivot_tui.screens.actions import StageActions
 from pivot_tui.screens.finder import Entry, Finder
 from pivot_tui.screens.logs import Logs
+from pivot_tui.theme import THEMES
 from pivot_tui.widgets.bindings import bindings
 from pivot_tui.widgets.body import Body
 from pivot_tui.widgets.dag import DagView
@@ -221,6 +222,8 @@ class MainScreen(StageActions, inherit_bindings=False):
         """Goes one layer back: from marks and filters, from a grown panel, then to Stages."""
         if self._panel is Scope.STAGES and self._dag.back():
             return
+        if self._panel is Scope.LOGS and self._log.back():
+            return
         if self._zoom is not Zoom.NORMAL:
             self.action_grow(-len(Zoom))
         else:
@@ -242,6 +245,12 @@ class MainScreen(StageActions, inherit_bindings=False):
         for key in keys.in_scope(event.scope):
             if "enter" in key.keys:
                 self.action_act(key.action)
+
+    @override
+    def action_problem(self, direction: int) -> None:
+        """Goes to the next match of a search in the log, else to the next stage that needs attention."""
+        if not (self._panel is Scope.LOGS and self._log.next_match(direction)):
+            super().action_problem(direction)
 
     def action_logs(self) -> None:
         """Goes to the log of the stage."""
@@ -289,6 +298,8 @@ class MainScreen(StageActions, inherit_bindings=False):
 
     def action_interrupt(self) -> None:
         """Copies what is selected; else quits."""
+        if self._log.copy_selected():
+            return
         selected = self.get_selected_text()
         if selected:
             application(self).copy_to_clipboard(selected)
@@ -297,9 +308,21 @@ class MainScreen(StageActions, inherit_bindings=False):
             self.action_quit()
 
     def action_theme(self) -> None:
-        """Goes over to the other theme."""
+        """Goes over to the next theme: dark, light, the terminal's own colours."""
         app = application(self)
-        app.theme = "pivot-light" if app.current_theme.dark else "pivot-dark"
+        names = [one.name for one in THEMES]
+        app.theme = names[(names.index(app.theme) + 1) % len(names)]
+
+    async def action_mouse(self) -> None:
+        """Leaves the mouse to the terminal and its own selection, or takes it back."""
+        await application(self).run_action("app.mouse")
+
+    def action_motion(self) -> None:
+        """Animates, or no longer."""
+        app = application(self)
+        is_calm = app.animation_level == "none"
+        app.animation_level = "full" if is_calm else "none"
+        self.notify("motion " + ("on" if is_calm else "off"), markup=False)
 
     def action_glyphs(self) -> None:
         """Draws in ASCII, or no longer."""
