@@ -55,6 +55,9 @@ _OTHERS = {
     "•": "*",
     "≤": "<",
     "▏": "|",
+    "▾": "v",
+    "▸": ">",
+    "★": "!",
 }
 _TABLE = str.maketrans({**_OTHERS, **{look.glyph: look.ascii for look in LOOKS.values()}})
 

@@ -101,8 +101,28 @@ TABLE: tuple[Key, ...] = (
     Key("move('page_up')", ("pageup",), "PgUp", Scope.MOVE, "Page up"),
     # Logs and Why.
     Key("follow", ("f",), "f", Scope.LOGS, "Follow on, off", "follow", 1),
-    Key("wrap", ("w",), "w", Scope.LOGS, "Wrap long lines on, off", "wrap", 2),
-    Key("time", ("T",), "T", Scope.LOGS, "Time on, off", "time", 3),
+    Key("search", ("slash",), "/", Scope.LOGS, "Search; n and N go to the matches", "search", 2),
+    Key(
+        "filter",
+        ("ampersand",),
+        "&",
+        Scope.LOGS,
+        "Show only lines that match, ! inverts",
+        "filter",
+        3,
+    ),
+    Key("only_err", ("i",), "i", Scope.LOGS, "Standard error only", "stderr", 6),
+    Key("wrap", ("w",), "w", Scope.LOGS, "Wrap long lines on, off", "wrap", 5),
+    Key("time", ("T",), "T", Scope.LOGS, "Time of day, since the beginning, off", "time", 7),
+    Key("numbers", ("number_sign",), "#", Scope.LOGS, "Line numbers on, off"),
+    Key(
+        "merge", ("a",), "a", Scope.LOGS, "All stages of the run by time; this one", "all stages", 4
+    ),
+    Key("attempt(-1)", ("less_than_sign",), "<", Scope.LOGS, "Older attempt"),
+    Key("attempt(1)", ("greater_than_sign",), ">", Scope.LOGS, "Newer attempt"),
+    Key("insert_mark", ("m",), "m", Scope.LOGS, "Insert a mark with the time"),
+    Key("save_log", ("S",), "S", Scope.LOGS, "Save the whole log to a file…"),
+    Key("page_log", ("O",), "O", Scope.LOGS, "Open the whole log in $PAGER here"),
     Key(
         "unfold",
         ("enter", "space"),
@@ -123,6 +143,7 @@ TABLE: tuple[Key, ...] = (
     Key("grow(1)", ("plus",), "+", Scope.ALL, "Grow panel", "zoom", 7),
     Key("grow(-1)", ("underscore",), "_", Scope.ALL, "Shrink panel"),
     Key("back", ("escape",), "esc", Scope.ALL, "One layer back"),
+    Key("mouse", ("M",), "M", Scope.ALL, "Mouse: here, or the terminal's own selection"),
     Key("redraw", ("ctrl+l",), "ctrl+l", Scope.ALL, "Look at every file again and redraw"),
     Key("palette", ("colon", "ctrl+p"), ": ctrl+p", Scope.ALL, "Command palette", "palette", 5),
     Key("help", ("question_mark",), "?", Scope.ALL, "Help", "help", 4),
@@ -150,7 +171,8 @@ PALETTE_ONLY: tuple[Key, ...] = (
     Key("copy_command", (), "", Scope.ALL, "Copy the command line of a run"),
     Key("screenshot", (), "", Scope.ALL, "Export a screenshot"),
     Key("detach", (), "", Scope.ALL, "Detach; a run goes on"),
-    Key("theme", (), "", Scope.ALL, "Theme: dark, light"),
+    Key("theme", (), "", Scope.ALL, "Theme: dark, light, ansi"),
+    Key("motion", (), "", Scope.ALL, "Reduced motion on, off"),
     Key("glyphs", (), "", Scope.ALL, "ASCII glyphs on, off"),
 )
 

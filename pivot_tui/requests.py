@@ -1,8 +1,8 @@
 """Owns what the run menu offers: the stages that each choice means, the command it becomes, its plan; pure."""
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from enum import Enum
 
 from pivot_core.port import (
@@ -14,8 +14,12 @@ from pivot_core.port import (
     StageName,
     Status,
     Verdict,
+    headline,
+    one_line,
 )
+from pivot_tui import arrangement, forecast
 from pivot_tui import format as fmt
+from pivot_tui.arrangement import Side
 from pivot_tui.board import Board
 from pivot_tui.spans import Line, Paint
 
@@ -33,12 +37,12 @@ class Choice(Enum):
     ALL = "a"
 
 
-LABELS = {
-    Choice.UPSTREAM: "with upstream",
-    Choice.ONLY: "this stage only",
-    Choice.DOWNSTREAM: "with downstream",
+_LABELS = {
+    Choice.UPSTREAM: "{} + upstream",
+    Choice.ONLY: "{} only",
+    Choice.DOWNSTREAM: "{} + downstream",
     Choice.BOTH: "up and down",
-    Choice.FAILURES: "failed and blocked",
+    Choice.FAILURES: "from failure",
     Choice.ALL: "whole pipeline",
 }
 _SELECTIONS = {
@@ -62,9 +66,17 @@ class Asked:
     choice: Choice
     force: bool = False
     keep_going: bool = False
+    jobs: int | None = None
+    """``None`` for the project's default."""
 
 
-def targets(choice: Choice, stage: StageName, board: Board) -> tuple[StageName, ...]:
+def label(choice: Choice, stages: Sequence[StageName]) -> str:
+    """Returns what a choice is called for these stages."""
+    subject = one_line(stages[0]) if len(stages) == 1 else f"{len(stages)} stages"
+    return _LABELS[choice].format(subject)
+
+
+def targets(choice: Choice, stages: Sequence[StageName], board: Board) -> tuple[StageName, ...]:
     """Returns what the request names; nothing stands for the whole pipeline."""
     match choice:
         case Choice.ALL:
@@ -72,7 +84,7 @@ def targets(choice: Choice, stage: StageName, board: Board) -> tuple[StageName, 
         case Choice.FAILURES:
             return tuple(board.with_status(Status.FAILED, Status.BLOCKED))
         case _:
-            return (stage,)
+            return tuple(stages)
 
 
 def offered(board: Board) -> list[Choice]:
@@ -87,69 +99,102 @@ def options(asked: Asked) -> RunOptions:
         selection=_SELECTIONS.get(asked.choice, Selection.UPSTREAM),
         force=asked.force,
         keep_going=asked.keep_going,
+        jobs=None if asked.choice is Choice.ONLY else asked.jobs,
     )
 
 
-def command(asked: Asked, stage: StageName, board: Board, request_id: RequestId) -> Run:
+def command(asked: Asked, stages: Sequence[StageName], board: Board, request_id: RequestId) -> Run:
     """Returns the command that asks for the run."""
-    named = targets(asked.choice, stage, board)
-    verb = "run" if asked.choice is Choice.ONLY else "repro"
-    words = ["pivot", verb, *named]
-    if asked.choice in (Choice.DOWNSTREAM, Choice.BOTH):
-        words.append(f"({LABELS[asked.choice]})")
+    named = targets(asked.choice, stages, board)
+    return Run(request_id, named, options(asked), command_line(asked, stages, board))
+
+
+def command_line(asked: Asked, stages: Sequence[StageName], board: Board) -> str:
+    """Returns the request as one would type it; a choice that the command line lacks is said in brackets."""
+    named = targets(asked.choice, stages, board)
+    words = ["pivot", "run" if asked.choice is Choice.ONLY else "repro", *named]
+    if asked.choice is Choice.DOWNSTREAM:
+        words.append("(with downstream)")
+    if asked.choice is Choice.BOTH:
+        words.append("(up and down)")
     words += ["--force"] * asked.force + ["--keep-going"] * asked.keep_going
-    return Run(request_id, named, options(asked), " ".join(words))
+    if asked.jobs is not None and asked.choice is not Choice.ONLY:
+        words += ["--jobs", str(asked.jobs)]
+    return " ".join(words)
 
 
-def predicted_s(found: Iterable[Explanation], board: Board) -> float:
-    """Returns the work ahead: past durations of what will run, added up."""
-    return sum(
-        board.state(one.stage).expected_s or 0.0 for one in found if one.verdict is Verdict.WILL_RUN
-    )
+def predicted_s(found: Iterable[Explanation], board: Board, jobs: int) -> float:
+    """Returns how long the work ahead takes at least, by past durations; what may run counts as running."""
+    ahead = [one.stage for one in found if one.verdict in (Verdict.WILL_RUN, Verdict.UNKNOWN)]
+    return forecast.forecast(board, ahead, 0.0).remaining_s(jobs)
 
 
-def plan(found: Iterable[Explanation], board: Board) -> tuple[Line, str]:
-    """Returns how many stages would do what, and the time that it took before."""
-    listed = list(found)
-    number = Counter(one.verdict for one in listed)
+def plan(found: Sequence[Explanation], board: Board, jobs: int) -> tuple[Line, str]:
+    """Returns how many stages would do what, and the time that it takes by past durations."""
+    number = Counter(one.verdict for one in found)
     parts = list[tuple[str, Paint]]()
     for verdict, word, paint in _WORDS:
         if number[verdict]:
             parts += [(" · " if parts else "", Paint.MUTED), (f"{number[verdict]} {word}", paint)]
-    ahead = predicted_s(listed, board)
+    ahead = predicted_s(found, board, jobs)
     return tuple(parts), f"~{fmt.running(ahead)}" if ahead >= 1 else ""
 
 
-def stale_upstream(stage: StageName, board: Board) -> list[StageName]:
-    """Returns the stages above that are not up to date: running this one alone would use old inputs."""
-    pending = list(board.stages[stage].upstream) if stage in board.stages else []
-    seen = set[StageName]()
-    while pending:
-        name = pending.pop()
-        if name not in seen and name in board.stages:
-            seen.add(name)
-            pending.extend(board.stages[name].upstream)
+def plan_lines(found: Sequence[Explanation], board: Board) -> list[Line]:
+    """Returns the plan stage by stage: what it would do, the first reason, what it took before."""
+    words = {verdict: (word, paint) for verdict, word, paint in _WORDS}
+    longest = max((len(one_line(one.stage)) for one in found), default=0)
+    lines = list[Line]()
+    for one in found:
+        word, paint = words[one.verdict]
+        took = board.state(one.stage).expected_s
+        runs = one.verdict in (Verdict.WILL_RUN, Verdict.UNKNOWN)
+        why = (
+            one.problem.what
+            if one.problem is not None
+            else headline(one.reasons[0])
+            if one.reasons
+            else ""
+        )
+        lines.append(
+            (
+                (f" {word:<10}  ", paint),
+                (f"{one_line(one.stage):<{min(longest, 32)}}  ", Paint.TEXT),
+                (f"{f'~{fmt.duration(took)}' if took and runs else '':>7}  ", Paint.MUTED),
+                (one_line(why), Paint.MUTED),
+            )
+        )
+    return lines
+
+
+def stale_upstream(stages: Sequence[StageName], board: Board) -> list[StageName]:
+    """Returns the stages above that are not up to date: running these alone would use old inputs."""
+    above = set[StageName]().union(
+        *(arrangement.closure(board, Side.UPSTREAM, stage) for stage in stages)
+    )
     bad = {Status.STALE, Status.FAILED, Status.BLOCKED, Status.UNKNOWN, Status.CANCELLED}
     return [
         row.stage
         for row in board.rows
-        if row.stage in seen and board.state(row.stage).status in bad
+        if row.stage in above and row.stage not in stages and board.state(row.stage).status in bad
     ]
 
 
-def warning(asked: Asked, found: Iterable[Explanation], board: Board) -> str:
+def warning(
+    asked: Asked,
+    stages: Sequence[StageName],
+    found: Sequence[Explanation],
+    board: Board,
+    jobs: int,
+) -> str:
     """Returns why the request should be confirmed; empty when it need not be."""
     if not asked.force:
         return ""
-    listed = list(found)
-    if asked.choice is Choice.ALL and len(board.stages) > 1:
-        return f"Runs all {len(board.stages)} stages though nothing may have changed."
-    ahead = predicted_s(listed, board)
+    named = targets(asked.choice, stages, board) or tuple(board.stages)
+    running = [name for name in named if board.state(name).status is Status.RUNNING]
+    if running:
+        return f"{one_line(', '.join(running))} runs now and would run once more."
+    if len(named) > 1:
+        return f"Runs {len(named)} stages though nothing may have changed."
+    ahead = predicted_s(found, board, jobs)
     return f"Took about {fmt.running(ahead)} before." if ahead > LONG_S else ""
-
-
-def toggled(asked: Asked, key: str) -> Asked:
-    """Returns the choice with one switch turned: ``f`` force, ``k`` keep going."""
-    if key == "f":
-        return replace(asked, force=not asked.force)
-    return replace(asked, keep_going=not asked.keep_going)

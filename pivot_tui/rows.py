@@ -1,13 +1,15 @@
-"""Owns how a stage reads as a row: columns, indentation and the note that says what matters now; pure."""
+"""Owns how a stage or a group reads as a row: columns, indentation and the note that says what matters now; pure."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
 
 from rich.cells import cell_len
 
-from pivot_core.port import Failure, OutlineRow, StageName, StageState, Status, headline, one_line
+from pivot_core.port import Failure, StageName, StageState, Status, headline, one_line
+from pivot_tui import arrangement, spans
 from pivot_tui import format as fmt
-from pivot_tui import spans
+from pivot_tui.arrangement import Fold, Row
 from pivot_tui.board import Board
 from pivot_tui.glyphs import LOOKS, WORD_CELLS
 from pivot_tui.spans import Line, Paint
@@ -18,8 +20,12 @@ _NOTE = 16
 _NOTE_MIN = 10
 _DURATION = 7
 _OTHERS_MIN = 10
-_MARGIN = 2  # the cursor
-_FIXED = _MARGIN + 2 + WORD_CELLS + _DURATION + 2
+_MARGIN = 2  # cursor and mark
+_STAR = 3  # with a gap at either side
+_FIXED = _MARGIN + 2 + WORD_CELLS + _DURATION + _STAR
+_FOLD = 2
+_FOLD_FROM = 50
+"""In a narrower panel names need the cells more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,43 +35,114 @@ class Columns:
     cells: int
     """Everything together."""
     name: int
-    """Indentation, glyph and name together."""
+    """Indentation, fold, glyph and name together."""
     note: int
     indent: int
     """Cells a level."""
+    fold: int = 0
 
 
-def columns(rows: Iterable[OutlineRow], cells: int) -> Columns:
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What rows are drawn from, besides the row itself."""
+
+    board: Board
+    now: float
+    words: str = ""
+    """What is looked for in the names."""
+    marked: Set[StageName] = frozenset()
+    path: Set[StageName] = frozenset()
+    """The critical path."""
+
+
+def columns(rows: Iterable[Row], cells: int) -> Columns:
     """Returns widths for rows of ``cells``: names whole where there is room, indented less where there is not."""
     room = max(cells - _FIXED, 0)
-    sizes = [(min(row.depth, _DEEPEST), 2 + cell_len(row.stage)) for row in rows]
+    sizes = dict[int, int]()
+    fold = 0
+    for row in rows:
+        size = len(row.label) if row.label.isascii() else cell_len(row.label)
+        if size > sizes.get(row.depth, -1):
+            sizes[row.depth] = size
+        fold = fold or (row.fold is not Fold.NONE and _FOLD)
+    fold = int(fold) if cells >= _FOLD_FROM else 0
     indent = 2
-    widest = max((indent * depth + size for depth, size in sizes), default=0)
+    widest = _widest(sizes, indent, fold)
     if widest > room - _NOTE:
         indent = 1
-        widest = max((indent * depth + size for depth, size in sizes), default=0)
+        widest = _widest(sizes, indent, fold)
     share = max(room - _NOTE, room - _NOTE_MIN, min(_NAME_MIN, room))
     name = min(widest, share)
-    return Columns(cells, max(name, 0), max(room - name, 0), indent)
+    return Columns(cells, max(name, 0), max(room - name, 0), indent, fold)
 
 
-def line(board: Board, row: OutlineRow, widths: Columns, now: float, selected: bool) -> Line:
-    """Returns the row of a stage."""
-    state = board.state(row.stage)
+def _widest(sizes: dict[int, int], indent: int, fold: int) -> int:
+    deep = (indent * min(depth, _DEEPEST) + size for depth, size in sizes.items())
+    return max(deep, default=-2 - fold) + 2 + fold
+
+
+def line(row: Row, widths: Columns, scene: Scene, selected: bool) -> Line:
+    """Returns the row of a stage or a group."""
+    board = scene.board
+    shown = arrangement.worst(board, row.stages) if row.is_group else row.stages[0]
+    state = board.state(shown)
     look = LOOKS[state.status]
     lead = " " * (widths.indent * min(row.depth, _DEEPEST))
-    name = spans.middle(one_line(row.stage), widths.name - len(lead) - 2)
-    calm = state.status in (Status.SAME, Status.WAIT, Status.CANCELLED)
-    name_paint = Paint.STRONG if selected else Paint.MUTED if calm else Paint.TEXT
-    shown = (
-        ("❯ " if selected else "  ", Paint.ACCENT),
-        (lead + look.glyph + " ", look.paint),
-        (spans.left(name, widths.name - len(lead) - 2) + "  ", name_paint),
-        (spans.left(look.word, WORD_CELLS), look.paint),
-        (spans.right(_duration(state, now), _DURATION) + "  ", Paint.MUTED),
-        *_note(state, row.others, now, widths.note),
+    fold = spans.left(row.fold.value, widths.fold)
+    calm = state.status in (Status.SAME, Status.WAIT, Status.CANCELLED) and not row.is_group
+    paint = Paint.STRONG if selected or row.is_group else Paint.MUTED if calm else Paint.TEXT
+    is_marked = not scene.marked.isdisjoint(row.stages)
+    is_critical = not scene.path.isdisjoint(row.stages)
+    took = fmt.count(len(row.stages)) if row.is_group else _duration(state, scene.now)
+    return spans.crop(
+        (
+            ("❯" if selected else " ", Paint.ACCENT),
+            ("•" if is_marked else " ", Paint.STALE),
+            (lead + fold, Paint.MUTED),
+            (look.glyph + " ", look.paint),
+            *_name(row, widths.name - len(lead) - widths.fold - 2, scene.words, paint),
+            (spans.left(look.word, WORD_CELLS), look.paint),
+            (spans.right(took, _DURATION), Paint.MUTED),
+            (" ★ " if is_critical else "   ", Paint.STALE),
+            *_beside(row, state, scene, widths.note),
+        ),
+        widths.cells,
     )
-    return spans.crop(shown, widths.cells)
+
+
+def _name(row: Row, cells: int, words: str, paint: Paint) -> Line:
+    """The name in its column, with what was looked for lit up."""
+    whole = one_line(row.label)
+    shown = spans.middle(whole, cells)
+    filled = spans.left(shown, cells) + "  "
+    found = arrangement.matches(words, whole) if words and shown == whole else None
+    if not found:
+        return ((filled, paint),)
+    parts = list[spans.Span]()
+    at = 0
+    for start, end in found:
+        if start >= at:
+            parts += [(filled[at:start], paint), (filled[start:end], Paint.ACCENT)]
+            at = end
+    return (*parts, (filled[at:], paint))
+
+
+def _beside(row: Row, state: StageState, scene: Scene, cells: int) -> Line:
+    if row.fold is Fold.FOLDED or row.is_group:
+        hidden = row.stages if row.is_group else row.stages[1:]
+        more = () if row.is_group else ((f"+{fmt.count(len(hidden))}  ", Paint.MUTED),)
+        return spans.crop((*more, *counted(scene.board, hidden)), cells)
+    return _note(state, row.others, scene.now, cells)
+
+
+def counted(board: Board, stages: Iterable[StageName]) -> Line:
+    """Returns how many of some stages stand how: ``✓18 ▶4``."""
+    number = Counter(board.state(name).status for name in stages)
+    return tuple(
+        (look.glyph + fmt.count(number[status]) + " ", look.paint)
+        for status, look in LOOKS.items()
+        if number[status]
+    )
 
 
 def _duration(state: StageState, now: float) -> str:

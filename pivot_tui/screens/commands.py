@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 
 from textual.screen import Screen
 
@@ -10,7 +11,7 @@ from pivot_core.port import (
     CancelRun,
     CancelStage,
     Command,
-    Explanation,
+    Explanations,
     PivotError,
     Refresh,
     Refused,
@@ -29,6 +30,9 @@ from pivot_tui.requests import Asked, Choice
 from pivot_tui.screens.dialog import Dialog
 from pivot_tui.screens.run_menu import RunMenu
 from pivot_tui.widgets.painting import application
+
+_NAMED = 3
+"""Stages of which a question says how long they have run."""
 
 
 class Commands:
@@ -50,38 +54,58 @@ class Commands:
             self._screen.notify(why, markup=False)
         return bool(why)
 
-    def run_menu(self, stage: StageName | None) -> None:
-        """Opens the run menu for a stage."""
-        if self.refused("run_menu", stage) or stage is None:
+    def run_menu(self, stages: tuple[StageName, ...], switch: str = "") -> None:
+        """Opens the run menu for some stages; with a switch as if its key had been pressed in it."""
+        if self.refused("run_menu", stages[0] if stages else None):
             return
-        first = Asked(Choice.UPSTREAM, keep_going=self._asked.keep_going)
-        menu = RunMenu(self._board, stage, first, self._feed.explain)
+        first = replace(self._asked, choice=Choice.UPSTREAM, force=switch == "f")
+        first = replace(first, keep_going=first.keep_going or switch == "k")
+        menu = RunMenu(self._board, stages, first, self._feed.explain, listed=switch == "enter")
 
         def take(asked: Asked | None) -> None:
             if asked is not None:
                 plan = menu.plans.get(asked.choice, ())
-                self._screen.run_worker(self._run(stage, asked, plan))
+                self._screen.run_worker(self._run(stages, asked, plan, menu.jobs))
 
         application(self._screen).push_screen(menu, take)
 
-    def again(self, stage: StageName | None) -> None:
+    def run_now(self, stages: tuple[StageName, ...], choice: Choice) -> None:
+        """Asks for a run without the menu."""
+        if not self.refused("run_menu", stages[0] if stages else None):
+            asked = replace(self._asked, choice=choice, force=False)
+            self._screen.run_worker(self._run(stages, asked, (), 1))
+
+    def again(self, stages: tuple[StageName, ...]) -> None:
         """Repeats the last choice of the run menu; connects again when the engine is lost."""
         if self._board.link is Link.LOST:
             self._feed.reconnect()
-        elif not self.refused("again", stage) and stage is not None:
-            self._screen.run_worker(self._run(stage, self._asked, ()))
+        elif not self.refused("again", stages[0] if stages else None) and stages:
+            self._screen.run_worker(self._run(stages, self._asked, (), 1))
 
-    def cancel_stage(self, stage: StageName | None) -> None:
-        """Cancels a stage, once confirmed."""
+    def command_line(self, stages: tuple[StageName, ...]) -> str:
+        """Returns what one would type for the last choice."""
+        return requests.command_line(self._asked, stages, self._board)
+
+    def cancel_stages(self, stages: tuple[StageName, ...]) -> None:
+        """Cancels those of some stages that run, once confirmed."""
         run = self._board.active
-        if self.refused("cancel_stage", stage) or stage is None or run is None:
+        running = [name for name in stages if self._board.state(name).status is Status.RUNNING]
+        first = running[0] if running else stages[0] if stages else None
+        if self.refused("cancel_stage", first) or run is None:
             return
-        name = one_line(stage)
-        started = self._board.state(stage).started_at
-        took = f" has run {fmt.running(self._clock() - started)}" if started else " runs"
-        lost = f"{name}{took}; what it wrote is discarded. Stages that need it are blocked."
-        command = CancelStage(run.run_id, stage)
-        self._screen.run_worker(self._cancel(f"Cancel {name}?", lost, "Cancel stage", command))
+        name = one_line(running[0]) if len(running) == 1 else f"{len(running)} stages"
+        lost = list[str]()
+        for stage in running[:_NAMED]:
+            started = self._board.state(stage).started_at
+            took = f" has run {fmt.running(self._clock() - started)}" if started else " runs"
+            lost.append(f"{one_line(stage)}{took}; its partial outputs are discarded.")
+        if len(running) > _NAMED:
+            lost.append(f"And {len(running) - _NAMED} more.")
+        lost.append("Stages that need it are blocked.")
+        commands = [CancelStage(run.run_id, stage) for stage in running]
+        self._screen.run_worker(
+            self._cancel(f"Cancel {name}?", " ".join(lost), "Cancel", *commands)
+        )
 
     def cancel_run(self) -> None:
         """Cancels the active run, else the last one queued, once confirmed."""
@@ -103,26 +127,32 @@ class Commands:
     def quit(self) -> None:
         """Leaves; asks first while a run is active."""
         run = self._board.active
-        if run is None or self._board.link is not Link.ATTACHED:
+        if run is None or self._board.link is not Link.ATTACHED or self._board.is_read_only:
             application(self._screen).exit()
             return
         self._screen.run_worker(self._quit(run.run_id))
 
-    async def _run(self, stage: StageName, asked: Asked, plan: tuple[Explanation, ...]) -> None:
-        why = requests.warning(asked, plan, self._board)
+    async def _run(
+        self, stages: tuple[StageName, ...], asked: Asked, plan: Explanations, jobs: int
+    ) -> None:
+        if asked.choice is Choice.FAILURES and Choice.FAILURES not in requests.offered(self._board):
+            self._screen.notify("no stage failed or is blocked", markup=False)
+            return
+        why = requests.warning(asked, stages, plan, self._board, jobs)
         if why and await self._answer("Force?", why, ("Leave it", "Force")) != 1:
             return
         self._asked = asked
         active = self._board.active
         request_id = RequestId(uuid.uuid4().hex)
-        reply = await self._send(requests.command(asked, stage, self._board, request_id))
+        reply = await self._send(requests.command(asked, stages, self._board, request_id))
         if isinstance(reply, Accepted) and active is not None:
             said = f"queued behind run {fmt.short_run(active.run_id)}"
             self._screen.notify(said, markup=False)
 
-    async def _cancel(self, title: str, lost: str, words: str, command: Command) -> None:
+    async def _cancel(self, title: str, lost: str, words: str, *commands: Command) -> None:
         if await self._answer(title, lost, ("Keep running", words)) == 1:
-            await self._send(command)
+            for command in commands:
+                await self._send(command)
 
     async def _quit(self, run_id: RunId) -> None:
         done, total = self._board.done

@@ -191,7 +191,7 @@ async def test_quitting_can_stop_the_run(tmp_path: Path) -> None:
 
 async def test_escape_goes_back_layer_by_layer_and_never_quits(tmp_path: Path) -> None:
     async with opened(scenes.port(scenes.idle(), tmp_path)) as driver:
-        await driver.press("l", "plus", "plus")
+        await driver.press("enter", "plus", "plus")
         assert (driver.log.display, driver.dag.display) == (True, False)
         await driver.press("escape")
         assert driver.dag.display

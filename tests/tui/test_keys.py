@@ -54,6 +54,8 @@ def test_every_action_is_carried_out_by_somebody(papers: dict[Scope, Paper]) -> 
             assert all(hasattr(panel, method) for panel in (*WIDGETS.values(), PageView)), method
         elif key.scope in papers:
             assert key.action in papers[key.scope].actions, key.action
+        elif key.scope is Scope.VIEW:
+            assert hasattr(DagView, method), method
         elif key.scope is Scope.LOGS:
             assert hasattr(LogView, method), method
         else:
@@ -67,13 +69,8 @@ def test_only_keys_that_every_terminal_delivers() -> None:
             if name.startswith("ctrl+"):
                 assert name in {"ctrl+c", "ctrl+d", "ctrl+u", "ctrl+p", "ctrl+l"}
             elif len(name) > 1 and "_" not in name:
-                assert name in {
-                    *(one.value for one in Keys),
-                    "plus",
-                    "colon",
-                    "underscore",
-                    "space",
-                }
+                named = {*(one.value for one in Keys), "plus", "minus", "colon", "slash", "at"}
+                assert name in {*named, "underscore", "space", "ampersand"}
 
 
 def test_every_key_has_a_name_and_a_label() -> None:

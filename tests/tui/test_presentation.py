@@ -28,10 +28,12 @@ from pivot_core.port import (
 )
 from pivot_tui import format as fmt
 from pivot_tui import glyphs, heading, reasons, rows, spans
+from pivot_tui.arrangement import Form, View, arrange
 from pivot_tui.board import Board, Link, apply
 from pivot_tui.glyphs import LOOKS
 from pivot_tui.keys import Scope
-from pivot_tui.spans import Paint, plain
+from pivot_tui.rows import Scene
+from pivot_tui.spans import Line, Paint, plain
 from tests.tui import scenes
 
 WORDS = st.text(st.characters(exclude_categories=("Cs", "Cc", "Cf", "Mn", "Me")), max_size=60)
@@ -123,20 +125,58 @@ def test_ascii_is_ascii_and_as_wide(words: str) -> None:
 @pytest.mark.parametrize("cells", [20, 36, 50, 78, 200])
 def test_a_row_fits_its_panel(cells: int) -> None:
     board = a_board()
-    widths = rows.columns(board.rows, cells)
-    for row in board.rows:
-        shown = rows.line(board, row, widths, scenes.NOW, selected=False)
+    listed = arrange(board, View())
+    widths = rows.columns(listed, cells)
+    for row in listed:
+        shown = rows.line(row, widths, Scene(board, scenes.NOW), selected=False)
         assert spans.width(shown) <= cells
 
 
 def test_words_stand_in_one_column() -> None:
     board = a_board()
-    widths = rows.columns(board.rows, 78)
+    listed = arrange(board, View())
+    widths = rows.columns(listed, 78)
     starts = set[int]()
-    for row in board.rows:
-        shown = plain(rows.line(board, row, widths, scenes.NOW, selected=False))
-        starts.add(shown.index(LOOKS[board.state(row.stage).status].word, widths.name))
+    for row in listed:
+        shown = plain(rows.line(row, widths, Scene(board, scenes.NOW), selected=False))
+        starts.add(shown.index(LOOKS[board.state(row.stages[0]).status].word, widths.name))
     assert len(starts) == 1
+
+
+def a_row(view: View, key: str, *, words: str = "", marked: str = "", path: str = "") -> Line:
+    board = a_board()
+    listed = arrange(board, view)
+    scene = Scene(board, scenes.NOW, words, {StageName(marked)}, {StageName(path)})
+    row = next(row for row in listed if row.key == key)
+    return rows.line(row, rows.columns(listed, 78), scene, selected=False)
+
+
+def test_a_folded_row_counts_what_it_hides_by_state() -> None:
+    said = plain(a_row(View(turned=frozenset({"train@large"})), "train@large"))
+    assert "▸ ▶ train@large" in said
+    assert "+4  ⊘1 ◌1 ○2" in said
+
+
+def test_a_group_shows_its_worst_state_and_its_size() -> None:
+    whole = scenes.a_run_in_progress()
+    variants = tuple(scenes.stage_row(f"try@{at}") for at in range(12))
+    states = {row.name: StageState(Status.RAN) for row in variants}
+    states[variants[3].name] = StageState(Status.RUNNING, scenes.RUN)
+    board = a_board(replace(whole, stages=variants, states=states))
+    listed = arrange(board, View(Form.GROUPS))
+    (shown,) = [
+        plain(rows.line(row, rows.columns(listed, 78), Scene(board, scenes.NOW), selected=False))
+        for row in listed
+    ]
+    assert shown.split() == ["▸", "▶", "try@*", "RUN", "12", "▶1", "✓11"]
+
+
+def test_marks_matches_and_the_critical_path_are_seen_in_a_row() -> None:
+    said = a_row(View(), "report", words="por", marked="report", path="report")
+    assert ("•", Paint.STALE) in said
+    assert (" ★ ", Paint.STALE) in said
+    assert ("por", Paint.ACCENT) in said
+    assert plain(said).split()[:3] == ["•", "○", "report"]
 
 
 @pytest.mark.parametrize(
