@@ -125,6 +125,10 @@ class Board:
     def done(self) -> tuple[int, int]:
         """Ended and all stages of the run; of the project where there was no run."""
         names = self.run.stages if self.run is not None else ()
+        if len(names) == len(
+            self.stages
+        ):  # the usual case; a large graph is not counted for each repaint
+            return sum(self.counts[status] for status in ENDED), len(names)
         ended = sum(1 for name in names if self.state(name).status in ENDED)
         return ended, len(names)
 

@@ -68,7 +68,7 @@ def _decoder(form: object) -> _Decode:
         return _union_decoder(members)
     origin = typing.get_origin(form)
     if isinstance(form, type) and issubclass(form, Enum):
-        return form
+        return {cast("object", member.value): member for member in form}.__getitem__
     if _is_dataclass(cast("object", form)):
         return _dataclass_decoder(cast("type", form))
     if origin is tuple:
@@ -86,17 +86,25 @@ def _decoder(form: object) -> _Decode:
             key: member(value) for key, value in cast("dict[str, object]", data).items()
         }
     if form is float:
-        return lambda data: float(_scalar(data, (int, float)))  # pyright: ignore[reportArgumentType] checked
+        return _number
     if form in (int, str, bool):
-        kind = cast("type", cast("object", form))
-        return lambda data: _scalar(data, (kind,))
+        return _scalar_decoder(cast("type", cast("object", form)))
     return lambda data: data
 
 
-def _scalar(data: object, kinds: tuple[type, ...]) -> object:
-    if isinstance(data, kinds) and (bool in kinds or not isinstance(data, bool)):
-        return data
-    raise TypeError(f"{data!r:.60} is not {kinds[0].__name__}")
+def _scalar_decoder(kind: type) -> _Decode:
+    def decode(data: object) -> object:
+        if type(data) is kind:  # JSON has no subclasses, and a bool is no int there
+            return data
+        raise TypeError(f"{data!r:.60} is not {kind.__name__}")
+
+    return decode
+
+
+def _number(data: object) -> object:
+    if type(data) is float or type(data) is int:
+        return float(data)
+    raise TypeError(f"{data!r:.60} is not a number")
 
 
 def _listed(data: object) -> list[object]:
@@ -116,6 +124,10 @@ def _dataclass_decoder(form: type) -> _Decode:
 
     def decode(data: object) -> object:
         given = cast("dict[str, object]", data)
+        try:
+            return form(*[item(given[name]) for name, item in fields])
+        except KeyError:  # not written by us: fields that have a default may be left out
+            pass
         return form(
             **{
                 name: item(given[name])
