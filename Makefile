@@ -7,6 +7,8 @@ RUN := $(BIN)/python -m
 STAMP := $(VENV)/made-from
 MADE_FROM := { cat requirements.lock; sed '/^\[tool/,$$d' pyproject.toml; pwd; }
 DEMO := .demo
+# What counts for the coverage. The other tests run many processes, each slower when it is measured, through the same code.
+MEASURED := tests/unit tests/edge tests/engine tests/cli tests/tui
 
 # The first Python that is new enough; `make PYTHON=/path/to/python` names another.
 FIND_PYTHON := for each in $(PYTHON) python3.13 python3.14 python3 python; do \
@@ -48,7 +50,8 @@ check: setup ## run everything that must hold before a change goes in
 	$(RUN) ruff check --quiet
 	$(RUN) basedpyright
 	$(BIN)/lint-imports --no-cache
-	$(RUN) pytest -m 'not long' --cov --cov-report=
+	$(RUN) pytest -m 'not long' $(MEASURED) --cov --cov-report=
+	$(RUN) pytest -m 'not long' $(addprefix --ignore=,$(MEASURED))
 
 chaos: setup ## kill, crash and starve Pivot at length: a quarter of an hour
 	@$(RUN) pytest -m long --timeout 1200

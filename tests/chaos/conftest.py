@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos import commands
-from tests.chaos.commands import Launcher
+from tests.support import launcher
+from tests.support.launcher import Launcher
 
 
 @pytest.fixture(scope="session")
 def pivot(tmp_path_factory: pytest.TempPathFactory) -> Generator[Launcher]:
     """Starts ``pivot`` commands."""
-    with commands.launcher(tmp_path_factory.mktemp("said")) as started:
+    with launcher.launcher(tmp_path_factory.mktemp("said")) as started:
         yield started
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos import commands
-from tests.chaos.commands import Launcher
+from tests.support import launcher
+from tests.support.launcher import Launcher
 from tests.support.oracle import Layered
 
 
@@ -25,7 +25,7 @@ class _Walk:
         assert self.made.found() == self.made.expected()
         assert self.made.project.leftovers() == []
 
-    def fail(self, fault: str) -> tuple[commands.Done, int]:
+    def fail(self, fault: str) -> tuple[launcher.Done, int]:
         """Runs with a fault; returns how it ended and how many points it passed."""
         counter = self._root.parent / "points"
         counter.unlink(missing_ok=True)
@@ -43,8 +43,8 @@ def _walk_crashes(pivot: Launcher, root: Path, step: int) -> int:
         if point % 3 == 0:
             walk.made.edit()
         done, points = walk.fail(f"crash:{point}")
-        left = commands.gone_within(root, 2.0)
-        assert left == [], (point, commands.describe(left))
+        left = launcher.gone_within(root, 2.0)
+        assert left == [], (point, launcher.describe(left))
         assert "Traceback" not in done.err, (point, done.err)
         if points < point:
             assert done.code == 0

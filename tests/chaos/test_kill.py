@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos import commands
-from tests.chaos.commands import Launcher
+from tests.support import launcher
+from tests.support.launcher import Launcher
 from tests.support.oracle import Layered
 
 
@@ -30,13 +30,13 @@ def _kill_and_recover(pivot: Launcher, root: Path, kills: int, seed: int) -> Non
         if not ended:
             command.signal(signal.SIGKILL)
         assert command.wait().code in (0, -9)
-        left = commands.gone_within(root, 2.0)
-        assert left == [], commands.describe(left)
+        left = launcher.gone_within(root, 2.0)
+        assert left == [], launcher.describe(left)
         done = pivot.run(root, "repro")
         assert done.code == 0, (did, done.err)
         assert made.found() == made.expected(), did
         assert made.project.leftovers() == [], did
-        assert commands.gone_within(root, 2.0) == []
+        assert launcher.gone_within(root, 2.0) == []
     made.project.ran_log()
     assert pivot.run(root, "repro").out.startswith("up to date")
     assert made.project.ran_log() == []

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos import commands
 from tests.chaos.pipes import Pipes
+from tests.support import launcher
 from tests.support.project import Project
 
 STAGES = """
@@ -73,7 +73,7 @@ def test_a_run_ends_when_it_is_asked_to(
     assert os.waitstatus_to_exitcode(status) == code, said
     assert took_s < limit_s, said
     assert "Traceback" not in said
-    assert commands.gone_within(root, 1.0) == []
+    assert launcher.gone_within(root, 1.0) == []
     assert project.get("first.txt") == "as it was"
     assert project.objects() == []
     assert not (root / ".pivot/stages").exists()
@@ -108,5 +108,5 @@ def test_a_definition_that_hangs_can_be_interrupted(root: Path) -> None:
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=20)
     assert (process.returncode, "Traceback" in said) == (130, False), said
-    assert commands.gone_within(project.root, 1.0) == []
+    assert launcher.gone_within(project.root, 1.0) == []
     pipes.close()

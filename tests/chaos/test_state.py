@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.commands import Launcher
+from tests.support.launcher import Launcher
 from tests.support.oracle import Layered
 
 NAMES = ["one", "two", "three", "layer@0", "layer@1"]

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from pivot_core.store.layout import Layout
-from tests.chaos import commands
-from tests.chaos.commands import Launcher
 from tests.chaos.pipes import Pipes
+from tests.support import launcher
+from tests.support.launcher import Launcher
 from tests.support.oracle import Layered
 from tests.support.project import Project
 
@@ -41,7 +41,7 @@ def _together(pivot: Launcher, root: Path, count: int, rounds: int) -> None:
         assert [each.code for each in done] == [0] * count, [each.err for each in done]
         assert made.found() == made.expected()
         assert Counter(made.project.ran_log()) == Counter(names)
-        assert commands.gone_within(root, 15.0) == []
+        assert launcher.gone_within(root, 15.0) == []
 
 
 def test_two_at_once_run_each_stage_once(pivot: Launcher, root: Path) -> None:
@@ -90,8 +90,8 @@ def test_the_end_of_a_client_ends_its_own_request_alone(
     if is_pending:
         pipes.here()
         pipes.go()
-    left = commands.gone_within(slow.root, 15.0)
-    assert left == [], commands.describe(left)
+    left = launcher.gone_within(slow.root, 15.0)
+    assert left == [], launcher.describe(left)
     assert Counter(slow.ran_log()) == {"slow": 1 + is_pending, "quick": 1 + is_pending}
     pipes.close()
 
@@ -109,8 +109,8 @@ def test_a_request_outlives_the_command_that_was_its_engine(pivot: Launcher, slo
     done = second.wait()
     assert done.code == 0, done
     assert Counter(slow.ran_log()) == {"slow": 2, "quick": 2}
-    left = commands.gone_within(slow.root, 15.0)
-    assert left == [], commands.describe(left)
+    left = launcher.gone_within(slow.root, 15.0)
+    assert left == [], launcher.describe(left)
     pipes.close()
 
 

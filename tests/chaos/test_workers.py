@@ -5,9 +5,9 @@ import signal
 from collections import Counter
 from pathlib import Path
 
-from tests.chaos import commands
-from tests.chaos.commands import Launcher
 from tests.chaos.pipes import Pipes
+from tests.support import launcher
+from tests.support.launcher import Launcher
 from tests.support.project import Project
 
 STAGES = """
@@ -37,8 +37,8 @@ def test_a_stage_whose_worker_is_killed_runs_again(pivot: Launcher, root: Path) 
     assert noted["v0"] == 2
     assert noted["v1"] in (1, 2)
     assert (project.get("0.txt"), project.get("1.txt")) == ("v0", "v1")
-    left = commands.gone_within(root, 2.0)
-    assert left == [], commands.describe(left)
+    left = launcher.gone_within(root, 2.0)
+    assert left == [], launcher.describe(left)
     assert project.leftovers() == []
     pipes.close()
 
@@ -55,8 +55,8 @@ def test_a_stage_whose_worker_is_killed_twice_fails_and_says_so(
     done = command.wait()
     assert done.code == 1, done
     assert "worker" in done.out + done.err
-    left = commands.gone_within(root, 2.0)
-    assert left == [], commands.describe(left)
+    left = launcher.gone_within(root, 2.0)
+    assert left == [], launcher.describe(left)
     restart = pivot.start(root, "repro")
     pipes.here(1)
     pipes.go(1)

@@ -1,9 +1,14 @@
 """A project in a temporary directory, and ``pivot`` as a process in it."""
 
+import atexit
+import functools
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+
+from tests.support.launcher import Launcher
 
 PIVOT = os.path.join(os.path.dirname(sys.executable), "pivot")
 
@@ -52,6 +57,15 @@ def scale(value):
 FAILING = HELPERS.replace("return value * 2", "raise KeyError('label')")
 
 
+@functools.cache
+def _launcher() -> Launcher:
+    directory = tempfile.TemporaryDirectory()
+    started = Launcher(Path(directory.name))
+    atexit.register(directory.cleanup)
+    atexit.register(started.close)
+    return started
+
+
 class Project:
     """A directory and what is done in it."""
 
@@ -79,23 +93,10 @@ class Project:
         return (self.root / path).read_text()
 
     def pivot(self, *arguments: str, env: dict[str, str] | None = None) -> "Done":
-        """Runs ``pivot`` here, with stdout and stderr as pipes."""
-        clean = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(("PIVOT_", "GITHUB_", "COV_")) and name != "NO_COLOR"
-        }
+        """Runs ``pivot`` here, with stdout and stderr as files."""
         home = {"XDG_CONFIG_HOME": str(self.root / ".home")}
-        done = subprocess.run(
-            [PIVOT, *arguments],
-            cwd=self.root,
-            env={**clean, **home, **(env or {})},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        return Done(done.returncode, done.stdout, done.stderr)
+        done = _launcher().run(self.root, *arguments, limit_s=120, **home, **(env or {}))
+        return Done(done.code, done.out, done.err)
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Starts ``pivot`` here; the test reads its stdout line by line."""

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _REPOSITORY = str(Path(__file__).parents[2])
-_MARK = "CHAOS_ROOT"
+_MARK = "LAUNCHED_IN"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class Launcher:
             stdout=subprocess.PIPE,
             text=True,
             cwd=_REPOSITORY,
-            env={**os.environ, "PYTHONPATH": ""},
+            env=_environment(),
         )
 
     def start(self, root: Path, *arguments: str, **environment: str) -> Command:
@@ -132,6 +132,16 @@ def launcher(directory: Path) -> Generator[Launcher]:
         yield started
     finally:
         started.close()
+
+
+def _environment() -> dict[str, str]:
+    """What commands inherit: nothing that changes what they say on this machine alone."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("PIVOT_", "GITHUB_", "COV_")) and name != "NO_COLOR"
+    }
+    return {**kept, "PYTHONPATH": ""}
 
 
 def processes_of(root: Path) -> list[int]:
