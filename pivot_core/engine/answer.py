@@ -9,7 +9,7 @@ from dataclasses import replace
 from difflib import get_close_matches
 from typing import assert_never
 
-from pivot_core.engine import evidence
+from pivot_core.engine import artifacts, evidence
 from pivot_core.engine.evidence import Gatherer
 from pivot_core.engine.history import Past
 from pivot_core.engine.impact import impact
@@ -43,6 +43,8 @@ from pivot_core.port.queries import (
     FindAffected,
     FindLog,
     History,
+    ListArtifacts,
+    ListAttempts,
     Query,
     ShowRun,
 )
@@ -83,6 +85,11 @@ class Answers:
                 return await asyncio.to_thread(self._impacts, plan, targets)
             case FindLog(stage, run_id, attempt):
                 return await asyncio.to_thread(self._history.find_log, stage, run_id, attempt)
+            case ListArtifacts(stage):
+                plan = await self._planner.current()
+                return await asyncio.to_thread(artifacts.rows, self._layout, plan, observer, stage)
+            case ListAttempts(stage, limit):
+                return await asyncio.to_thread(self._history.attempts, stage, limit)
             case History(limit):
                 return await asyncio.to_thread(self._history.summaries, limit)
             case ShowRun(run_id):

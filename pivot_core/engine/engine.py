@@ -388,6 +388,7 @@ class Engine(Port):
             targets,
             jobs,
             self._standing.changed,
+            self._standing.noted,
             self._planner.analyse_again,
         )
         journal = RunJournal(self._layout, self._config, run, command.command)

@@ -1,5 +1,6 @@
 """Owns what is kept of past runs: writes the active run's journal, answers from the journals and logs of old ones."""
 
+import json
 import os
 from collections.abc import Mapping
 from typing import cast
@@ -18,6 +19,8 @@ from pivot_core.port.events import (
     StageChanged,
 )
 from pivot_core.port.values import (
+    Attempt,
+    Inputs,
     LogRef,
     NoLog,
     RunReport,
@@ -30,6 +33,10 @@ from pivot_core.store import journal
 from pivot_core.store.config import Config
 from pivot_core.store.journal import Journal
 from pivot_core.store.layout import Layout, encode
+
+_ATTEMPTED = frozenset(
+    {Status.RUNNING, Status.RAN, Status.RESTORED, Status.FAILED, Status.CANCELLED}
+)
 
 
 class RunJournal:
@@ -62,6 +69,11 @@ class RunJournal:
                 return
             case _:
                 self._append(codec.to_json(Event, event))
+
+    def note(self, stage: StageName, attempt: int, inputs: Inputs) -> None:
+        """Appends what goes into an attempt."""
+        given = codec.to_json(Inputs, inputs)
+        self._append({"type": "Inputs", "stage": stage, "attempt": attempt, "inputs": given})
 
     def end(self) -> None:
         """Closes the journal and drops the oldest runs beyond those that are kept."""
@@ -97,6 +109,45 @@ class Past:
         if run_id is not None:
             return NoLog(f"'{stage}' wrote no log in run {run_id}")
         return NoLog(f"'{stage}' has not run here: what it printed was never recorded")
+
+    def attempts(self, stage: StageName, limit: int) -> tuple[Attempt, ...]:
+        """Returns what the kept runs did with a stage beyond finding it up to date, newest first."""
+        found = list[Attempt]()
+        for run in journal.runs(self._layout):
+            found += self._attempts_in(run, stage)
+            if len(found) >= limit:
+                break
+        return tuple(found[:limit])
+
+    def _attempts_in(self, run: RunId, stage: StageName) -> list[Attempt]:
+        states, inputs = dict[int, StageState](), dict[int, Inputs]()
+        for record in journal.read(self._layout, run, holding=json.dumps(stage)):
+            if record.get("stage") != stage:
+                continue
+            try:
+                if record.get("type") == "Inputs":
+                    given = codec.from_json(Inputs, record.get("inputs"))
+                    inputs[cast("int", record.get("attempt"))] = given
+                    continue
+                event = codec.from_json(cast("type[Event]", Event), record)
+            except ValueError:
+                continue
+            if isinstance(event, StageChanged) and event.state.status in _ATTEMPTED:
+                states[event.state.attempt] = event.state
+        logs = set(self._attempts(run, stage))
+        return [
+            Attempt(
+                run,
+                number,
+                state.status,
+                state.started_at,
+                state.duration_s,
+                state.failure,
+                inputs.get(number),
+                number in logs,
+            )
+            for number, state in sorted(states.items(), reverse=True)
+        ]
 
     def _attempts(self, run: RunId, stage: StageName) -> list[int]:
         prefix = encode(stage) + "."

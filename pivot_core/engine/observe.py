@@ -183,6 +183,10 @@ class Observer:
                 self._changed[path] = None
             return row
 
+    def has(self, wanted: Content) -> bool:
+        """Tells whether the cache holds every file of a content."""
+        return self._cache.has_all(wanted)
+
     def rules(self, path: ArtifactPath) -> Ignore | None:
         """Returns what ``.pivotignore`` leaves out of an artifact; ``None`` where every file counts."""
         return None if path in self._whole else self.ignore

@@ -22,6 +22,7 @@ from pivot_core.engine.pool import Pool, WorkerLost
 from pivot_core.engine.record import Recorder, made_from_report
 from pivot_core.errors import Bug, DefinitionError, StoreError
 from pivot_core.model import codec
+from pivot_core.model.artifact import found_hash
 from pivot_core.model.decision import Execute, NoInput, Restore, Skip, Status
 from pivot_core.model.failure import Failure, FailureKind
 from pivot_core.model.fingerprint import Analysis
@@ -49,7 +50,7 @@ from pivot_core.model.message import (
 )
 from pivot_core.model.stage import Stage
 from pivot_core.plan.schedule import Scheduler, Task
-from pivot_core.port.values import RunOptions, StageState
+from pivot_core.port.values import Inputs, RunOptions, StageState
 from pivot_core.store.cache import BadObject
 from pivot_core.store.config import Config
 from pivot_core.store.layout import Layout
@@ -95,6 +96,7 @@ class ActiveRun:
         targets: Sequence[StageName],
         jobs: int,
         on_state: Callable[[StageName, StageState], None],
+        on_inputs: Callable[[StageName, int, Inputs], None],
         analyse_again: Callable[[Stage], tuple[Analysis, Mapping[str, str]]],
     ) -> None:
         """``targets`` are the stages that were named (all of them without names); ``force`` applies to those."""
@@ -104,6 +106,7 @@ class ActiveRun:
         self._options = options
         self._forced = frozenset(targets) if options.force else frozenset[StageName]()
         self._on_state = on_state
+        self._on_inputs = on_inputs
         self._analyse_again = analyse_again
         self._inbox: asyncio.Queue[Signal | BaseException] = asyncio.Queue()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -348,7 +351,17 @@ class ActiveRun:
             case _:
                 pass
         self.states[name] = state
+        if status in (Status.RUNNING, Status.RESTORED):
+            self._tell_inputs(name, state.attempt)
         self._on_state(name, state)
+
+    def _tell_inputs(self, name: StageName, attempt: int) -> None:
+        """Tells what goes into an attempt, for comparing it with others."""
+        stage, seen = self._plan.graph.stages[name], self._seen.get(name)
+        if seen is not None and seen.facts.deps is not None:
+            deps = {path: found_hash(found) for path, found in seen.facts.deps.items()}
+            code = seen.facts.analysis.fingerprint.digest
+            self._on_inputs(name, attempt, Inputs(code, stage.params, deps))
 
     def _ended_state(self, name: StageName, state: StageState) -> StageState:
         if name in self._began and (state.attempt or state.status is Status.RESTORED):

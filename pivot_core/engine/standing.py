@@ -22,6 +22,7 @@ from pivot_core.port.events import (
 from pivot_core.port.values import (
     EngineInfo,
     Explanation,
+    Inputs,
     Problem,
     RunState,
     Snapshot,
@@ -68,14 +69,21 @@ class Standing:
             try:
                 self._journal.take(event)
             except StoreError as error:
-                self._journal = None
-                self._notices.append(f"this run gets no history: {error.what}")
+                self._lose_journal(error)
         self._bus.publish(event)
 
     def changed(self, stage: StageName, state: StageState) -> None:
         """Takes a stage's new state."""
         self._states[stage] = state
         self.publish(StageChanged(stage, state))
+
+    def noted(self, stage: StageName, attempt: int, inputs: Inputs) -> None:
+        """Keeps what goes into an attempt; front ends ask for it when they want it."""
+        if self._journal is not None:
+            try:
+                self._journal.note(stage, attempt, inputs)
+            except StoreError as error:
+                self._lose_journal(error)
 
     def begin(
         self, run: RunState, states: Mapping[StageName, StageState], journal: RunJournal
@@ -128,6 +136,10 @@ class Standing:
             if state != known:
                 self.changed(each.stage, state)
         self._tell_notices()
+
+    def _lose_journal(self, error: StoreError) -> None:
+        self._journal = None
+        self._notices.append(f"this run gets no history: {error.what}")
 
     def _tell_notices(self) -> None:
         while self._notices:

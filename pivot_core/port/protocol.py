@@ -8,6 +8,8 @@ from pivot_core.port.commands import Command, Reply
 from pivot_core.port.events import Published
 from pivot_core.port.queries import (
     Accounts,
+    Artifacts,
+    Attempts,
     Explain,
     ExplainRun,
     Explanations,
@@ -15,6 +17,8 @@ from pivot_core.port.queries import (
     FindLog,
     History,
     Impacts,
+    ListArtifacts,
+    ListAttempts,
     LogAnswer,
     Query,
     ShowRun,
@@ -65,6 +69,10 @@ class Port(Protocol):
     async def ask(self, query: FindLog) -> LogAnswer: ...
     @overload
     async def ask(self, query: History) -> Summaries: ...
+    @overload
+    async def ask(self, query: ListArtifacts) -> Artifacts: ...
+    @overload
+    async def ask(self, query: ListAttempts) -> Attempts: ...
     @overload
     async def ask(self, query: ShowRun) -> RunReport: ...
     async def ask(self, query: Query) -> object:

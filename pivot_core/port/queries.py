@@ -7,6 +7,8 @@ from pivot_core.model.ids import RunId, StageName
 from pivot_core.model.impact import Impact
 from pivot_core.port.values import (
     Account,
+    ArtifactRow,
+    Attempt,
     Explanation,
     LogRef,
     NoLog,
@@ -69,6 +71,24 @@ class FindLog:
 
 
 @dataclass(frozen=True, slots=True)
+class ListArtifacts:
+    """The deps and outs of a stage, with what is recorded of each and what lies there now.
+
+    Raises ``UsageError`` for an unknown stage.
+    """
+
+    stage: StageName
+
+
+@dataclass(frozen=True, slots=True)
+class ListAttempts:
+    """The attempts of a stage in the runs that are kept, newest first; none for a stage that is not known."""
+
+    stage: StageName
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True)
 class History:
     """Past runs, newest first."""
 
@@ -83,12 +103,23 @@ class ShowRun:
 
 
 type Explanations = tuple[Explanation, ...]
+type Artifacts = tuple[ArtifactRow, ...]
+type Attempts = tuple[Attempt, ...]
 type Accounts = tuple[Account, ...]
 type Impacts = tuple[Impact, ...]
 type LogAnswer = LogRef | NoLog
 type Summaries = tuple[RunSummary, ...]
 
-type Query = Explain | ExplainRun | FindAffected | FindLog | History | ShowRun
+type Query = (
+    Explain
+    | ExplainRun
+    | FindAffected
+    | FindLog
+    | History
+    | ListArtifacts
+    | ListAttempts
+    | ShowRun
+)
 
 ANSWERS: dict[type, object] = {
     Explain: Explanations,
@@ -96,5 +127,7 @@ ANSWERS: dict[type, object] = {
     FindAffected: Impacts,
     FindLog: LogAnswer,
     History: Summaries,
+    ListArtifacts: Artifacts,
+    ListAttempts: Attempts,
     ShowRun: RunReport,
 }

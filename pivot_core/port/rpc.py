@@ -29,6 +29,8 @@ from pivot_core.port.queries import (
     FindAffected,
     FindLog,
     History,
+    ListArtifacts,
+    ListAttempts,
     Query,
     ShowRun,
 )
@@ -53,7 +55,11 @@ COMMANDS: dict[str, type[Command]] = {
     _method(form): form for form in (Run, CancelRun, CancelStage, Refresh, Shutdown)
 }
 QUERIES: dict[str, type[Query]] = {
-    _method(form): form for form in (Explain, ExplainRun, FindAffected, FindLog, History, ShowRun)
+    _method(form): form
+    for form in (
+        *(Explain, ExplainRun, FindAffected, FindLog),
+        *(History, ListArtifacts, ListAttempts, ShowRun),
+    )
 }
 
 _ERRORS = {form.exit_code: form for form in (UsageError, DefinitionError, StoreError, RemoteError)}

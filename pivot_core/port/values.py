@@ -255,6 +255,54 @@ class NoLog:
 
 
 @dataclass(frozen=True, slots=True)
+class Inputs:
+    """What went into one attempt: enough to tell two of them apart."""
+
+    code: ContentHash
+    """The fingerprint's digest."""
+    params: Mapping[str, Json]
+    deps: Mapping[ArtifactPath, ContentHash | None]
+    """``None`` for one that was not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt of a stage, or one restoring of its outs, in the run that it belongs to."""
+
+    run_id: RunId
+    number: int
+    """From 1; 0 where the outs came from the cache."""
+    status: Status
+    started_at: float | None
+    duration_s: float | None
+    failure: Failure | None
+    inputs: Inputs | None
+    """``None`` where the journal does not tell."""
+    has_log: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactRow:
+    """One dep or out of a stage: what is recorded, and what lies there now."""
+
+    path: ArtifactPath
+    kind: OutKind | None
+    """``None`` for a dep."""
+    recorded: ContentHash | None
+    """What the lock file names; ``None`` where it names nothing."""
+    found: ContentHash | None
+    """What lies there; ``None`` for nothing, and where it is ``unread``."""
+    is_unread: bool
+    """Whether something lies there that is too large to be hashed for a look, or cannot be read."""
+    size_bytes: int | None
+    """Of what lies there; ``None`` for nothing."""
+    files: int | None
+    """How many files a directory has; ``None`` for a file."""
+    is_cached: bool
+    """Whether the cache holds what is recorded, else what lies there."""
+
+
+@dataclass(frozen=True, slots=True)
 class RunSummary:
     """One line of the history."""
 

@@ -55,11 +55,17 @@ class Journal:
         self.close()
 
 
-def read(layout: Layout, run: RunId) -> Iterator[dict[str, Json]]:
-    """Yields a run's records in order; a torn or damaged line is passed over, a missing journal has none."""
+def read(layout: Layout, run: RunId, *, holding: str = "") -> Iterator[dict[str, Json]]:
+    """Yields a run's records in order; a torn or damaged line is passed over, a missing journal has none.
+
+    Lines that do not hold the text ``holding`` are passed over unread.
+    """
+    wanted = holding.encode()
     try:
         with open(layout.journal_path(run), "rb") as file:
             for line in file:
+                if wanted not in line:
+                    continue
                 with contextlib.suppress(ValueError, RecursionError):
                     record = cast("object", json.loads(line))
                     if isinstance(record, dict):
