@@ -47,8 +47,12 @@ def project(tmp_path: Path) -> Project:
     return project
 
 
+async def connect(live: Live) -> Port:
+    return await SocketPort.connect(Layout.at(live.engine.about().root).socket_path)
+
+
 async def listed(live: Live, stage: StageName) -> dict[str, ArtifactRow]:
-    port: Port = await SocketPort.connect(Layout.at(live.engine.about().root).socket_path)
+    port = await connect(live)
     try:
         return {row.path: row for row in await port.ask(ListArtifacts(stage))}
     finally:
@@ -56,7 +60,7 @@ async def listed(live: Live, stage: StageName) -> dict[str, ArtifactRow]:
 
 
 async def attempts(live: Live, stage: StageName) -> tuple[Attempt, ...]:
-    port: Port = await SocketPort.connect(Layout.at(live.engine.about().root).socket_path)
+    port = await connect(live)
     try:
         return await port.ask(ListAttempts(stage))
     finally:
