@@ -22,8 +22,8 @@ class Forecast:
         return max(self.path_s, self.work_s / max(jobs, 1))
 
 
-def forecast(board: Board, stages: Iterable[StageName], now: float) -> Forecast:
-    """Returns what is ahead of ``stages``; one that runs counts with its rest, at ``now``."""
+def forecast(board: Board, stages: Iterable[StageName], now: float | None) -> Forecast:
+    """Returns what is ahead of ``stages``; one that runs counts with its rest at ``now``, without a time in full."""
     wanted = set(stages)
     until = dict[StageName, float]()
     before = dict[StageName, StageName]()
@@ -58,9 +58,9 @@ def of_run(board: Board, now: float) -> Forecast:
     )
 
 
-def _rest_s(board: Board, name: StageName, now: float) -> float:
+def _rest_s(board: Board, name: StageName, now: float | None) -> float:
     state = board.state(name)
     expected = state.expected_s or 0.0
-    if state.status is Status.RUNNING and state.started_at is not None:
+    if now is not None and state.status is Status.RUNNING and state.started_at is not None:
         return max(expected - (now - state.started_at), 0.0)
     return expected

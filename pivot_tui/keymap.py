@@ -1,5 +1,6 @@
 """Owns the binding table as one person uses it: their settings laid over it, and refused where they clash; pure."""
 
+import string
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -112,14 +113,7 @@ def shown(key: str) -> str:
         return (arrows | others)[key]
     if len(key) == 1 or key in _DELIVERED:
         return key
-    names = {short: long for long, short in _SHORT.items()}
-    try:
-        return unicodedata.lookup(names.get(key, key).replace("_", " "))
-    except KeyError:
-        try:
-            return unicodedata.lookup(names.get(key, key).replace("_", "-"))
-        except KeyError:
-            return key
+    return _PUNCTUATION.get(key, key)
 
 
 def _where(one: Key, two: Key) -> str:
@@ -157,3 +151,6 @@ def _key(name: str) -> str:
         return _SHORT.get(long, long)
     known = _NAMED.get(name.lower(), name.lower())
     return known if known in _DELIVERED else ""
+
+
+_PUNCTUATION = {_key(char): char for char in string.punctuation}

@@ -126,7 +126,7 @@ def command_line(asked: Asked, stages: Sequence[StageName], board: Board) -> str
 def predicted_s(found: Iterable[Explanation], board: Board, jobs: int) -> float:
     """Returns how long the work ahead takes at least, by past durations; what may run counts as running."""
     ahead = [one.stage for one in found if one.verdict in (Verdict.WILL_RUN, Verdict.UNKNOWN)]
-    return forecast.forecast(board, ahead, 0.0).remaining_s(jobs)
+    return forecast.forecast(board, ahead, None).remaining_s(jobs)
 
 
 def plan(found: Sequence[Explanation], board: Board, jobs: int) -> tuple[Line, str]:

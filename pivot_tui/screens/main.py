@@ -151,7 +151,10 @@ class MainScreen(StageActions, inherit_bindings=False):
             return ["The pipeline cannot be loaded; see below."]
         if self._board.seq == 0:
             return ["Loading the pipeline…"]
-        return ["No stages yet.", "Define them in pipeline.py or pivot.yaml, then press ctrl+l."]
+        return [
+            "No stages yet: a stage is a Python function with its files in its signature.",
+            "i writes a sample pipeline.py to begin with · ctrl+l looks again · ? helps",
+        ]
 
     def on_dag_view_selected(self, event: DagView.Selected) -> None:
         """Turns every panel to another stage."""

@@ -426,6 +426,9 @@ class DagView(Scrolled):
 
     def _retitle(self) -> None:
         view, total = self._view, len(self._board.stages)
+        if not total:
+            self.border_title, self.border_subtitle = title(self, "1 Stages"), ""
+            return
         shown = len(self.found) if view.is_filtered else total
         number = f"{fmt.count(shown)} of {fmt.count(total)}" if shown != total else fmt.count(total)
         self.border_title = title(self, f"1 Stages {number}")

@@ -41,6 +41,7 @@ def test_the_time_ahead_is_that_of_the_longest_chain_or_the_share_of_each_job() 
     board = a_board()
     chain = [would("evaluate@large"), would("report", Verdict.UNKNOWN)]
     assert requests.predicted_s(chain, board, jobs=8) == 24.0
+    assert requests.predicted_s([would("train@large")], board, jobs=1) == 246.0
     apart = [would("export_onnx"), would("evaluate@large")]
     assert requests.predicted_s(apart, board, jobs=1) == 30.0
     assert requests.predicted_s(apart, board, jobs=2) == 21.0
