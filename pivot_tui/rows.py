@@ -1,5 +1,6 @@
 """Owns how a stage or a group reads as a row: columns, indentation and the note that says what matters now; pure."""
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Set
 from dataclasses import dataclass
@@ -193,6 +194,9 @@ def failed(failure: Failure | None) -> str:
 
 
 def _running(state: StageState, now: float) -> str:
+    if state.kill_at is not None:
+        rest = math.ceil(state.kill_at - now)
+        return f"ending, killed in {rest} s" if rest > 0 else "being killed"
     words = [f"attempt {state.attempt}"] if state.attempt > 1 else []
     if state.expected_s and state.started_at is not None:
         rest = state.expected_s - (now - state.started_at)

@@ -123,7 +123,9 @@ class Console(Printer):
     def is_told(self, state: StageState) -> bool:
         """Tells whether a change gets a line; with ``-v`` every stage that ended does."""
         match state.status:
-            case Status.RUNNING | Status.RAN | Status.RESTORED | Status.FAILED:
+            case Status.RUNNING:
+                return state.kill_at is None  # told when it began
+            case Status.RAN | Status.RESTORED | Status.FAILED:
                 return True
             case Status.CANCELLED:
                 return self._is_verbose or state.attempt > 0

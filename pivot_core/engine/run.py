@@ -187,6 +187,9 @@ class ActiveRun:
                 else:
                     grace_s = self._tools.config.run_grace_s
                     self._tools.pool.interrupt(stage, attempt, grace_s)
+                    ending = replace(self.states[stage], kill_at=time.time() + grace_s)
+                    self.states[stage] = ending
+                    self._on_state(stage, ending)
 
     def _spawn(self, work: Coroutine[object, object, Signal | Sequence[Signal]]) -> None:
         async def deliver() -> None:
@@ -340,6 +343,7 @@ class ActiveRun:
             status=status,
             attempt=self._scheduler.attempt(name),
             by=change.by,
+            kill_at=None,
             reasons=decision.reasons if isinstance(decision, Execute | Restore) else (),
             tier=decision.tier if isinstance(decision, Skip | Restore) else None,
         )

@@ -95,6 +95,8 @@ class StageState:
     failure: Failure | None = None
     log_tail: tuple[str, ...] = ()
     """The last lines of the failed attempt."""
+    kill_at: float | None = None
+    """Epoch seconds at which an attempt that was asked to end is killed; ``None`` while it was not asked."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from pivot_core.model.failure import FailureKind
 from pivot_core.model.graph import Selection
 from pivot_core.model.ids import RunId, StageName
 from pivot_core.port.commands import CancelRun, CancelStage, Refused
+from pivot_core.port.events import Published, StageChanged
 from tests.support.project import WAYS, Ended, Gate, Project
 
 DIAMOND = """
@@ -356,6 +358,28 @@ async def test_cancelling_one_stage_lets_its_neighbour_finish(pair: Project) -> 
     assert ended.final == {"one": "cancelled", "after": "blocked", "two": "ran"}
     assert ended.run.exit_code == 130
     assert not (pair.root / "one.txt").exists()
+    gate.close()
+
+
+async def test_a_stage_that_is_asked_to_end_says_when_it_is_killed(pair: Project) -> None:
+    gate = Gate(pair)
+    async with pair.live() as live:
+        going = await live.begin()
+        await gate.here("one", "two")
+        watching = await live.engine.subscribe()
+        before = time.time()
+        await live.engine.send(CancelStage(going.run_id, StageName("one")))
+        async for item in watching:
+            event = item.event if isinstance(item, Published) else None
+            if isinstance(event, StageChanged) and event.stage == "one":
+                assert event.state.status is Status.RUNNING
+                assert event.state.kill_at is not None
+                assert event.state.kill_at > before
+                break
+        await watching.close()
+        gate.go()
+        ended = await going.end()
+    assert ended.states[StageName("one")].kill_at is None
     gate.close()
 
 

@@ -185,6 +185,8 @@ def test_marks_matches_and_the_critical_path_are_seen_in_a_row() -> None:
         (StageState(Status.RUNNING, started_at=scenes.NOW - 10, expected_s=70), "~1:00 left"),
         (StageState(Status.RUNNING, started_at=scenes.NOW - 80, expected_s=70), "any moment"),
         (StageState(Status.RUNNING, attempt=2, started_at=scenes.NOW), "attempt 2"),
+        (StageState(Status.RUNNING, kill_at=scenes.NOW + 1.2), "ending, killed in 2 s"),
+        (StageState(Status.RUNNING, kill_at=scenes.NOW - 1), "being killed"),
         (StageState(Status.BLOCKED, by=(StageName("a"), StageName("b"))), "by a, b"),
         (StageState(Status.STALE, reasons=(NeverRan("never ran here"),)), "never ran here"),
         (StageState(Status.STALE, reasons=(NeverRan("no lock"),) * 3), "no lock  +2"),
@@ -251,6 +253,11 @@ def test_leaving_during_a_run_says_that_it_continues() -> None:
     assert said[0] == f"detached: run {scenes.RUN} continues, 6 of 10 stages done"
     assert "  failed train_baseline: KeyError: 'label'" in said
     assert any("pivot logs train_baseline" in line for line in said)
+
+
+def test_leaving_names_the_log_of_a_failure_where_it_is_known() -> None:
+    said = heading.farewell(a_board(), logs={StageName("train_baseline"): ".pivot/a.log"})
+    assert "         log: .pivot/a.log" in said
 
 
 def test_leaving_a_run_that_is_stopped_does_not_say_that_it_continues() -> None:
