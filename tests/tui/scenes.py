@@ -32,6 +32,7 @@ from pivot_core.port import (
     StageRow,
     StageState,
     Status,
+    Taste,
     UpstreamRuns,
     Verdict,
 )
@@ -274,3 +275,8 @@ def port(snapshot: Snapshot, folder: Path, lines: int = LINES) -> ScriptedPort:
     train = StageName("train@large")
     scripted.logs[train] = LogRef(RUN, train, 1, str(path), ((RUN, 1),))
     return scripted
+
+
+def taste(keys: Mapping[str, tuple[str, ...]]) -> Taste:
+    """Returns settings with these keys."""
+    return Taste(keys=keys)
