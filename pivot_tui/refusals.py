@@ -30,7 +30,7 @@ def refusal(
     if name == "edit" and broken_place(board) is not None:
         return ""
     if name == "sample":
-        return "there is a pipeline" if board.stages or board.problems else ""
+        return "there is a pipeline" if board.stages else ""
     if name in _NEEDS_STAGE and selected is None:
         return "there are no stages"
     if name == "cancel_stage" and selected is not None:

@@ -22,6 +22,7 @@ from pivot_tui.sample import SAMPLE
 from pivot_tui.screens.menu import Item, Menu
 from pivot_tui.widgets.painting import application
 
+_DEFINITIONS = ("pivot.yaml", "pivot.yml", "pipeline.py")
 _MOST_COPIED = 1 << 20
 """Terminals drop longer texts, or the connection."""
 
@@ -57,7 +58,7 @@ class Files:
         if not paths:
             self._say(f"{one_line(stage)} has no outputs")
         elif len(paths) == 1:
-            self._open(paths[0])
+            self.open_path(paths[0])
         else:
             keys = "123456789abcdefghilmnoprstuvwxyz"
             items = [
@@ -65,7 +66,7 @@ class Files:
                 for key, path in zip(keys, paths, strict=False)
             ]
             menu = Menu(f"Open: {one_line(stage)}", items)
-            application(self._screen).push_screen(menu, self._open)
+            application(self._screen).push_screen(menu, self.open_path)
 
     def copy_menu(self, stage: StageName) -> None:
         """Asks what to copy of the stage."""
@@ -105,9 +106,12 @@ class Files:
 
     def write_sample(self) -> None:
         """Writes a pipeline of two stages; a file that is there is left alone."""
-        path = os.path.join(self._root, "pipeline.py")
+        there = [name for name in _DEFINITIONS if os.path.exists(os.path.join(self._root, name))]
+        if there:
+            self._say(f"'{there[0]}' is there: it is left alone")
+            return
         try:
-            with open(path, "x", encoding="utf-8") as file:
+            with open(os.path.join(self._root, "pipeline.py"), "x", encoding="utf-8") as file:
                 file.write(SAMPLE)
         except OSError as error:
             self._say(f"cannot write pipeline.py: {error.strerror}")
@@ -154,7 +158,8 @@ class Files:
             return "a directory; no desktop to open it"
         return ""
 
-    def _open(self, path: str | None) -> None:
+    def open_path(self, path: str | None) -> None:
+        """Opens a file of the project with what the desktop opens it with, else in the pager."""
         if path is None:
             return
         why = self._not_opened(path)

@@ -176,7 +176,7 @@ async def test_i_writes_a_sample_where_there_is_no_pipeline(tmp_path: Path) -> N
         await driver.until(lambda: bool(driver.port.sent))
         assert (tmp_path / "pipeline.py").read_text() == SAMPLE
         await driver.press("i")
-        await driver.until(lambda: any("cannot write" in said for said in driver.toasts))
+        await driver.until(lambda: any("is left alone" in said for said in driver.toasts))
 
 
 async def test_footer_hints_can_be_clicked(tmp_path: Path) -> None:
