@@ -109,13 +109,12 @@ class Dashboard(App[bool], inherit_bindings=False):
         run = self.board.run
         if before is None or run is None or before.run_id != run.run_id or run.ended_at is None:
             return
-        if self._bell is Bell.BELL:
-            self.bell()
-        elif self._bell is Bell.NOTIFY and self._driver is not None:
-            name = self.board.engine.project if self.board.engine is not None else "pivot"
-            words = f"{one_line(name)}: run {fmt.short_run(run.run_id)} {run.status.value}"
-            self._driver.write(f"\x1b]9;{words}\x07")
-            self._driver.flush()
+        if self._bell is Bell.OFF or self._driver is None:
+            return
+        name = self.board.engine.project if self.board.engine is not None else "pivot"
+        words = f"{one_line(name)}: run {fmt.short_run(run.run_id)} {run.status.value}"
+        self._driver.write("\a" if self._bell is Bell.BELL else f"\x1b]9;{words}\a")
+        self._driver.flush()
 
     def action_mouse(self) -> None:
         """Leaves the mouse to the terminal and its own selection, or takes it back."""

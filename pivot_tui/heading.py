@@ -1,9 +1,9 @@
 """Owns the lines around the panels: header, banner, and what is printed at exit; pure."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from pivot_core.port import Problem, RunState, RunStatus, Status, one_line
+from pivot_core.port import Problem, RunState, RunStatus, StageName, Status, one_line
 from pivot_tui import format as fmt
 from pivot_tui import rows, spans
 from pivot_tui.board import Board, Link
@@ -246,8 +246,13 @@ def _counted(board: Board, run: RunState) -> str:
     return ", ".join(f"{number} {word}" for number, word in shown if number)
 
 
-def farewell(board: Board, *, stopped: bool = False) -> list[str]:
-    """Returns what is printed on the normal screen at exit: counts, failures, the slowest, what goes on."""
+def farewell(
+    board: Board, *, stopped: bool = False, logs: Mapping[StageName, str] | None = None
+) -> list[str]:
+    """Returns what is printed on the normal screen at exit: counts, failures, the slowest, what goes on.
+
+    ``logs`` tells where the logs of failed stages lie; where it does not the command that shows one is named.
+    """
     run = board.run
     if run is None:
         return []
@@ -274,7 +279,8 @@ def farewell(board: Board, *, stopped: bool = False) -> list[str]:
         lines.append(
             f"  failed {one_line(name)}: {one_line(rows.failed(board.state(name).failure))}"
         )
-        lines.append(f"         log: pivot logs {one_line(name)}")
+        log = (logs or {}).get(name) or f"pivot logs {name}"
+        lines.append(f"         log: {one_line(log)}")
     if len(failures) > room // 2:
         lines.append(f"  and {len(failures) - room // 2} more failures: pivot show {run.run_id}")
     return lines + slowest

@@ -1,16 +1,30 @@
 """Owns the ``pivot ui`` command: checks the terminal, gets the way to the engine, and only then loads the dashboard."""
 
 import asyncio
+import contextlib
 import functools
 import os
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 import click
 
-from pivot_core.port import Door, Port, Taste, UsageError
+from pivot_core.port import (
+    Door,
+    FindLog,
+    LogRef,
+    PivotError,
+    Port,
+    StageName,
+    Status,
+    Taste,
+    UsageError,
+)
 from pivot_tui import background
+
+_LOGS_NAMED = 8
+"""More failures do not fit into what is said at the end."""
 
 
 class Session(Protocol):
@@ -118,9 +132,27 @@ def _show(
         last=door.last,
     )
     stopped = app.run()
-    for line in farewell(app.board, stopped=bool(stopped)):
+    failed = app.board.with_status(Status.FAILED)[:_LOGS_NAMED]
+    logs = asyncio.run(_logs(door, failed)) if failed else {}
+    near = {stage: os.path.relpath(path) for stage, path in logs.items()}
+    for line in farewell(app.board, stopped=bool(stopped), logs=near):
         print(line)
     return app.exit_code
+
+
+async def _logs(door: Door, stages: Sequence[StageName]) -> dict[StageName, str]:
+    """Returns where the logs of some stages lie; without an engine that is not known."""
+    found = dict[StageName, str]()
+    with contextlib.suppress(PivotError, OSError):
+        port = await door.attach(start=False)
+        try:
+            for stage in stages:
+                answer = await port.ask(FindLog(stage))
+                if isinstance(answer, LogRef):
+                    found[stage] = answer.path
+        finally:
+            await port.close()
+    return found
 
 
 async def _check(door: Door, wanted: str) -> None:

@@ -1,6 +1,6 @@
 """Owns the colours of the three themes; ``theme.tcss`` gives them their places."""
 
-from textual.theme import Theme
+from textual.theme import BUILTIN_THEMES, Theme
 
 _DARK = {
     "ink": "#E6E6E6",
@@ -47,6 +47,7 @@ _ANSI = {
 
 
 def _theme(name: str, colors: dict[str, str], dark: bool, ansi: bool = False) -> Theme:
+    own = BUILTIN_THEMES["ansi-dark"].variables if ansi else {}  # Textual's style sheet wants them
     return Theme(
         name=name,
         dark=dark,
@@ -60,7 +61,7 @@ def _theme(name: str, colors: dict[str, str], dark: bool, ansi: bool = False) ->
         background=colors["ground"],
         surface=colors["ground"],
         panel=colors["raised"],
-        variables={f"pv-{color}": value for color, value in colors.items()},
+        variables={**own, **{f"pv-{color}": value for color, value in colors.items()}},
     )
 
 

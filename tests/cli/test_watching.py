@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pivot_core.cli.door import ProjectDoor
 from pivot_core.model.decision import Status
-from tests.cli.project import PIVOT, Project
+from tests.cli.project import FAILING, PIVOT, Project
 
 
 @contextmanager
@@ -99,8 +99,9 @@ def test_attaching_starts_nothing_and_names_what_goes_on(tmp_path: Path) -> None
             until(other, "stale")
 
 
-def test_a_terminal_is_as_it_was_after_quitting(tmp_path: Path) -> None:
-    Project.toy(tmp_path)
+def test_quitting_names_what_failed_and_leaves_the_terminal_as_it_was(tmp_path: Path) -> None:
+    project = Project.toy(tmp_path)
+    project.write("helpers.py", FAILING)
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (24, 80))
     before = termios.tcgetattr(theirs)
@@ -108,14 +109,24 @@ def test_a_terminal_is_as_it_was_after_quitting(tmp_path: Path) -> None:
     with subprocess.Popen(
         command, cwd=tmp_path, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
     ) as process:
-        seen = b""
-        while b"report" not in seen:
-            seen += os.read(ours, 65_536)
+        seen = read_until(ours, b"report")
+        assert project.pivot("repro").code == 1
+        seen += read_until(ours, b"KeyError")
         os.write(ours, b"q")
-        while b"\x1b[?1049l" not in seen:
-            seen += os.read(ours, 65_536)
+        seen += read_until(ours, b"logs/train.1.log")
         assert process.wait() == 0
-    assert seen.index(b"opening") < seen.index(b"\x1b[?1049h") < seen.index(b"\x1b[?1049l")
+    assert seen.index(b"opening") < seen.index(b"\x1b[?1049h")
+    left = seen[seen.index(b"\x1b[?1049l") :]
+    assert b"failed train: KeyError: 'label'" in left
+    assert b"log: .pivot/runs/" in left
     assert termios.tcgetattr(theirs) == before
     os.close(ours)
     os.close(theirs)
+
+
+def read_until(terminal: int, words: bytes) -> bytes:
+    """Reads the terminal until it showed these words; the test's own limit ends a wait in vain."""
+    seen = b""
+    while words not in seen:
+        seen += os.read(terminal, 65_536)
+    return seen

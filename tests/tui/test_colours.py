@@ -10,7 +10,7 @@ from pivot_tui.widgets import sgr
 
 
 def test_every_text_colour_can_be_read_on_every_ground() -> None:
-    for one in theme.THEMES:
+    for one in (theme.DARK, theme.LIGHT):  # the third has the colours of the terminal
         shades = {
             name.removeprefix("pv-"): Shade.parse(value) for name, value in one.variables.items()
         }
