@@ -89,12 +89,14 @@ class StageActions(Screen[None], inherit_bindings=False):
     # --- files ---
 
     def action_edit(self) -> None:
-        """Opens the source in the editor; where the definition is broken, at the mistake."""
+        """Opens the source in the editor, at the mistake where the definition is broken; then it is loaded again."""
         place = refusals.broken_place(self._board)
         if place is not None:
             self._files.edit_at(*place)
+            self._commands.look_again()
         elif not self._refused("edit") and self._dag.selected is not None:
             self._files.edit(self._dag.selected)
+            self._commands.look_again()
 
     def action_open(self) -> None:
         """Opens an output."""

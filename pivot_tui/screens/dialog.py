@@ -56,6 +56,17 @@ class Dialog(ModalScreen[int]):
         """Answers at once."""
         self.dismiss(choice)
 
+    def on_lines_clicked(self, event: Lines.Clicked) -> None:
+        """Answers with the choice under the pointer."""
+        end = 0
+        for words, _ in event.lines.lines[event.y] if event.y < len(event.lines.lines) else ():
+            end += cell_len(words)
+            if event.x < end:
+                found = [at for at, choice in enumerate(self._choices) if choice in words]
+                if found and event.y == len(event.lines.lines) - 1:
+                    self.dismiss(found[-1])
+                return
+
     def _draw(self) -> None:
         cells = min(_CELLS, application(self).size.width * 9 // 10 - 4)
         lines: list[Line] = [spans.text(" " + piece) for piece in spans.wrap(self._lost, cells - 1)]

@@ -7,7 +7,9 @@ from typing import ClassVar, override
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.events import Click
 from textual.geometry import Size
+from textual.message import Message
 from textual.screen import ModalScreen
 from textual.strip import Strip
 from textual.widgets import Input
@@ -35,6 +37,9 @@ class Entry:
 
 class Entries(Scrolled, can_focus=False):
     """The entries that match, with a cursor; section titles between them where nothing was typed."""
+
+    class Taken(Message):
+        """An entry was clicked."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -72,6 +77,14 @@ class Entries(Scrolled, can_focus=False):
         elif self._at >= top + self.size.height:
             self.scroll_to(y=self._at - self.size.height + 1, animate=False)
         self.refresh()
+
+    def on_click(self, event: Click) -> None:
+        """Takes the entry under the pointer."""
+        at = event.y + self.scroll_offset.y
+        if at < len(self._rows) and isinstance(self._rows[at], Entry):
+            self._at = at
+            self.refresh()
+            self.post_message(self.Taken())
 
     @override
     def render_line(self, y: int) -> Strip:
@@ -140,6 +153,10 @@ class Finder(ModalScreen[Entry | None]):
             if all(word in f"{entry.label} {entry.shown}".casefold() for word in words)
         ]
         self.query_one(Entries).show(found, self._titled and not words)
+
+    def on_entries_taken(self) -> None:
+        """Takes what was clicked."""
+        self.on_input_submitted()
 
     def on_input_submitted(self) -> None:
         """Takes the entry under the cursor; one that cannot be done says why and stays."""

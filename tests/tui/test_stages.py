@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from pivot_core.port import (
+    CancelRun,
     CancelStage,
     Run,
     RunOptions,
@@ -19,8 +20,10 @@ from pivot_tui.app import Dashboard
 from pivot_tui.arrangement import Form
 from pivot_tui.board import Link
 from pivot_tui.sample import SAMPLE
+from pivot_tui.screens.finder import Entries
 from pivot_tui.screens.main import MainScreen
 from pivot_tui.screens.menu import Menu
+from pivot_tui.widgets.painting import Lines
 from tests.tui import scenes
 from tests.tui.driving import Driver, opened
 
@@ -184,6 +187,19 @@ async def test_footer_hints_can_be_clicked(tmp_path: Path) -> None:
         at = driver.said("footer").index("help")
         await driver.pilot.click("#footer", offset=(at, 0))
         await driver.until(lambda: not isinstance(driver.app.screen, MainScreen))
+
+
+async def test_dialogs_and_lists_can_be_clicked(tmp_path: Path) -> None:
+    async with opened(scenes.port(scenes.a_run_in_progress(), tmp_path)) as driver:
+        await driver.press("X")
+        await driver.until(lambda: "Cancel run" in driver.popup_text)
+        rows = driver.popup_text.split("\n")
+        at = rows[-1].index("Cancel run")
+        await driver.pilot.click(Lines, offset=(at + 2, len(rows) - 1))
+        await driver.until(lambda: driver.port.sent == [CancelRun(scenes.RUN)])
+        await driver.press("question_mark", *"logs of")
+        await driver.pilot.click(Entries, offset=(5, 0))
+        await driver.until(lambda: driver.log.has_focus)
 
 
 async def test_the_users_keys_are_in_force_and_bad_ones_are_said(tmp_path: Path) -> None:
