@@ -28,9 +28,27 @@ def clock(time_ms: int) -> str:
     return datetime.fromtimestamp(time_ms / 1000).strftime("%H:%M:%S")  # noqa: DTZ006 local on purpose
 
 
+def since(elapsed_ms: int) -> str:
+    """Returns how long after a beginning: ``0:07.3``, ``12:31.0``, ``1:02:03``."""
+    tenths = max(elapsed_ms, 0) // 100
+    if tenths >= 36_000:
+        return running(tenths / 10)
+    return f"{tenths // 600}:{tenths % 600 / 10:04.1f}"
+
+
 def count(number: int) -> str:
     """Returns a number with its thousands apart."""
     return f"{number:,}"
+
+
+def size(size_bytes: int) -> str:
+    """Returns a size in powers of 1000: ``412 B``, ``1.1 kB``, ``212 MB``."""
+    shown, unit = float(size_bytes), "B"
+    for larger in ("kB", "MB", "GB", "TB", "PB"):
+        if shown < 999.5:
+            break
+        shown, unit = shown / 1000, larger
+    return f"{shown:.1f} {unit}" if shown < 9.95 and unit != "B" else f"{shown:.0f} {unit}"
 
 
 def plural(number: int, noun: str) -> str:

@@ -163,6 +163,13 @@ class Merged:
         """Returns the time of the earliest line."""
         return min((one.log.began_ms() for one in self._strands if one.log.end), default=0)
 
+    def anew(self) -> "Merged":
+        """Returns the same logs, not yet read: for another thread."""
+        other = Merged()
+        for strand in self._strands:
+            other.add(strand.label, strand.log.path, is_new=False)
+        return other
+
     def _begin_anew(self) -> None:
         """A log was replaced by another: no number holds any more."""
         self.generation += 1

@@ -78,6 +78,10 @@ class Lines(Protocol):
         """Returns the time of the very first line; 0 where there is none."""
         ...
 
+    def anew(self) -> "Lines":
+        """Returns the same lines, not yet read: for another thread."""
+        ...
+
 
 def bare(line: str) -> str:
     """Returns what a line says: without its prefix and colours, in its last state."""

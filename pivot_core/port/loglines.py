@@ -186,6 +186,10 @@ class LogLines:
         with _Open(self.path) as file:
             return parse(file.read(0, PREFIX_BYTES), clipped=True).time_ms
 
+    def anew(self) -> "LogLines":
+        """Returns the same log, not yet read: for another thread."""
+        return LogLines(self.path)
+
     # --- the index ---
 
     def _begin(self, file: "_Open") -> None:
