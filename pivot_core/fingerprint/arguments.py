@@ -51,10 +51,10 @@ class Arguments:
         self, target: Target, site: Site, value: Value, seen: set[tuple[Piece, str]]
     ) -> bool:
         if isinstance(target, Outside):
-            is_code = value in (Value.FUNCTION, Value.CLASS)
+            # A function stays as it is, whoever calls it later; a class may be registered: `copyreg.pickle(Point, …)`.
             is_asked = site.dropped and target.root not in QUIET
             in_place = target.path.startswith(_IN_PLACE)
-            return target.is_module and not is_code and (is_asked or in_place)
+            return target.is_module and value is not Value.FUNCTION and (is_asked or in_place)
         for piece, inner in self._sites(target, site.slot, seen):
             if inner.is_change:
                 return True
