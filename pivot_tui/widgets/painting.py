@@ -41,7 +41,9 @@ def title(widget: Widget, words: str) -> Content:
 
 def strip(widget: Widget, line: Line, cells: int, under: Style | None = None) -> Strip:
     """Returns ``line`` filled up to ``cells``; ``under`` lies below every style (the cursor's row)."""
-    base = widget.rich_style if under is None else widget.rich_style + under
+    # The style of plain text is that of the widget, which Textual would work out anew for each line.
+    plain = widget.get_component_rich_style("paint--text")
+    base = plain if under is None else plain + under
     ascii_only = is_ascii(widget)
     segments = [
         Segment(
