@@ -14,9 +14,10 @@ _STAGES_BESIDE = 5
 _HALF = 2
 """A panel that is grown to half weighs as much as this many times all its neighbours."""
 
-_LEFT = ((Scope.STAGES, 5),)
-_MIDDLE = ((Scope.LOGS, 9), (Scope.WHY, 6))
-_COLUMNS = ((_LEFT, 14), (_MIDDLE, 16))
+_LEFT = ((Scope.STAGES, 5), (Scope.TIMELINE, 4))
+_MIDDLE = ((Scope.LOGS, 9), (Scope.WHY, 6), (Scope.IN_OUT, 5))
+_RIGHT = ((Scope.HISTORY, 5), (Scope.REMOTE, 4), (Scope.ERRORS, 6))
+_COLUMNS = ((_LEFT, 14), (_MIDDLE, 15), (_RIGHT, 11))
 
 
 class Shape(Enum):

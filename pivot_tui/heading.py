@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 from pivot_core.port import Problem, RunState, RunStatus, StageName, Status, one_line
 from pivot_tui import format as fmt
-from pivot_tui import rows, spans
+from pivot_tui import refusals, rows, spans
 from pivot_tui.board import Board, Link
 from pivot_tui.glyphs import LOOKS
 from pivot_tui.keymap import DEFAULT, Keymap
@@ -105,26 +105,28 @@ def counts(board: Board) -> list[Line]:
     return [*lines, (("q", Paint.ACCENT), (" quit", Paint.MUTED))]
 
 
-def tabs(active: Scope, cells: int) -> Line:
+def tabs(board: Board, active: Scope, cells: int) -> Line:
     """Returns the line of tabs; their numbers are their keys."""
-    return tuple(span for _, span in _tabs(active, cells))
+    return tuple(span for _, span in _tabs(board, active, cells))
 
 
-def tab_at(active: Scope, cells: int, x: int) -> Scope | None:
+def tab_at(board: Board, active: Scope, cells: int, x: int) -> Scope | None:
     """Returns the tab that covers a cell."""
     end = 0
-    for scope, span in _tabs(active, cells):
+    for scope, span in _tabs(board, active, cells):
         end += spans.width((span,))
         if x < end:
             return scope
     return None
 
 
-def _tabs(active: Scope, cells: int) -> list[tuple[Scope, Span]]:
+def _tabs(board: Board, active: Scope, cells: int) -> list[tuple[Scope, Span]]:
     """Returns the tabs with their names, where there is no room only that of the active one."""
+    failed = board.counts[Status.FAILED]
 
     def words(number: int, scope: Scope, named: bool) -> str:
-        return f" {number} {scope.value.title()} " if named else f" {number} "
+        name = f" {scope.value.title()}" if named else ""
+        return f" {number}{name}" + (f"({failed}) " if scope is Scope.ERRORS and failed else " ")
 
     found = list[tuple[Scope, Span]]()
     for all_named in (True, False):
@@ -188,7 +190,11 @@ def banner(board: Board, cells: int, keymap: Keymap = DEFAULT) -> list[Line]:
             )
         ]
     if board.problems:
-        return _broken(board.problems, cells)
+        lines = _broken(board.problems, cells)
+        if refusals.broken_place(board) is not None:
+            hint = ((f"  {keymap.shown('edit')}: edit ", Paint.ACCENT),)
+            lines[0] = spans.spread(lines[0], hint, cells)
+        return lines
     run = board.run
     if run is None or run.status is RunStatus.QUEUED:
         return []

@@ -1,6 +1,7 @@
 """Owns the one binding table: footer, help, palette and the guide's page are generated from it."""
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from enum import Enum
 
@@ -15,12 +16,22 @@ class Scope(Enum):
     """What the Stages panel shows, and how."""
     LOGS = "logs"
     WHY = "why"
+    IN_OUT = "in/out"
+    HISTORY = "history"
+    TIMELINE = "timeline"
+    REMOTE = "remote"
+    ERRORS = "errors"
 
 
 PANELS = (
     Scope.STAGES,
     Scope.LOGS,
     Scope.WHY,
+    Scope.IN_OUT,
+    Scope.HISTORY,
+    Scope.TIMELINE,
+    Scope.REMOTE,
+    Scope.ERRORS,
 )
 """In the order of the keys that go to them, ``1`` first."""
 
@@ -132,10 +143,29 @@ TABLE: tuple[Key, ...] = (
         "unchanged",
         1,
     ),
+    # The other panels.
+    Key("open", ("o", "enter"), "o enter", Scope.IN_OUT, "Open the file", "open", 1),
+    Key("copy", ("y",), "y", Scope.IN_OUT, "Copy path and full hash", "copy", 2),
+    Key("open", ("enter",), "enter", Scope.HISTORY, "Log of the attempt", "log", 1),
+    Key("mark", ("space",), "space", Scope.HISTORY, "Mark; two are compared", "compare", 2),
+    Key("pan(-1)", ("comma",), ",", Scope.TIMELINE, "Earlier", called="pan_earlier"),
+    Key("pan(1)", ("full_stop",), ".", Scope.TIMELINE, "Later", called="pan_later"),
+    Key("zoom(1)", ("z",), "z", Scope.TIMELINE, "Zoom in", "zoom in", 1, called="zoom_in"),
+    Key("zoom(-1)", ("Z",), "Z", Scope.TIMELINE, "Zoom out", "out", 2, called="zoom_out"),
+    Key("copy", ("y",), "y", Scope.REMOTE, "Copy the command", "copy", 1),
+    Key("retry", ("r",), "r", Scope.ERRORS, "Run…", "run…", 1),
+    Key("log", ("l", "enter"), "l enter", Scope.ERRORS, "Log of the stage", "log", 2),
+    Key("edit", ("e",), "e", Scope.ERRORS, "Edit the line that failed", "edit", 3),
+    Key("copy", ("y",), "y", Scope.ERRORS, "Copy the failure", "copy", 4),
     # Panels and the rest.
     Key("go('stages')", ("1",), "1", Scope.ALL, "Stages"),
     Key("go('logs')", ("2",), "2", Scope.ALL, "Logs"),
     Key("go('why')", ("3",), "3", Scope.ALL, "Why"),
+    Key("go('in/out')", ("4",), "4", Scope.ALL, "In/Out"),
+    Key("go('history')", ("5",), "5", Scope.ALL, "History"),
+    Key("go('timeline')", ("6",), "6", Scope.ALL, "Timeline"),
+    Key("go('remote')", ("7",), "7", Scope.ALL, "Remote"),
+    Key("go('errors')", ("8",), "8", Scope.ALL, "Errors"),
     Key("cycle(1)", ("tab",), "tab", Scope.ALL, "Next panel"),
     Key("cycle(-1)", ("shift+tab",), "shift+tab", Scope.ALL, "Previous panel"),
     Key("turn(1)", ("right_square_bracket",), "]", Scope.ALL, "Next tab"),
@@ -183,10 +213,11 @@ def in_scope(scope: Scope) -> list[Key]:
 
 
 def markdown() -> str:
-    """Returns the table for the guide."""
-    lines = ["| key | where | action |", "|---|---|---|"]
-    lines += [
-        f"| {' '.join(f'`{part}`' for part in key.shown.split())} | {key.scope.value} | {key.label} |"
-        for key in TABLE
-    ]
+    """Returns the table for the guide; a name that several panels share stands with its panel."""
+    number = Counter(key.name for key in TABLE)
+    lines = ["| key | where | action | name |", "|---|---|---|---|"]
+    for key in TABLE:
+        shown = " ".join(f"`{part}`" for part in key.shown.split())
+        place = "" if number[key.name] == 1 else f"{key.scope.value.replace(' ', '_')}."
+        lines.append(f"| {shown} | {key.scope.value} | {key.label} | `{place}{key.name}` |")
     return "\n".join(lines) + "\n"

@@ -1,6 +1,7 @@
 """Owns the Why pane's text: the verdict first, then each reason with place, old and new value; pure."""
 
 import json
+from collections.abc import Iterable
 from typing import assert_never
 
 from rich.cells import cell_len, chop_cells
@@ -119,6 +120,11 @@ def _verdict(found: Explanation, unfolded: bool, cells: int) -> list[Line]:
     if found.tier is not None:
         text.append(spans.text(f"decided by {_TIERS[found.tier]}", Paint.MUTED))
     return text
+
+
+def changes(given: Iterable[Reason], cells: int) -> list[Line]:
+    """Returns the lines of these reasons alone."""
+    return [line for reason in given for line in _reason(reason, cells)]
 
 
 def _reason(reason: Reason, cells: int) -> list[Line]:

@@ -7,7 +7,7 @@ from typing import ClassVar, Protocol, override
 
 from textual.widget import Widget
 
-from pivot_core.port import PivotError, Port, StageName, one_line
+from pivot_core.port import PivotError, Port, RunId, StageName, one_line
 from pivot_tui import spans
 from pivot_tui.board import Board, Dirty, Link
 from pivot_tui.feed import Feed
@@ -63,6 +63,22 @@ class Host(Protocol):
 
     def go_to(self, stage: StageName, panel: Scope) -> None:
         """Selects a stage and goes to a panel."""
+        ...
+
+    def open_attempt(self, run_id: RunId, number: int) -> None:
+        """Goes to the log of one attempt of the selected stage."""
+        ...
+
+    def run_menu(self, stage: StageName) -> None:
+        """Opens the run menu for a stage."""
+        ...
+
+    def edit(self, path: str, line: int) -> None:
+        """Opens a line of the project in the editor."""
+        ...
+
+    def open_file(self, path: str) -> None:
+        """Opens a file of the project with what the desktop opens it with."""
         ...
 
 

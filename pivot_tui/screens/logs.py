@@ -54,7 +54,7 @@ class Logs(Keeper):
         self._stage: StageName | None = None
         self._is_shown: bool = False
         self._place: tuple[object, ...] = ()
-        self._shown: _Attempt | None = None
+        self._shown: tuple[StageName, _Attempt] | None = None
         """Whose log is on screen."""
         self._attempts: tuple[_Attempt, ...] = ()
         """Those of the stage that have a log, newest first."""
@@ -105,7 +105,7 @@ class Logs(Keeper):
             self._renew(stage)
         elif stage in dirty.logs:
             grown = self._board.logs[stage]
-            if (grown.run_id, grown.attempt) == self._shown:
+            if (stage, (grown.run_id, grown.attempt)) == self._shown:
                 self._log.grew()
             else:
                 self._finding.want(stage)
@@ -144,11 +144,11 @@ class Logs(Keeper):
             # The log of an earlier run would be taken for this one's.
             older = f" · < shows the log of run {fmt.short_run(answer.run_id)}"
             self._show_none(stage, state, "printed nothing", older)
-        elif found == self._shown:
+        elif (stage, found) == self._shown:
             self._log.retitle(self._title(stage, found))
             self._log.grew()
         else:
-            self._shown = found
+            self._shown = (stage, found)
             self._log.show(LogLines(answer.path), self._title(stage, found))
 
     def _show_none(self, stage: StageName, state: StageState, why: str, older: str = "") -> None:
@@ -186,7 +186,7 @@ class Logs(Keeper):
             return
         places = [None, *self._attempts]
         if self._pinned is None and self._shown is not None:
-            places.remove(self._shown)  # what it does now is that attempt
+            places.remove(self._shown[1])  # what it does now is that attempt
         at = places.index(self._pinned if self._pinned in places else None) - by
         if at < 0:
             self._say("this is the newest attempt")
@@ -273,7 +273,7 @@ class Logs(Keeper):
     def file_name(self) -> str:
         if self._merged is not None and self._merged_run is not None:
             return f"run-{fmt.short_run(self._merged_run)}.log"
-        run = f"-{fmt.short_run(self._shown[0])}" if self._shown is not None else ""
+        run = f"-{fmt.short_run(self._shown[1][0])}" if self._shown is not None else ""
         return f"{self._stage}{run}.log".replace("/", "-")
 
     @override

@@ -7,7 +7,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.widget import Widget
 
-from pivot_core.port import Level, StageName, Status, one_line
+from pivot_core.port import Level, RunId, StageName, Status, one_line
 from pivot_tui import frame, heading, keys
 from pivot_tui.board import Board, Dirty, Link
 from pivot_tui.feed import Feed
@@ -30,6 +30,8 @@ from pivot_tui.widgets.painting import Lines, application
 _FOOTER_FROM = 15
 """Lines of the terminal from which there is room for the footer."""
 
+_BEGIN = "i writes a sample pipeline.py · ctrl+l looks again · ? lists every key"
+
 
 class MainScreen(StageActions, inherit_bindings=False):
     """The panels, the lines around them, and which panel is where."""
@@ -47,7 +49,8 @@ class MainScreen(StageActions, inherit_bindings=False):
         self._clock: Callable[[], float] = clock
         self._log: LogView = LogView(id="log", classes="panel")
         desk = Desk(board, feed, clock, self)
-        details = (Logs(board, feed, self._log), *(panel(desk) for panel in PAPERS))
+        self._logs: Logs = Logs(board, feed, self._log)
+        details: tuple[Panel, ...] = (self._logs, *(panel(desk) for panel in PAPERS))
         self._details: dict[Scope, Panel] = {panel.scope: panel for panel in details}
         self._widgets: dict[Scope, Widget] = {Scope.STAGES: self._dag} | {
             scope: panel.view for scope, panel in self._details.items()
@@ -104,7 +107,7 @@ class MainScreen(StageActions, inherit_bindings=False):
         if self._shape is Shape.TINY:
             self._tabs.show(heading.counts(self._board))
         else:
-            self._tabs.show([heading.tabs(self._tab, self._tabs.size.width)])
+            self._tabs.show([heading.tabs(self._board, self._tab, self._tabs.size.width)])
 
     def _tick(self) -> None:
         if self._board.active is not None and self._board.link is Link.ATTACHED:
@@ -148,12 +151,12 @@ class MainScreen(StageActions, inherit_bindings=False):
         if self._board.link is Link.LOST:
             return ["No engine; see below."]
         if self._board.problems:
-            return ["The pipeline cannot be loaded; see below."]
+            return ["The pipeline cannot be loaded; see below.", _BEGIN]
         if self._board.seq == 0:
-            return ["Loading the pipeline…"]
+            return ["Loading the pipeline…", _BEGIN]
         return [
             "No stages yet: a stage is a Python function with its files in its signature.",
-            "i writes a sample pipeline.py to begin with · ctrl+l looks again · ? helps",
+            _BEGIN,
         ]
 
     def on_dag_view_selected(self, event: DagView.Selected) -> None:
@@ -186,7 +189,7 @@ class MainScreen(StageActions, inherit_bindings=False):
         """Goes to the tab under the pointer."""
         if event.lines is self._tabs:
             cells = self._tabs.size.width
-            tab = heading.tab_at(self._tab, cells, event.x)
+            tab = heading.tab_at(self._board, self._tab, cells, event.x)
             if tab is not None:
                 self.action_go(tab.value)
         elif event.lines.id == "footer":
@@ -274,6 +277,24 @@ class MainScreen(StageActions, inherit_bindings=False):
         """Selects a stage and goes to a panel."""
         self._dag.select(stage)
         self.action_go(panel.value)
+
+    def open_attempt(self, run_id: RunId, number: int) -> None:
+        """Goes to the log of one attempt of the selected stage."""
+        self._logs.pin(run_id, number)
+        self.action_go(Scope.LOGS.value)
+
+    def run_menu(self, stage: StageName) -> None:
+        """Opens the run menu for a stage."""
+        self._dag.select(stage)
+        self._commands.run_menu((stage,), "")
+
+    def edit(self, path: str, line: int) -> None:
+        """Opens a line of the project in the editor."""
+        self._files.edit_at(path, line)
+
+    def open_file(self, path: str) -> None:
+        """Opens a file of the project with what the desktop opens it with."""
+        self._files.open_path(path)
 
     # --- commands ---
 

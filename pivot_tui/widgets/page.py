@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, override
 
+from textual.binding import BindingsMap
 from textual.events import Click, Resize
 from textual.geometry import Size
 from textual.message import Message
@@ -48,8 +49,8 @@ class PageView(Scrolled):
         self._lay: Lay = lambda _cells: Page([])
         self._page: Page = Page([])
         self._at: int = 0
-        for binding in (*bindings(Scope.MOVE), *bindings(scope, on_panel=True)):
-            self._bindings.bind(binding.key, binding.action, binding.description, show=False)
+        own = BindingsMap([*bindings(Scope.MOVE), *bindings(scope, on_panel=True)])
+        self._bindings: BindingsMap = BindingsMap.merge([self._bindings, own])
 
     @property
     def lines(self) -> list[Line]:

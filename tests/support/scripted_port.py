@@ -7,11 +7,15 @@ from typing import override
 
 from pivot_core.port import (
     Accepted,
+    ArtifactRow,
+    Attempt,
     Command,
     Event,
     Explain,
     Explanation,
     FindLog,
+    ListArtifacts,
+    ListAttempts,
     LogAnswer,
     LogGrew,
     NoLog,
@@ -64,6 +68,8 @@ class ScriptedPort(Port):
         self.reply: Reply = Accepted()
         self.explanations: dict[StageName, Explanation] = {}
         self.logs: dict[StageName, LogAnswer] = {}
+        self.artifacts: dict[StageName, tuple[ArtifactRow, ...]] = {}
+        self.attempts: dict[StageName, tuple[Attempt, ...]] = {}
         self.is_gone = False
         self._subscriptions: list[ScriptedSubscription] = []
 
@@ -113,6 +119,10 @@ class ScriptedPort(Port):
         match query:
             case Explain():
                 return tuple(self.explanations.values())
+            case ListArtifacts(stage):
+                return self.artifacts.get(stage, ())
+            case ListAttempts(stage):
+                return self.attempts.get(stage, ())
             case FindLog(stage):
                 return self.logs.get(stage, NoLog("not started yet"))
             case _:

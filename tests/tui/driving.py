@@ -94,7 +94,8 @@ async def opened(
     async with app.run_test(size=size, notifications=True) as pilot:
         driver = Driver(pilot, app, port)
         await driver.until(lambda: app.board.link is not Link.CONNECTING)
-        if port.snapshot.stages:
+        await pilot.pause()
+        if port.snapshot.stages and driver.log.display:
             await driver.until(lambda: bool(driver.log.border_title))
             wanted = scenes.LINES if driver.dag.selected in port.logs else 0
             await driver.until(lambda: driver.log.count == wanted)

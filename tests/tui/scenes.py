@@ -5,6 +5,8 @@ from pathlib import Path
 
 from pivot_core.port import (
     ArtifactPath,
+    ArtifactRow,
+    Attempt,
     CodeChanged,
     ContentHash,
     DepChanged,
@@ -13,6 +15,7 @@ from pivot_core.port import (
     Explanation,
     Failure,
     FailureKind,
+    Inputs,
     LogGrew,
     LogRef,
     NeverRan,
@@ -266,6 +269,68 @@ def log_grew() -> LogGrew:
     return LogGrew(RUN, StageName("train@large"), 1, 10_000)
 
 
+def artifacts() -> tuple[ArtifactRow, ...]:
+    """Returns what ``train@large`` reads and writes: one of each state."""
+
+    def row(
+        path: str,
+        kind: OutKind | None,
+        recorded: str,
+        found: str,
+        size: int | None,
+        files: int | None = None,
+    ) -> ArtifactRow:
+        old, new = [content(digit) if digit else None for digit in (recorded, found)]
+        unread = size is not None and not found
+        return ArtifactRow(
+            ArtifactPath(path), kind, old, new, unread, size, files, kind is not None
+        )
+
+    return (
+        row("data/features.csv", None, "7", "c", 212_400_000),
+        row("data/labels.csv", None, "1", "1", 1_100_000),
+        row("data/archive/everything.bin", None, "2", "", 41_000_000_000),
+        row("data/gone.csv", None, "3", "", None),
+        row("models/checkpoints/", OutKind.DIRECTORY, "4", "5", 41_300_000, 12),
+        row("metrics.json", OutKind.METRIC, "", "8", 412),
+    )
+
+
+def attempts() -> tuple[Attempt, ...]:
+    """Returns what earlier runs did with ``train@large``."""
+
+    def attempt(
+        run: str, status: Status, ago_s: float, took_s: float | None, rate: float, code: str
+    ) -> Attempt:
+        inputs = Inputs(
+            content(code),
+            {"learning_rate": rate, "epochs": 20},
+            {ArtifactPath("data/features.csv"): content("7")},
+        )
+        failure = None
+        if status is Status.FAILED:
+            failure = Failure(FailureKind.EXCEPTION, "MemoryError: 41 GB")
+        return Attempt(
+            RunId(run),
+            1,
+            status,
+            NOW - ago_s,
+            took_s,
+            failure,
+            inputs,
+            status is not Status.RESTORED,
+        )
+
+    return (
+        attempt(RUN, Status.RUNNING, 151, None, 0.0003, "9"),
+        attempt("20260921-110214-b331", Status.RAN, 7_600, 242.0, 0.001, "a"),
+        attempt("20260918-170812-77c0", Status.RESTORED, 251_000, None, 0.001, "a"),
+        attempt("20260918-151010-01ff", Status.FAILED, 260_000, 44.0, 0.001, "a"),
+        attempt("20260917-090909-9a9a", Status.RAN, 366_000, 238.0, 0.001, "a"),
+        attempt("20260916-101010-42ab", Status.RAN, 450_000, 91.0, 0.01, "a"),
+    )
+
+
 def port(snapshot: Snapshot, folder: Path, lines: int = LINES) -> ScriptedPort:
     """Returns a scripted port with explanations and the log of ``train@large``."""
     scripted = ScriptedPort(snapshot)
@@ -273,6 +338,8 @@ def port(snapshot: Snapshot, folder: Path, lines: int = LINES) -> ScriptedPort:
     path = folder / "train@large.1.log"
     write_log(path, lines)
     train = StageName("train@large")
+    scripted.artifacts[train] = artifacts()
+    scripted.attempts[train] = attempts()
     scripted.logs[train] = LogRef(RUN, train, 1, str(path), ((RUN, 1),))
     return scripted
 

@@ -1,0 +1,213 @@
+"""Owns the History panel: the attempts of the selected stage, and how two of them differ."""
+
+import json
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import ClassVar, override
+
+from pivot_core.port import (
+    Attempt,
+    CodeChanged,
+    DepChanged,
+    Edit,
+    Inputs,
+    ListAttempts,
+    ParamChanged,
+    Port,
+    Reason,
+    RunId,
+    StageName,
+    Status,
+    one_line,
+)
+from pivot_tui import format as fmt
+from pivot_tui import reasons, rows, spans
+from pivot_tui.glyphs import LOOKS
+from pivot_tui.keys import Scope
+from pivot_tui.panels.panel import Asking, Desk
+from pivot_tui.spans import Line, Paint
+from pivot_tui.widgets.page import Page
+
+_BARS = "▁▂▃▄▅▆▇█"
+_BARS_SHOWN = 24
+_WHEN = 9
+_TOOK = 7
+
+type _Key = tuple[RunId, int]
+
+
+class Attempts(Asking[tuple[Attempt, ...]]):
+    """One row an attempt, newest first; two that are marked are compared."""
+
+    scope: ClassVar[Scope] = Scope.HISTORY
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk)
+        self._marks: list[_Key] = []
+        """At most two, the one that was marked last at the end."""
+
+    @override
+    async def ask(self, port: Port, stage: StageName) -> tuple[Attempt, ...]:
+        return await port.ask(ListAttempts(stage))
+
+    @override
+    def select(self, stage: StageName) -> None:
+        self._marks.clear()
+        super().select(stage)
+
+    @override
+    def note(self) -> str:
+        return summary(self.found or ())
+
+    @override
+    def page(self, cells: int) -> Page:
+        if self.found is None:
+            return Page(self.missing())
+        if not self.found:
+            return Page([spans.text(" no run that is kept ran it", Paint.MUTED)])
+        now = self.desk.clock()
+        told = varying(self.found)
+        lines = [line(each, _key(each) in self._marks, told, now, cells) for each in self.found]
+        stops = tuple(range(len(lines)))
+        marked = [each for each in self.found if _key(each) in self._marks]
+        if len(marked) == 2:
+            lines += [(), *comparison(marked[1], marked[0], cells)]
+        elif marked:
+            lines += [(), spans.text(" mark another one to compare", Paint.MUTED)]
+        return Page(lines, stops)
+
+    @property
+    @override
+    def actions(self) -> Mapping[str, Callable[[], None]]:
+        return {"open": self._open, "mark": self._mark}
+
+    @override
+    def refusal(self, action: str) -> str:
+        if not self.found:
+            return "there is no attempt"
+        no_log = not self.found[self.view.at].has_log
+        return "it wrote no log" if action == "open" and no_log else ""
+
+    def _open(self) -> None:
+        if self.found:
+            chosen = self.found[self.view.at]
+            self.desk.host.open_attempt(chosen.run_id, chosen.number)
+
+    def _mark(self) -> None:
+        if self.found:
+            key = _key(self.found[self.view.at])
+            if key in self._marks:
+                self._marks.remove(key)
+            else:
+                self._marks = [*self._marks[-1:], key]
+            self.draw()
+
+
+def _key(attempt: Attempt) -> _Key:
+    return attempt.run_id, attempt.number
+
+
+def varying(attempts: Iterable[Attempt]) -> list[str]:
+    """Returns the params that had more than one value, all of them where none had."""
+    given = [each.inputs.params for each in attempts if each.inputs is not None]
+    names = list(dict.fromkeys(name for params in given for name in params))
+    return [
+        name for name in names if any(params.get(name) != given[0].get(name) for params in given)
+    ] or names
+
+
+def line(attempt: Attempt, is_marked: bool, told: Iterable[str], now: float, cells: int) -> Line:
+    """Returns the row of one attempt, with the params that are to be ``told``."""
+    look = LOOKS[attempt.status]
+    again = f".{attempt.number}" if attempt.number > 1 else ""
+    took = fmt.duration(attempt.duration_s) if attempt.duration_s is not None else ""
+    shown: Line = (
+        ("•" if is_marked else " ", Paint.ACCENT),
+        (spans.left(fmt.short_run(attempt.run_id) + again, 7), Paint.TEXT),
+        (look.glyph + " ", look.paint),
+        (spans.left(when(attempt.started_at, now), _WHEN), Paint.MUTED),
+        (spans.right(took, _TOOK) + "  ", Paint.TEXT),
+    )
+    inputs = attempt.inputs
+    if attempt.failure is not None:
+        shown = (*shown, (one_line(rows.failed(attempt.failure)), look.paint))
+    elif inputs is not None:
+        params = ", ".join(
+            f"{name}={_short(inputs.params[name])}" for name in told if name in inputs.params
+        )
+        shown = (
+            *shown,
+            (fmt.short_hash(inputs.code) + "  ", Paint.MUTED),
+            (one_line(params), Paint.TEXT),
+        )
+    return spans.crop(shown, cells)
+
+
+def _short(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def when(at: float | None, now: float) -> str:
+    """Returns the time of day for the last 20 hours, else the day."""
+    if at is None:
+        return ""
+    local = datetime.fromtimestamp(at)  # noqa: DTZ006 local on purpose
+    if now - at < 20 * 3600:
+        return local.strftime("%H:%M:%S")
+    return local.strftime("%d %b" if now - at < 300 * 86400 else "%Y")
+
+
+def summary(attempts: Sequence[Attempt]) -> str:
+    """Returns median, ninetieth percentile and the course of the durations of those that ran, oldest first."""
+    took = [
+        each.duration_s
+        for each in reversed(attempts)
+        if each.status is Status.RAN and each.duration_s is not None
+    ]
+    if not took:
+        return ""
+    half, most = percentile(took, 0.5), percentile(took, 0.9)
+    said = f"p50 {fmt.duration(half)}  p90 {fmt.duration(most)}"
+    return said if len(took) < 2 else f"{said}  {sparkline(took[-_BARS_SHOWN:])}"
+
+
+def percentile(values: Iterable[float], share: float) -> float:
+    """Returns the smallest value that at least ``share`` of them do not exceed (nearest rank)."""
+    known = sorted(values)
+    return known[max(math.ceil(share * len(known)) - 1, 0)]
+
+
+def sparkline(values: Sequence[float], highest: float | None = None) -> str:
+    """Returns a bar for each value, the highest one full."""
+    top = max(values, default=0.0) if highest is None else highest
+    last = len(_BARS) - 1
+    return "".join(_BARS[min(round(value / top * last), last) if top else 0] for value in values)
+
+
+def comparison(old: Attempt, new: Attempt, cells: int) -> list[Line]:
+    """Returns what went into ``new`` and not into ``old``."""
+    title = f" {fmt.short_run(old.run_id)} → {fmt.short_run(new.run_id)}"
+    if old.inputs is None or new.inputs is None:
+        return [spans.text(f"{title}: what went in is not known of both", Paint.MUTED)]
+    found = differences(old.inputs, new.inputs)
+    if not found:
+        return [spans.text(f"{title}: the same code, params and inputs", Paint.MUTED)]
+    return [spans.text(title, Paint.STRONG), *reasons.changes(found, cells)]
+
+
+def differences(old: Inputs, new: Inputs) -> list[Reason]:
+    """Returns how two attempts differ: code, params, deps."""
+    found = list[Reason]()
+    if old.code != new.code:
+        found.append(CodeChanged("fingerprint", Edit.CHANGED, None, old.code, new.code))
+    for name in dict.fromkeys((*old.params, *new.params)):
+        had, has = name in old.params, name in new.params
+        before, after = old.params.get(name), new.params.get(name)
+        if (had, before) != (has, after):
+            found.append(ParamChanged(name, before, after, had, has))
+    for path in dict.fromkeys((*old.deps, *new.deps)):
+        before, after = old.deps.get(path), new.deps.get(path)
+        if before != after:
+            found.append(DepChanged(path, before, after, None))
+    return found

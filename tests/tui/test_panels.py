@@ -1,0 +1,223 @@
+"""What the panels beside log and reasons show, and what their keys do."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+from pivot_core.port import (
+    CodeChanged,
+    DepChanged,
+    ListArtifacts,
+    ListAttempts,
+    ParamChanged,
+    StageChanged,
+    StageName,
+    StageState,
+    Status,
+)
+from pivot_tui import board as fold
+from pivot_tui import format as fmt
+from pivot_tui.board import Board
+from pivot_tui.panels import artifacts, attempts, errors, remotes, timeline
+from pivot_tui.panels.timeline import Bar, Window
+from pivot_tui.spans import plain, width
+from tests.tui import scenes
+from tests.tui.driving import opened
+
+TRAIN = StageName("train@large")
+BASELINE = StageName("train_baseline")
+
+
+def a_board() -> Board:
+    board = Board()
+    fold.apply(board, scenes.a_run_in_progress())
+    return board
+
+
+# --- In/Out ---
+
+
+@pytest.mark.parametrize("cells", [38, 62, 78, 200])
+def test_artifact_columns_stand_below_one_another(cells: int) -> None:
+    rows = [artifacts.line(row, "", writing=False, cells=cells) for row in scenes.artifacts()]
+    assert len({width(row) for row in rows}) == 1
+    assert width(rows[0]) <= cells
+
+
+def test_an_artifact_says_how_it_stands() -> None:
+    shown = [
+        plain(artifacts.line(row, "", writing=False, cells=90)).split()
+        for row in scenes.artifacts()
+    ]
+    assert [row[0] for row in shown] == ["~", "=", "?", "-", "~", "+"]
+    assert shown[0][1:] == ["data/features.csv", "777777", "→", "cccccc", "212", "MB", "no", "—"]
+    assert shown[3][2:6] == ["333333", "→", "—", "—"]
+
+
+def test_an_out_is_being_written_while_its_stage_runs() -> None:
+    dep, *_, out = scenes.artifacts()
+    assert "writing" not in plain(artifacts.line(dep, "", writing=True, cells=80))
+    assert "writing" in plain(artifacts.line(out, "", writing=True, cells=80))
+
+
+@pytest.mark.parametrize(
+    ("size", "shown"),
+    [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (9_960, "10 kB"), (212_400_000, "212 MB")],
+)
+def test_sizes_read_short(size: int, shown: str) -> None:
+    assert fmt.size(size) == shown
+
+
+# --- History ---
+
+
+def test_durations_of_what_ran_are_summed_up() -> None:
+    assert attempts.summary(scenes.attempts()) == "p50 3:58  p90 4:02  ▄██"
+    assert attempts.percentile([5, 1, 4, 2, 3], 0.5) == 3
+    assert attempts.percentile([5, 1, 4, 2, 3], 0.9) == 5
+    assert attempts.summary(()) == ""
+
+
+def test_params_that_never_varied_are_left_out() -> None:
+    assert attempts.varying(scenes.attempts()) == ["learning_rate"]
+    assert attempts.varying(scenes.attempts()[1:3]) == ["learning_rate", "epochs"]
+
+
+def test_two_attempts_differ_in_code_params_and_deps() -> None:
+    newest, older, *_ = [each.inputs for each in scenes.attempts() if each.inputs is not None]
+    assert [type(each) for each in attempts.differences(older, newest)] == [
+        CodeChanged, ParamChanged,
+    ]  # fmt: skip
+    (changed,) = attempts.differences(older, replace(older, deps={}))
+    assert isinstance(changed, DepChanged)
+    assert attempts.differences(older, older) == []
+
+
+# --- Timeline ---
+
+
+def test_a_stage_that_waits_is_drawn_after_what_it_needs() -> None:
+    board = a_board()
+    assert board.run is not None
+    drawn = {bar.stage: bar for bar in timeline.bars(board, board.run, scenes.NOW)}
+    train, evaluate = drawn[TRAIN], drawn[StageName("evaluate@large")]
+    assert (train.end, train.expected) == (scenes.NOW, scenes.NOW + 95)
+    assert (evaluate.start, evaluate.expected) == (train.expected, train.expected + 21)
+    assert "clean" not in drawn
+
+
+def test_a_run_that_ended_predicts_nothing() -> None:
+    board = a_board()
+    assert board.run is not None
+    over = replace(board.run, ended_at=scenes.NOW)
+    drawn = timeline.bars(board, over, scenes.NOW)
+    assert not any(bar.status in (Status.WAIT, Status.QUEUED) for bar in drawn)
+
+
+def test_a_bar_waits_runs_and_is_expected() -> None:
+    bar = Bar(TRAIN, Status.RUNNING, 2.0, 4.0, 7.0, 9.0)
+    shown = plain(timeline.row(bar, Window(0.0, 10.0, 10), 8, 7.0))
+    assert shown == "tra…rge " + "  ··███▒▒ "
+
+
+def test_the_shortest_failure_has_a_cell() -> None:
+    bar = Bar(TRAIN, Status.FAILED, 5.0, 5.0, 5.001, 5.001)
+    assert plain(timeline.row(bar, Window(0.0, 1000.0, 10), 0, 900.0)).strip() == "✗"
+
+
+def test_the_axis_has_round_times_that_do_not_touch() -> None:
+    assert timeline.axis(Window(100.0, 60.0, 40), 100.0).split() == ["0:00", "0:15", "0:30", "0:45"]
+    assert timeline.axis(Window(130.0, 30.0, 40), 100.0).split()[0] == "0:30"
+
+
+def test_busy_workers_fill_the_line() -> None:
+    drawn = [Bar(TRAIN, Status.RAN, 0, 0, 10, 10), Bar(BASELINE, Status.RAN, 5, 5, 10, 10)]
+    assert timeline.workers(drawn, Window(0.0, 10.0, 10), 10.0, 2) == "▅▅▅▅▅█████"
+
+
+def test_of_very_many_stages_those_nearest_to_now_are_drawn() -> None:
+    drawn = [Bar(TRAIN, Status.RAN, at, at, at + 1, at + 1) for at in range(1000)]
+    shown = timeline.nearest(drawn, 600.5)
+    assert len(shown) == 400
+    assert shown[0].start < 600 < shown[-1].start
+
+
+# --- Errors ---
+
+
+def test_a_failure_names_what_it_blocks_near_and_far() -> None:
+    board = a_board()
+    assert errors.consequences(board, BASELINE) == ["compare_with_baseline"]
+    card = "\n".join(plain(line) for line in errors.card(board, BASELINE, 60))
+    assert "stages.py:41 in train_baseline" in card
+    assert "blocks 1: compare_with_baseline" in card
+    assert errors.copied(board, BASELINE).startswith("train_baseline failed: KeyError: 'label'\n")
+
+
+# --- on screen ---
+
+
+async def test_a_hidden_panel_asks_nothing(tmp_path: Path) -> None:
+    async with opened(scenes.port(scenes.a_run_in_progress(), tmp_path)) as driver:
+        asked = driver.port.asked
+        assert not any(isinstance(query, ListArtifacts | ListAttempts) for query in asked)
+        await driver.press("4")
+        await driver.until(lambda: "features.csv" in driver.text(4))
+        await driver.press("5")
+        await driver.until(lambda: "b331" in driver.text(5))
+        asked.clear()
+        driver.port.publish(StageChanged(TRAIN, StageState(Status.RAN, scenes.RUN, 1, None, 9.0)))
+        await driver.until(lambda: ListAttempts(TRAIN) in asked)
+        assert ListArtifacts(TRAIN) not in asked
+        await driver.press("4")
+        await driver.until(lambda: ListArtifacts(TRAIN) in asked)
+
+
+async def test_two_marked_attempts_are_compared(tmp_path: Path) -> None:
+    async with opened(scenes.port(scenes.a_run_in_progress(), tmp_path)) as driver:
+        await driver.press("5")
+        await driver.until(lambda: "b331" in driver.text(5))
+        await driver.press("space", "j", "space")
+        assert "learning_rate" in driver.text(5).partition("b331 → a4f2")[2]
+        await driver.press("space")
+        assert "→" not in driver.text(5)
+        await driver.press("j", "enter")
+        await driver.until(lambda: driver.toasts != [])
+        assert driver.toasts == ["it wrote no log"]
+
+
+async def test_an_attempt_opens_its_log(tmp_path: Path) -> None:
+    async with opened(scenes.port(scenes.a_run_in_progress(), tmp_path)) as driver:
+        await driver.press("5")
+        await driver.until(lambda: "a4f2" in driver.text(5))
+        await driver.press("enter")
+        assert driver.log.has_focus
+
+
+async def test_the_keys_of_errors_timeline_and_remote(tmp_path: Path) -> None:
+    async with opened(scenes.port(scenes.a_run_in_progress(), tmp_path)) as driver:
+        await driver.press("8", "y")
+        assert "KeyError: 'label'" in driver.app.clipboard
+        await driver.press("l")
+        assert driver.log.has_focus
+        assert driver.dag.selected == BASELINE
+        await driver.press("6", "comma", "z", "z")
+        assert driver.toasts[-1] == "the whole run is on screen"
+        whole = driver.text(6)
+        await driver.press("comma")
+        assert driver.text(6) != whole
+        await driver.press("7", "y")
+        assert driver.app.clipboard == remotes.SHARE
+
+
+@pytest.mark.parametrize("number", ["4", "5", "6", "8"])
+async def test_a_panel_on_a_small_screen(
+    number: str, picture: SnapshotAssertion, tmp_path: Path
+) -> None:
+    async with opened(scenes.port(scenes.a_run_in_progress(), tmp_path)) as driver:
+        await driver.press(number)
+        await driver.until(lambda: "looking" not in driver.text(int(number)))
+        await driver.pilot.pause()
+        assert driver.picture == picture
