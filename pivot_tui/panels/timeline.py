@@ -9,6 +9,7 @@ from pivot_core.port import RunState, StageName, Status, one_line
 from pivot_tui import forecast, spans
 from pivot_tui import format as fmt
 from pivot_tui.board import Board, Dirty
+from pivot_tui.forecast import Forecast
 from pivot_tui.glyphs import LOOKS
 from pivot_tui.keys import Scope
 from pivot_tui.panels.attempts import sparkline
@@ -16,8 +17,10 @@ from pivot_tui.panels.panel import Desk, Paper
 from pivot_tui.spans import Line, Paint
 from pivot_tui.widgets.page import Page
 
-_ROWS_MOST = 400
+_ROWS_MOST = 100
 """So many stages are drawn at most, those nearest to now."""
+_LIVE_MOST = 500
+"""With more stages than this the panel follows a run once a second, not each change of it."""
 _NAME_MOST = 18
 _LABEL = 10
 """Cells between two labels of the axis, at least."""
@@ -63,10 +66,13 @@ class Timeline(Paper):
         self._zoom: int = 0
         self._pan: float = 1.0
         """Where the window stands when zoomed: 0 at the beginning, 1 at the end."""
+        self._known: tuple[tuple[int, float], list[Bar], Forecast] | None = None
+        """Bars and forecast of one moment: a page is laid out twice where it needs a scroll bar."""
 
     @override
     def is_touched(self, dirty: Dirty) -> bool:
-        return dirty.plan or dirty.run or dirty.tick
+        is_live = self.board.active is None or len(self.board.stages) <= _LIVE_MOST
+        return dirty.plan or dirty.tick or (dirty.run and is_live)
 
     @override
     def select(self, stage: StageName) -> None:
@@ -87,7 +93,7 @@ class Timeline(Paper):
         if run is None or run.started_at is None:
             return Page([spans.text(" no run yet", Paint.MUTED)])
         now = run.ended_at or self.desk.clock()
-        drawn = bars(self.board, run, now)
+        drawn, ahead = self._at(run, now)
         if not drawn:
             return Page([spans.text(" nothing had to run", Paint.MUTED)])
         name = min(max(len(bar.stage) for bar in drawn), _NAME_MOST, cells // 4) + 1
@@ -99,7 +105,7 @@ class Timeline(Paper):
         if len(drawn) > _ROWS_MOST:
             more = f" {fmt.count(len(drawn) - _ROWS_MOST)} more stages, farther from now"
             lines.append(spans.text(more, Paint.MUTED))
-        return Page([*lines, *self._ahead(run, drawn, now, cells)])
+        return Page([*lines, *self._ahead(run, drawn, ahead, now, cells)])
 
     @property
     @override
@@ -129,7 +135,16 @@ class Timeline(Paper):
         seconds = whole / 2**self._zoom
         return Window(begin + (whole - seconds) * self._pan, seconds, max(cells, 1))
 
-    def _ahead(self, run: RunState, drawn: Sequence[Bar], now: float, cells: int) -> list[Line]:
+    def _at(self, run: RunState, now: float) -> tuple[list[Bar], Forecast]:
+        key = (self.board.seq, now)
+        if self._known is None or self._known[0] != key:
+            ahead = forecast.of_run(self.board, now)
+            self._known = (key, bars(self.board, run, now), ahead)
+        return self._known[1:]
+
+    def _ahead(
+        self, run: RunState, drawn: Sequence[Bar], ahead: Forecast, now: float, cells: int
+    ) -> list[Line]:
         """Returns the critical path and the time that it takes, of a run that ended what it took."""
         waited = sum(max(bar.start - bar.ready, 0.0) for bar in drawn if bar.end > bar.start)
         queue = f"queue wait {fmt.duration(waited)}"
@@ -137,7 +152,6 @@ class Timeline(Paper):
             worked = sum(bar.end - bar.start for bar in drawn)
             said = f"work {fmt.duration(worked)} in {fmt.duration(now - (run.started_at or now))}"
             return [spans.text(spans.clip(f"{said}   {queue}", cells), Paint.MUTED)]
-        ahead = forecast.of_run(self.board, now)
         if not ahead.path:
             return [spans.text(queue, Paint.MUTED)]
         path = " → ".join(one_line(name) for name in ahead.path)
