@@ -70,6 +70,8 @@ class Dirty:
     stages: set[StageName] = field(default_factory=set[StageName])
     logs: set[StageName] = field(default_factory=set[StageName])
     notices: list[Notice] = field(default_factory=list[Notice])
+    events: list[Event] = field(default_factory=list[Event])
+    """Those that the event log may tell."""
     gap: bool = False
     """Events are missing: a new snapshot is needed."""
     tick: bool = False
@@ -82,6 +84,7 @@ class Dirty:
         self.stages |= other.stages
         self.logs |= other.logs
         self.notices += other.notices
+        self.events += other.events
         self.gap |= other.gap
 
     def __bool__(self) -> bool:
@@ -150,7 +153,10 @@ def apply(board: Board, item: Published | Snapshot) -> Dirty:
         if item.seq > board.seq + 1:
             return Dirty(gap=True)
         board.seq = item.seq
-    return _fold(board, event)
+    dirty = _fold(board, event)
+    if not isinstance(event, LogGrew):
+        dirty.events.append(event)
+    return dirty
 
 
 def _begin(board: Board, snapshot: Snapshot) -> Dirty:

@@ -24,14 +24,14 @@ _LEAVE_LINES = 20
 _SLOWEST = 3
 
 
-def header(board: Board, now: float, cells: int) -> Line:
-    """Returns the header: the richest form that fits."""
+def header(board: Board, now: float, cells: int, left_s: float = 0.0) -> Line:
+    """Returns the header: the richest form that fits; ``left_s`` is what the run still takes, where that is known."""
     counts = _counts(board)
     link = _link(board)
     whole = (("  ", Paint.TEXT),)
     is_told = board.link is Link.LOST or board.is_read_only
     for long_run, bar, with_link in ((1, 1, 1), (0, 1, 1), (0, 0, 1), (0, 0, 0)):
-        start = _start(board, now, bool(long_run), bool(bar))
+        start = _start(board, now, bool(long_run), bool(bar), left_s)
         end = (
             *counts,
             *(whole + link if with_link or is_told else ()),
@@ -47,7 +47,7 @@ def header(board: Board, now: float, cells: int) -> Line:
     )
 
 
-def _start(board: Board, now: float, long_run: bool, bar: bool) -> Line:
+def _start(board: Board, now: float, long_run: bool, bar: bool, left_s: float) -> Line:
     project = board.engine.project if board.engine else ""
     parts: Line = ((" pivot ", Paint.ACCENT), (f" {one_line(project)} ", Paint.STRONG))
     run = board.run
@@ -70,8 +70,9 @@ def _start(board: Board, now: float, long_run: bool, bar: bool) -> Line:
         full = round(_BAR_CELLS * done / total)
         bars = (("━" * full, look.paint), ("─" * (_BAR_CELLS - full), Paint.MUTED))
         parts = (*parts, ("  ", Paint.TEXT), *bars)
+    left = f"  ~{fmt.running(left_s)} left" if left_s >= 1 and board.active is not None else ""
     waiting = f"  +{len(board.queue)} queued" if board.queue else ""
-    return (*parts, (f"  {done}/{total}", Paint.TEXT), (waiting, Paint.MUTED))
+    return (*parts, (f"  {done}/{total}", Paint.TEXT), (left + waiting, Paint.MUTED))
 
 
 def _counts(board: Board) -> Line:

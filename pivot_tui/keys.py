@@ -174,6 +174,7 @@ TABLE: tuple[Key, ...] = (
     Key("grow(-1)", ("underscore",), "_", Scope.ALL, "Shrink panel"),
     Key("back", ("escape",), "esc", Scope.ALL, "One layer back"),
     Key("mouse", ("M",), "M", Scope.ALL, "Mouse: here, or the terminal's own selection"),
+    Key("events", ("at",), "@", Scope.ALL, "Event log, with the commands"),
     Key("redraw", ("ctrl+l",), "ctrl+l", Scope.ALL, "Look at every file again and redraw"),
     Key("palette", ("colon", "ctrl+p"), ": ctrl+p", Scope.ALL, "Command palette", "palette", 5),
     Key("help", ("question_mark",), "?", Scope.ALL, "Help", "help", 4),

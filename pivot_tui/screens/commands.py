@@ -1,6 +1,7 @@
 """Owns what keys ask of the engine: runs and cancels, each confirmed where something would be lost."""
 
 import uuid
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -22,8 +23,8 @@ from pivot_core.port import (
     Status,
     one_line,
 )
+from pivot_tui import diary, refusals, requests
 from pivot_tui import format as fmt
-from pivot_tui import refusals, requests
 from pivot_tui.board import Board, Link
 from pivot_tui.feed import Feed
 from pivot_tui.requests import Asked, Choice
@@ -45,6 +46,8 @@ class Commands:
         self._board: Board = board
         self._feed: Feed = feed
         self._clock: Callable[[], float] = clock
+        self.diary: deque[diary.Entry] = deque(maxlen=diary.KEPT)
+        """The event log, the newest entry at the end."""
         self._asked: Asked = Asked(Choice.UPSTREAM)
 
     def refused(self, action: str, stage: StageName | None) -> bool:
@@ -171,6 +174,7 @@ class Commands:
         return await application(self._screen).push_screen_wait(Dialog(title, lost, choices))
 
     async def _send(self, command: Command) -> Reply | None:
+        self.diary.append(diary.asked(command, self._clock()))
         try:
             reply = await self._feed.send(command)
         except PivotError as error:

@@ -33,6 +33,8 @@ class Entry:
     refusal: str
     """Why it cannot be done now; empty when it can."""
     run: Callable[[], None]
+    aside: str = ""
+    """What stands at the right of one that can be done."""
 
 
 class Entries(Scrolled, can_focus=False):
@@ -107,8 +109,9 @@ def _line(entry: Entry, chosen: bool, cells: int) -> Line:
         (spans.left(entry.shown, _KEYS) + " ", Paint.MUTED if entry.refusal else Paint.ACCENT),
         (one_line(entry.label), Paint.MUTED if entry.refusal else Paint.TEXT),
     )
+    aside = entry.refusal or entry.aside
     return spans.spread(
-        start, spans.text(f"  {entry.refusal} " if entry.refusal else "", Paint.MUTED), cells
+        start, spans.text(f"  {one_line(aside)} " if aside else "", Paint.MUTED), cells
     )
 
 

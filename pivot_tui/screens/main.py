@@ -8,7 +8,8 @@ from textual.binding import BindingType
 from textual.widget import Widget
 
 from pivot_core.port import Level, RunId, StageName, Status, one_line
-from pivot_tui import frame, heading, keys
+from pivot_tui import diary, forecast, frame, heading, keys
+from pivot_tui import format as fmt
 from pivot_tui.board import Board, Dirty, Link
 from pivot_tui.feed import Feed
 from pivot_tui.frame import Frame, Shape, Zoom
@@ -60,6 +61,9 @@ class MainScreen(StageActions, inherit_bindings=False):
         self._panel: Scope = Scope.STAGES
         self._tab: Scope = Scope.LOGS
         self._zoom: Zoom = Zoom.NORMAL
+        self._left_s: float = 0.0
+        """What the run still takes, as it was found at ``_looked_ahead``."""
+        self._looked_ahead: float = -1.0
         self._is_ready: bool = False
 
     @override
@@ -90,6 +94,10 @@ class MainScreen(StageActions, inherit_bindings=False):
         for panel in self._details.values():
             panel.update(dirty)
         self._surround()
+        for event in dirty.events:
+            entry = diary.happened(event, self._clock())
+            if entry is not None:
+                self._commands.diary.append(entry)
         for notice in dirty.notices:
             severity = "warning" if notice.level is Level.WARNING else "information"
             where = f"\n{one_line(notice.where)}" if notice.where else ""
@@ -101,7 +109,16 @@ class MainScreen(StageActions, inherit_bindings=False):
             return
         cells = self.size.width
         footer = heading.footer(self._panel, self._is_refused, cells, self._keymap)
-        self.query_one("#header", Lines).show([heading.header(self._board, self._clock(), cells)])
+        now = self._clock()
+        if int(now) != int(
+            self._looked_ahead
+        ):  # at most once a second: it walks through all stages
+            self._looked_ahead = now
+            run = self._board.active
+            ahead = forecast.of_run(self._board, now)
+            self._left_s = 0.0 if run is None else ahead.remaining_s(run.jobs)
+        header = heading.header(self._board, now, cells, self._left_s)
+        self.query_one("#header", Lines).show([header])
         self.query_one("#banner", Lines).show(heading.banner(self._board, cells, self._keymap))
         self.query_one("#footer", Lines).show([footer])
         if self._shape is Shape.TINY:
@@ -371,6 +388,25 @@ class MainScreen(StageActions, inherit_bindings=False):
         entries = [self._entry(key) for key in (*listed, *keys.PALETTE_ONLY)]
         entries += self.places()
         self._find("Palette", entries, titled=False)
+
+    def action_events(self) -> None:
+        """Lists what was asked and what happened, the newest first; Enter copies the command."""
+
+        def copier(command: str) -> Callable[[], None]:
+            return lambda: self.copy(command)
+
+        entries = [
+            Entry(
+                entry.words,
+                fmt.clock(int(entry.at * 1000)),
+                "",
+                "" if entry.command else "—",
+                copier(entry.command),
+                entry.command,
+            )
+            for entry in reversed(self._commands.diary)
+        ]
+        self._find("Events · enter copies the command", entries, titled=False)
 
     def _find(self, title: str, entries: list[Entry], titled: bool) -> None:
         finder = Finder(title, entries, titled)

@@ -1,0 +1,79 @@
+"""Owns the event log: what was asked and what came of it, each with the command line that does or shows the same."""
+
+from dataclasses import dataclass
+
+from pivot_core.port import (
+    CancelRun,
+    CancelStage,
+    Command,
+    Event,
+    Notice,
+    PlanBroken,
+    PlanChanged,
+    Refresh,
+    Run,
+    RunFinished,
+    RunQueued,
+    RunStarted,
+    Shutdown,
+    StageChanged,
+    Status,
+)
+from pivot_tui import format as fmt
+from pivot_tui import rows
+
+KEPT = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the event log."""
+
+    at: float
+    """Epoch seconds."""
+    words: str
+    command: str = ""
+    """What one would type; empty where there is nothing to type."""
+
+
+def asked(command: Command, now: float) -> Entry:
+    """Returns the entry of what a person asked for."""
+    match command:
+        case Run(command=words):
+            return Entry(now, "asked for a run", words)
+        case CancelRun(run_id):
+            return Entry(
+                now, f"asked to cancel run {fmt.short_run(run_id)}", "ctrl+c in `pivot repro`"
+            )
+        case CancelStage(stage=stage):
+            return Entry(now, f"asked to cancel {stage}")
+        case Refresh():
+            return Entry(now, "asked to look at every file again", "pivot status")
+        case Shutdown():
+            return Entry(now, "asked the engine to end")
+
+
+def happened(event: Event, now: float) -> Entry | None:
+    """Returns the entry of what an engine told; ``None`` for what the panels say well enough."""
+    match event:
+        case RunQueued(run):
+            return Entry(now, f"run {fmt.short_run(run.run_id)} is queued")
+        case RunStarted(run):
+            count = fmt.plural(len(run.stages), "stage")
+            return Entry(now, f"run {fmt.short_run(run.run_id)} began: {count}")
+        case RunFinished(run):
+            words = f"run {fmt.short_run(run.run_id)} ended: {run.status.value}"
+            return Entry(now, words, f"pivot show {run.run_id}")
+        case StageChanged(stage, state) if state.status is Status.FAILED:
+            words = f"{stage} failed: {rows.failed(state.failure)}"
+            return Entry(now, words, f"pivot logs {stage}")
+        case PlanChanged(stages=stages):
+            return Entry(
+                now, f"the pipeline was loaded: {fmt.plural(len(stages), 'stage')}", "pivot list"
+            )
+        case PlanBroken(problems):
+            return Entry(now, f"the pipeline cannot be loaded: {problems[0].what}", "pivot list")
+        case Notice(message=message, where=where):
+            return Entry(now, f"{message} ({where})" if where else message)
+        case _:
+            return None
