@@ -21,7 +21,7 @@ from operator import add, neg
 from pivot_core.port.logfile import PREFIX_BYTES, LogRecord, Stream, parse
 
 SLICE_BYTES = 1 << 19
-_BATCH_BYTES = 1 << 17
+_BATCH_BYTES = 1 << 18
 _LINE_BYTES = 1 << 20  # what of a line is searched
 _TAIL_BYTES = 1 << 13  # what of a long line is looked at for its last state
 

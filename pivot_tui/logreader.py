@@ -10,7 +10,7 @@ from pivot_tui.sieve import Lines, Sieve
 from pivot_tui.window import Window
 
 
-class Reading:
+class LogReader:
     """One log as it is read; positions are those of the lines that are let through."""
 
     def __init__(self, lines: Lines, window: Window) -> None:
@@ -27,6 +27,8 @@ class Reading:
         """From where the next hit is wanted, and whether ahead."""
         self._is_counted: bool = False
         """Whether the search has gone through the whole log once."""
+        self._line: int = lines.end
+        """The line that was on top when the filter was set: the place while nothing is found."""
         self._generation: int = lines.generation
         self._turn: int = 0
 
@@ -60,8 +62,10 @@ class Reading:
     @property
     def top(self) -> int:
         """The line at the top of the screen; where the end is followed, the one after the last."""
+        if self.window.follows:
+            return self.lines.end
         places = self.window.places()
-        return self.lines.end if self.window.follows or not places else self.line(places[0][0])
+        return self.line(places[0][0]) if places else self._line
 
     # --- work ---
 
@@ -97,7 +101,7 @@ class Reading:
     def sift(self, wanted: Pattern | None, only_err: bool) -> None:
         """Lets through only lines that are meant; the line at the top stays there if it is one."""
         line, follows = self.top, self.window.follows
-        self.filter, self.only_err = wanted, only_err
+        self.filter, self.only_err, self._line = wanted, only_err, line
         patterns = (wanted,) if wanted is not None else ()
         sifts = wanted is not None or only_err
         self._through = Sieve(self.lines, line, patterns, only_err) if sifts else None
