@@ -162,6 +162,8 @@ def _idle(project: str, yard: _Yard) -> Iterator[Figure]:
     with Screen(_UI, project) as screen:
         screen.until(r"\bs0\b")
         screen.calm(1.0)
+        screen.press("g")
+        screen.calm()
         yield from _keys(screen, "idle", _WALK, 0.025, yard)
         yield Figure("dashboard: idle, CPU", screen.cpu(10) * 100, "%", 2)
 
@@ -215,6 +217,8 @@ def _million(project: str, yard: _Yard) -> Iterator[Figure]:
     with Screen(_UI, project) as screen:
         screen.until("million")
         screen.calm(1.0)
+        screen.press("g")
+        screen.calm(1.0)
         before = screen.memory_bytes
         pressed = screen.press("j")
         opened = screen.until("line 00999999") - pressed
@@ -251,7 +255,7 @@ def _odd(project: str) -> Iterator[Figure]:
     with Screen(_UI, project) as screen:
         screen.until("million")
         screen.calm(1.0)
-        screen.press("j")
+        screen.press("gj")
         screen.calm()
         pressed = screen.press("j")
         slowest = screen.until("after") - pressed
@@ -329,7 +333,8 @@ def _grown(project: str, stage: str) -> str:
     while True:
         time.sleep(0.1)
         runs = f"{project}/.pivot/runs"
-        log = f"{runs}/{max(os.listdir(runs))}/logs/{stage}.1.log"
+        newest = max(name for name in os.listdir(runs) if name[0].isdigit())
+        log = f"{runs}/{newest}/logs/{stage}.1.log"
         with contextlib.suppress(FileNotFoundError):
             if os.path.getsize(log) > 95 * 1_000_000:
                 return log
