@@ -2,7 +2,9 @@
 
 import asyncio
 import enum
+import select
 import signal
+import sys
 import time
 from collections.abc import Callable
 from typing import ClassVar, override
@@ -89,11 +91,19 @@ class Dashboard(App[bool], inherit_bindings=False):
             loop = asyncio.get_running_loop()
             for number, code in _EXIT_BY.items():
                 loop.add_signal_handler(number, self._end, code)
+            self.set_interval(1.0, self._look_for_terminal)
 
     @property
     def exit_code(self) -> int:
         """What ``pivot ui`` exits with; Textual says 1 after an exception, which it has then shown."""
         return EXIT_BUG if self.return_code == 1 else self.return_code or 0
+
+    def _look_for_terminal(self) -> None:
+        """Ends when the terminal is gone; only the processes of its own session get a signal then."""
+        poll = select.poll()
+        poll.register(sys.__stdin__.fileno() if sys.__stdin__ is not None else 0, 0)
+        if any(event & (select.POLLHUP | select.POLLNVAL) for _, event in poll.poll(0)):
+            self._end(_EXIT_BY[signal.SIGHUP])
 
     def _end(self, code: int) -> None:
         self.exit(return_code=code)

@@ -75,6 +75,14 @@ def test_a_signal_ends_it_with_the_terminal_as_it_was(
     os.close(theirs)
 
 
+def test_it_ends_when_its_terminal_is_gone(tmp_path: Path) -> None:
+    process, ours, theirs = on_a_terminal(tmp_path, "run")
+    read_until(ours, b"train_baseline failed")
+    os.close(ours)
+    os.close(theirs)
+    assert process.wait() == 129
+
+
 def test_a_mistake_of_ours_restores_the_terminal_and_exits_70(tmp_path: Path) -> None:
     process, ours, theirs = on_a_terminal(tmp_path, "break")
     before = termios.tcgetattr(theirs)
