@@ -5,6 +5,7 @@ ten stages or ten thousand.
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import assert_never
@@ -190,8 +191,8 @@ def _fold(board: Board, event: Event) -> Dirty:
         case RunQueued(run):
             board.queue = [other for other in board.queue if other.run_id != run.run_id] + [run]
             return Dirty(run=True)
-        case RunStarted(run):
-            return _start(board, run)
+        case RunStarted(run, expected_s):
+            return _start(board, run, expected_s)
         case RunFinished(run):
             _leave_queue(board, run.run_id)
             if board.run is None or board.active is None or board.run.run_id == run.run_id:
@@ -221,14 +222,14 @@ def _plan(board: Board, stages: tuple[StageRow, ...], states: dict[StageName, St
     board.counts = Counter(board.state(name).status for name in board.stages)
 
 
-def _start(board: Board, run: RunState) -> Dirty:
+def _start(board: Board, run: RunState, expected_s: Mapping[StageName, float]) -> Dirty:
     _leave_queue(board, run.run_id)
     board.run = run
     for name in run.stages:
         _set(
             board,
             name,
-            StageState(Status.WAIT, run.run_id, expected_s=board.state(name).expected_s),
+            StageState(Status.WAIT, run.run_id, expected_s=expected_s.get(name)),
         )
     return Dirty(run=True, stages=set(run.stages))
 

@@ -25,7 +25,7 @@ from pivot_core.engine.observe import Observer
 from pivot_core.engine.plan import Plan, Planner
 from pivot_core.engine.pool import Pool, WorkerLost
 from pivot_core.engine.proof import Prover
-from pivot_core.engine.record import Recorder
+from pivot_core.engine.record import Recorder, expected_s
 from pivot_core.engine.run import ActiveRun, Tools
 from pivot_core.engine.serve import Server
 from pivot_core.engine.standing import Standing, problem_of
@@ -548,7 +548,8 @@ class Engine(Port):
         except WorkerLost as error:
             self._standing.publish(Notice(Level.WARNING, f"a worker died: {error}"))
             return
-        self._standing.looked(found)
+        expected = {each.stage: expected_s(self._state, each.stage) for each in found}
+        self._standing.looked(found, expected)
 
     def _started(self, stage: str, attempt: int, pid: int) -> None:
         log.debug("%s, attempt %d, runs as process %d", stage, attempt, pid)

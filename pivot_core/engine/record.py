@@ -282,6 +282,15 @@ class Recorder:
         return [*past[1 - DURATIONS_KEPT :], round(duration_s, 3)]
 
 
+def expected_s(state: State, stage: StageName) -> float | None:
+    """Returns the median of a stage's past durations; ``None`` when it never ran here."""
+    past = state.get(f"dur:{stage}")
+    if not isinstance(past, list):
+        return None
+    known = sorted(float(each) for each in past if isinstance(each, int | float))
+    return known[len(known) // 2] if known else None
+
+
 def _generation(record: list[Json]) -> tuple[int, str]:
     count, digest = record
     return cast("int", count), cast("str", digest)

@@ -19,7 +19,7 @@ from pivot_core.define.reading import files_hold
 from pivot_core.engine.observe import Observation, Observer, Subject
 from pivot_core.engine.plan import Plan
 from pivot_core.engine.pool import Pool, WorkerLost
-from pivot_core.engine.record import Recorder, made_from_report
+from pivot_core.engine.record import Recorder, expected_s, made_from_report
 from pivot_core.errors import Bug, DefinitionError, StoreError
 from pivot_core.model import codec
 from pivot_core.model.artifact import found_hash
@@ -122,7 +122,7 @@ class ActiveRun:
         self.store_error: StoreError | None = None
         """Set when our own records could not be written; the run then ends with that error's exit code."""
         self._is_killing = False
-        expected = {name: self._expected_s(name) for name in stages}
+        expected = {name: expected_s(tools.state, name) for name in stages}
         self._expected = expected
         self._scheduler = Scheduler(
             _tasks(plan, stages, options, expected), jobs=jobs, keep_going=options.keep_going
@@ -405,13 +405,6 @@ class ActiveRun:
         return Failure(FailureKind.INPUT, f"{names} {verb} not there", hint=hint)
 
     # --- preparing ---------------------------------------------------------------------------------------------------
-
-    def _expected_s(self, stage: StageName) -> float | None:
-        past = self._tools.state.get(f"dur:{stage}")
-        if not isinstance(past, list) or not past:
-            return None
-        known = sorted(float(each) for each in past if isinstance(each, int | float))
-        return known[len(known) // 2] if known else None
 
     def _info(self, stage: StageName, attempt: int) -> WorkerStageInfo:
         subject, layout, config = self._subjects[stage], self._tools.layout, self._tools.config

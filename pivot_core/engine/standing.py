@@ -123,7 +123,9 @@ class Standing:
         self._problems = problems
         self.publish(PlanBroken(problems))
 
-    def looked(self, found: Sequence[Explanation]) -> None:
+    def looked(
+        self, found: Sequence[Explanation], expected_s: Mapping[StageName, float | None]
+    ) -> None:
         """Takes what a look at every stage says, where the last run does not say more."""
         for each in found:
             known = self._states.get(each.stage, StageState(Status.UNKNOWN))
@@ -131,7 +133,7 @@ class Standing:
             if known.status in (_GOOD if status is Status.SAME else _BAD):
                 continue
             state = StageState(
-                status, reasons=each.reasons, tier=each.tier, expected_s=known.expected_s
+                status, reasons=each.reasons, tier=each.tier, expected_s=expected_s[each.stage]
             )
             if state != known:
                 self.changed(each.stage, state)

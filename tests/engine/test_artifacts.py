@@ -11,6 +11,7 @@ from pivot_core.model.decision import Status
 from pivot_core.model.ids import StageName
 from pivot_core.model.stage import OutKind
 from pivot_core.port.client import SocketPort
+from pivot_core.port.events import Published, StageChanged
 from pivot_core.port.protocol import Port
 from pivot_core.port.queries import ListArtifacts, ListAttempts
 from pivot_core.port.values import ArtifactRow, Attempt
@@ -88,6 +89,24 @@ async def test_artifacts_before_and_after_a_run_and_after_an_edit(project: Proje
     assert edited["raw.txt"].recorded == raw.found != edited["raw.txt"].found
     assert edited["clean.txt"].recorded == out.found
     assert (edited["clean.txt"].found, edited["clean.txt"].is_cached) == (None, True)
+
+
+async def test_a_look_tells_how_long_stages_took_before(project: Project) -> None:
+    async with project.live() as live:
+        await live.run()
+    project.put("raw.txt", "other")
+    async with project.live() as live:
+        watching = await live.engine.subscribe()
+        changes = list[StageChanged]()
+        async for item in watching:
+            if isinstance(item, Published) and isinstance(item.event, StageChanged):
+                changes.append(item.event)
+                break
+        await watching.close()
+
+    (change,) = changes
+    assert (change.stage, change.state.status) == (CLEAN, Status.STALE)
+    assert change.state.expected_s is not None
 
 
 async def test_an_unknown_stage_is_told(project: Project) -> None:

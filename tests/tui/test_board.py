@@ -98,10 +98,10 @@ def test_a_run_that_starts_leaves_the_queue_and_makes_its_stages_wait() -> None:
     apply(board, next_of(board, RunQueued(queued)))
     assert [run.run_id for run in board.queue] == ["later"]
     started = replace(queued, status=RunStatus.RUNNING, stages=(TRAIN,))
-    apply(board, next_of(board, RunStarted(started)))
+    apply(board, next_of(board, RunStarted(started, {TRAIN: 300.0})))
     assert not board.queue
     assert board.state(TRAIN).status is Status.WAIT
-    assert board.state(TRAIN).expected_s == 246.0
+    assert board.state(TRAIN).expected_s == 300.0
     assert board.done == (0, 1)
 
 
