@@ -21,7 +21,7 @@ from pivot_tui.widgets.painting import Lines, application, title
 
 _LABEL = 24
 _TIME = 8
-_CELLS = 72
+_CELLS = 76
 _MOST_JOBS = 999
 
 

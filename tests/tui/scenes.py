@@ -1,6 +1,7 @@
 """Owns the frozen project that the dashboard's tests look at: ten stages, one of each status."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from pivot_core.port import (
@@ -175,6 +176,25 @@ def a_run_that_is_done() -> Snapshot:
         for index, name in enumerate(whole.states)
     }
     return Snapshot(90, ENGINE, whole.stages, states, run_state(RunStatus.DONE), (), ())
+
+
+def a_sweep() -> Snapshot:
+    """Returns the run with twelve more stages, variants of one that differ in two params."""
+    whole = a_run_in_progress()
+    variants = tuple(
+        replace(
+            stage_row(f"tune@{rate}_{seed}", ("features",)),
+            params={"rate": rate, "seed": seed, "epochs": 20},
+        )
+        for rate in ("high", "low")
+        for seed in range(6)
+    )
+    ends = (Status.RAN,) * 8 + (Status.RUNNING,) * 2 + (Status.QUEUED,) * 2
+    states = {
+        row.name: StageState(status, RUN, 1, NOW - 60, 20.0 if status is Status.RAN else None)
+        for row, status in zip(variants, ends, strict=True)
+    }
+    return replace(whole, stages=(*whole.stages, *variants), states={**whole.states, **states})
 
 
 def broken() -> Snapshot:

@@ -52,6 +52,32 @@ async def test_the_run_menu_with_its_plans(picture: SnapshotAssertion, tmp_path:
         assert driver.picture == picture
 
 
+async def test_the_plan_of_a_run_stage_by_stage(picture: SnapshotAssertion, tmp_path: Path) -> None:
+    async with opened(scenes.port(scenes.a_run_in_progress(), tmp_path)) as driver:
+        await driver.press("r", "enter")
+        menu = driver.app.screen
+        assert isinstance(menu, RunMenu)
+        await driver.until(lambda: len(menu.plans) == 6)
+        await driver.pilot.pause()
+        assert driver.picture == picture
+
+
+async def test_a_filter_being_typed_with_marks_and_a_folded_row(
+    picture: SnapshotAssertion, tmp_path: Path
+) -> None:
+    async with opened(scenes.port(scenes.a_run_in_progress(), tmp_path)) as driver:
+        await driver.press("h", "k", "space", "slash", *"e")
+        await driver.pilot.pause()
+        assert driver.picture == picture
+
+
+async def test_groups_of_variants(picture: SnapshotAssertion, tmp_path: Path) -> None:
+    async with opened(scenes.port(scenes.a_sweep(), tmp_path)) as driver:
+        await driver.press("t")
+        await driver.pilot.pause()
+        assert driver.picture == picture
+
+
 async def test_help_beside_what_cannot_be_done(picture: SnapshotAssertion, tmp_path: Path) -> None:
     async with opened(scenes.port(scenes.a_run_in_progress(), tmp_path)) as driver:
         await driver.press("g", "question_mark")
