@@ -124,7 +124,7 @@ class Commands:
 
     def look_again(self) -> None:
         """Lets the engine load the definition and look at every file again."""
-        if self._board.link is Link.ATTACHED:
+        if self._board.link is Link.ATTACHED and not self._board.is_read_only:
             self._screen.run_worker(self._send(Refresh()))
 
     def quit(self) -> None:
