@@ -237,13 +237,13 @@ def _million(project: str, yard: _Yard) -> Iterator[Figure]:
 
 def _search(screen: Screen) -> Iterator[Figure]:
     """Looks for the four lines that differ, from the top."""
-    screen.press("2g")
-    screen.calm()
+    screen.press("2")
+    screen.until("search")
+    screen.press("g")
+    screen.until("line 00000000")
     screen.press("/")
-    screen.calm()
-    screen.press("needle")
-    screen.calm()
-    pressed = screen.press("\r")
+    screen.calm(1.0)
+    pressed = screen.press("needle\r")
     first = screen.until("line 00249999") - pressed
     whole = screen.until(r"/4\b") - pressed
     yield Figure("dashboard: search of 1 M lines, first hit", first * 1000, "ms", 150)
