@@ -6,12 +6,10 @@ from collections.abc import Iterator
 from typing import TextIO
 
 from pivot_core.port import one_line, printable
+from pivot_core.port.loglines import LINE_BYTES
 from pivot_tui import format as fmt
 from pivot_tui.merged import Merged
 from pivot_tui.sieve import Lines, bare
-
-_LONG = 1 << 20
-"""Characters from which a line may have been cut."""
 
 
 def save(lines: Lines, root: str, path: str, replace: bool) -> int:
@@ -49,10 +47,10 @@ def _write(lines: Lines, file: TextIO) -> int:
 def _texts(lines: Lines, low: int, high: int) -> Iterator[str]:
     if isinstance(lines, Merged):
         for at in range(low, high):
-            line = lines.line(at)
+            line = lines.line(at, 1 << 40)
             said = printable(bare(f"{' ' * 15}{line.text}"))
             yield f"{fmt.clock(line.time_ms)} {one_line(line.label)} | {said}"
         return
     for at, raw in enumerate(lines.raw(low, high), low):
-        is_cut = len(raw) >= _LONG
+        is_cut = len(raw) >= LINE_BYTES // 4  # in characters
         yield printable(bare(f"{' ' * 15}{lines.line(at, 1 << 40).text}" if is_cut else raw))

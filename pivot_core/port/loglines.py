@@ -22,7 +22,8 @@ from pivot_core.port.logfile import PREFIX_BYTES, LogRecord, Stream, parse
 
 SLICE_BYTES = 1 << 19
 _BATCH_BYTES = 1 << 18
-_LINE_BYTES = 1 << 20  # what of a line is searched
+LINE_BYTES = 1 << 16
+"""What of a line ``raw`` gives at most where that line is alone."""
 _TAIL_BYTES = 1 << 13  # what of a long line is looked at for its last state
 
 _GOES_ON = (b"O", b"E")
@@ -145,7 +146,7 @@ class LogLines:
             return self._stop
         return self._after[at] if at >= 0 else self._before[-at - 1]
 
-    def line(self, at: int, limit_bytes: int = _LINE_BYTES) -> LogLine:
+    def line(self, at: int, limit_bytes: int = LINE_BYTES) -> LogLine:
         """Returns a line, its text cut to ``limit_bytes``; raises ``IndexError`` outside ``range(first, end)``."""
         if not self.first <= at < self.end:
             raise IndexError(at)
@@ -167,11 +168,11 @@ class LogLines:
         return min(self._at(max(limit, 0)) + 1, max(at - 1, self.first))
 
     def raw(self, low: int, high: int) -> list[str]:
-        """Returns lines whole, escapes and prefix included; of a very long one the beginning."""
+        """Returns lines whole, escapes and prefix included; of a very long one ``LINE_BYTES``."""
         begin, length = self.start(low), self.start(high) - self.start(low)
         with _Open(self.path) as file:
             if high - low == 1:
-                data = file.read(begin, min(length, _LINE_BYTES)).rstrip(b"\n")
+                data = file.read(begin, min(length, LINE_BYTES)).rstrip(b"\n")
                 return [_JOINT.sub(b"", data).decode(errors="replace")]
             chunk = file.read(begin, length)
         lines = chunk.decode(errors="replace").split("\n")[:-1]

@@ -88,12 +88,7 @@ class Drawn:
     def char_at(self, row: int, x: int) -> int:
         """Returns which character of ``text`` lies under a cell of a row."""
         shown = self.rows[row]
-        room = x - shown.indent
-        for at, char in enumerate(self.text[shown.start :], shown.start):
-            room -= cell_len(char)
-            if room < 0:
-                return at
-        return len(self.text)
+        return shown.start + _fitting(self.text[shown.start :], x - shown.indent)
 
     def lit(self, row: int, start: int, end: int, style: Style) -> Strip:
         """Returns a row with the characters from ``start`` to ``end`` of ``text`` in another style."""
@@ -127,8 +122,7 @@ def draw(
     pieces = [(words, tint + style) for words, style in sgr.parse(line.text.expandtabs(8))]
     body = "".join(words for words, _ in pieces)
     if layout.pattern is not None:
-        for start, end in layout.pattern.spans(body):
-            pieces = _over(pieces, start, end, inks.hit)
+        pieces = _marked(pieces, layout.pattern.spans(body), inks.hit)
     if line.clipped:
         pieces.append((spans.ELLIPSIS, inks.muted))
     room = max(layout.cells - size, _LEAST)
@@ -188,16 +182,23 @@ def _strip(pieces: _Pieces, layout: Layout, inks: Inks) -> Strip:
     return Strip(segments).adjust_cell_length(layout.cells, inks.base)
 
 
-def _over(pieces: _Pieces, start: int, end: int, style: Style) -> _Pieces:
-    """Lays a style over the characters from ``start`` to ``end``."""
+def _marked(pieces: _Pieces, where: list[tuple[int, int]], style: Style) -> _Pieces:
+    """Lays a style over stretches of characters, which are in order and apart."""
     found: _Pieces = []
-    at = 0
+    begin, number = 0, 0
     for words, below in pieces:
-        left, right = (min(max(cut - at, 0), len(words)) for cut in (start, end))
-        parts = ((words[:left], below), (words[left:right], below + style), (words[right:], below))
-        found += [part for part in parts if part[0]]
-        at += len(words)
-    return found
+        at, end = begin, begin + len(words)
+        while number < len(where) and where[number][0] < end:
+            start, stop = max(where[number][0], at), min(where[number][1], end)
+            found.append((words[at - begin : start - begin], below))
+            found.append((words[start - begin : stop - begin], below + style))
+            at = stop
+            if where[number][1] > end:
+                break  # it goes on in the next piece
+            number += 1
+        found.append((words[at - begin :], below))
+        begin = end
+    return [part for part in found if part[0]]
 
 
 def _cut(pieces: _Pieces, cells: int) -> _Pieces:
@@ -219,16 +220,21 @@ def _broken(pieces: _Pieces, cells: int) -> list[_Pieces]:
     rows: list[_Pieces] = [[]]
     room = cells
     for words, style in pieces:
-        rest = words
-        while rest:
-            if cell_len(rest) <= room:
-                rows[-1].append((rest, style))
-                room -= cell_len(rest)
-                break
-            head = chop_cells(rest, room)[0] if room > 0 else ""
-            if head and cell_len(head) <= room:
-                rows[-1].append((head, style))
-                rest = rest[len(head) :]
-            rows.append([])
-            room = cells
+        fits = _fitting(words, room)
+        head, rest = words[:fits], words[fits:]
+        if head:
+            rows[-1].append((head, style))
+            room -= cell_len(head)
+        for part in chop_cells(rest, cells) if rest else []:
+            rows.append([(part, style)])
+            room = cells - cell_len(part)
     return rows
+
+
+def _fitting(words: str, cells: int) -> int:
+    """Returns how many characters fit."""
+    for at, char in enumerate(words):
+        cells -= cell_len(char)
+        if cells < 0:
+            return at
+    return len(words)
