@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from pivot_core.port import (
     EngineEnding,
@@ -35,6 +35,9 @@ from pivot_core.port import (
     Status,
     outline,
 )
+
+if TYPE_CHECKING:
+    from pivot_tui.forecast import Forecast
 
 ENDED = frozenset(
     {
@@ -115,6 +118,8 @@ class Board:
     logs: dict[StageName, LogGrew] = field(default_factory=dict[StageName, LogGrew])
     """The newest attempt of each stage that wrote something since the snapshot."""
     notices: list[Notice] = field(default_factory=list[Notice])
+    ahead: "tuple[tuple[RunId, int], Forecast] | None" = None
+    """What was last worked out to lie ahead of a run, and in which second; ``forecast`` keeps it."""
 
     def state(self, stage: StageName) -> StageState:
         """Returns where a stage stands; UNKNOWN for one that nothing is known of."""

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pivot_core.port import StageName, Status
 from pivot_tui.board import ENDED, Board
 
+_MANY = 500
+
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
@@ -49,13 +51,21 @@ def forecast(board: Board, stages: Iterable[StageName], now: float | None) -> Fo
 
 
 def of_run(board: Board, now: float) -> Forecast:
-    """Returns what is ahead of the active run; nothing where there is none."""
+    """Returns what is ahead of the active run; nothing where there is none.
+
+    That of very many stages is worked out once a second, however often they change.
+    """
     run = board.active
     if run is None:
         return Forecast()
-    return forecast(
+    moment = (run.run_id, int(now))
+    if len(run.stages) > _MANY and board.ahead is not None and board.ahead[0] == moment:
+        return board.ahead[1]
+    found = forecast(
         board, [name for name in run.stages if board.state(name).status not in ENDED], now
     )
+    board.ahead = (moment, found)
+    return found
 
 
 def _rest_s(board: Board, name: StageName, now: float | None) -> float:

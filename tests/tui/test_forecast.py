@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from pivot_core.port import StageName, StageState, Status
+from pivot_core.port import Published, StageChanged, StageName, StageState, Status
 from pivot_tui.board import Board, apply
 from pivot_tui.forecast import Forecast, forecast, of_run
 from tests.tui import scenes
@@ -41,3 +41,17 @@ def test_stages_that_never_ran_promise_nothing() -> None:
     board = Board()
     apply(board, replace(whole, states=dict.fromkeys(whole.states, StageState(Status.WAIT))))
     assert forecast(board, board.stages, scenes.NOW) == Forecast()
+
+
+def test_what_is_ahead_of_very_many_stages_is_worked_out_once_a_second() -> None:
+    whole = scenes.a_run_in_progress()
+    rows = tuple(scenes.stage_row(f"s{number}") for number in range(600))
+    states = {row.name: StageState(Status.WAIT, scenes.RUN, expected_s=1.0) for row in rows}
+    run = replace(scenes.run_state(), stages=tuple(states))
+    board = Board()
+    apply(board, replace(whole, stages=rows, states=states, run=run))
+    first = of_run(board, 100.0)
+    ran = StageChanged(rows[0].name, StageState(Status.RAN, scenes.RUN, duration_s=1.0))
+    apply(board, Published(board.seq + 1, ran))
+    assert of_run(board, 100.9) is first
+    assert of_run(board, 101.0).work_s == first.work_s - 1.0
