@@ -1,7 +1,6 @@
 """Owns the plain text of a whole log, for a file or a pager: one line each, with nothing that a terminal would obey."""
 
 import os
-import tempfile
 from collections.abc import Iterator
 from typing import TextIO
 
@@ -23,12 +22,10 @@ def save(lines: Lines, root: str, path: str, replace: bool) -> int:
         return _write(lines, file)
 
 
-def spool(lines: Lines) -> str:
-    """Writes a log to a file of its own, which the caller removes; returns its path."""
-    fd, path = tempfile.mkstemp(".txt", "pivot-log-")
+def spool(lines: Lines, fd: int) -> None:
+    """Writes a log to an open file, and closes it."""
     with open(fd, "w", encoding="utf-8") as file:
         _write(lines, file)
-    return path
 
 
 def _write(lines: Lines, file: TextIO) -> int:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import tempfile
 from typing import ClassVar, override
 
 from pivot_core.port import (
@@ -298,16 +299,16 @@ class Logs(Keeper):
         self._log.run_worker(self._page(lines, line))
 
     async def _page(self, lines: Lines, line: int) -> None:
+        fd, path = tempfile.mkstemp(".txt", "pivot-log-")
         try:
-            path = await asyncio.to_thread(logtext.spool, lines)
-        except OSError as error:
-            self._say(f"the log cannot be written to a file: {error.strerror}")
-            return
-        command = outside.pager(os.environ, path)
-        if lines.is_whole and command[0].rpartition("/")[2] in _TAKES_LINE:
-            command.insert(-1, f"+{min(line, lines.end - 1) - lines.first + 1}")
-        try:
+            self._say("writing the log for the pager …")
+            await asyncio.to_thread(logtext.spool, lines, fd)
+            command = outside.pager(os.environ, path)
+            if lines.is_whole and command[0].rpartition("/")[2] in _TAKES_LINE:
+                command.insert(-1, f"+{min(line, lines.end - 1) - lines.first + 1}")
             said = outside.hand_over(application(self._log), command, "/")
+        except OSError as error:
+            said = f"the log cannot be written to a file: {error.strerror}"
         finally:
             os.unlink(path)
         if said:
