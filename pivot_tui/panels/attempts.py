@@ -102,6 +102,8 @@ class Attempts(Asking[tuple[Attempt, ...]]):
             else:
                 self._marks = [*self._marks[-1:], key]
             self.draw()
+            if len(self._marks) == 2:
+                self.view.to_end()  # there stands the comparison
 
 
 def _key(attempt: Attempt) -> _Key:

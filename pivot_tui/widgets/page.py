@@ -94,6 +94,10 @@ class PageView(Scrolled):
         self.virtual_size = Size(self.size.width, len(page.lines))
         self.refresh()
 
+    def to_end(self) -> None:
+        """Shows the last lines; the cursor stays where it is."""
+        self.scroll_to(y=self.max_scroll_y, animate=False)
+
     @override
     def move(self, step: int) -> None:
         stops = self._page.stops

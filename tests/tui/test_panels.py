@@ -4,7 +4,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from syrupy.assertion import SnapshotAssertion
 
 from pivot_core.port import (
     CodeChanged,
@@ -210,14 +209,3 @@ async def test_the_keys_of_errors_timeline_and_remote(tmp_path: Path) -> None:
         assert driver.text(6) != whole
         await driver.press("7", "y")
         assert driver.app.clipboard == remotes.SHARE
-
-
-@pytest.mark.parametrize("number", ["4", "5", "6", "8"])
-async def test_a_panel_on_a_small_screen(
-    number: str, picture: SnapshotAssertion, tmp_path: Path
-) -> None:
-    async with opened(scenes.port(scenes.a_run_in_progress(), tmp_path)) as driver:
-        await driver.press(number)
-        await driver.until(lambda: "looking" not in driver.text(int(number)))
-        await driver.pilot.pause()
-        assert driver.picture == picture
