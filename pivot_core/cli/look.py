@@ -122,7 +122,12 @@ class _Look:
         self.state = state
         self._config = config
         self._cache = Cache(here, config.cache_link)
-        self.planner = Planner(here, state, self._define)
+        self.planner = Planner(
+            here,
+            state,
+            self._define,
+            counts_packages=config.fingerprint_packages == "rerun",
+        )
         self.observer = Observer(here, self._cache, state, Ignore.load(here.root))
         self.recorder = Recorder(here, self._cache, state, self.observer, commit=True)
         self.is_complete = False

@@ -13,7 +13,7 @@ from typing import TypedDict, cast
 from pivot_core.engine import grounds
 from pivot_core.engine.grounds import FileRow, Grounds
 from pivot_core.errors import DefinitionError
-from pivot_core.fingerprint.analyser import Analyser, SearchStep
+from pivot_core.fingerprint.analyser import Analyser, SearchStep, Versions
 from pivot_core.fingerprint.outline import Block, Edits, Outline, compare
 from pivot_core.fingerprint.reading import Readings
 from pivot_core.model.fingerprint import Reading
@@ -90,12 +90,18 @@ class Amended:
 
 
 def amend(
-    root: str, known: Grounds, outlines: Json, edited: Sequence[str], clock_ns: int
+    root: str,
+    known: Grounds,
+    outlines: Json,
+    edited: Sequence[str],
+    clock_ns: int,
+    versions: Versions | None,
 ) -> Amended | None:
     """Returns what inner edits make of a plan; ``None`` when they are more than that.
 
     ``known`` is what the plan rested on, ``outlines`` the JSON form of its ``Outlines``, ``edited`` the files that
-    have changed since, and ``clock_ns`` the file system's clock before anybody looks at them.
+    have changed since, ``clock_ns`` the file system's clock before anybody looks at them, and ``versions`` what an
+    `Analyser` is given.
     """
     try:
         before = Outlines.from_json(outlines)
@@ -110,7 +116,8 @@ def amend(
     by_name = Edits({_shown(root, path): each for path, each in found.items()})
     stages = tuple(_moved(stage, by_name) for stage in known.stages)
     readings = tuple(_moved_reading(reading, by_path) for reading in known.readings)
-    analyser = Analyser(root, readings=Readings(readings, known.executed), search=before.search)
+    observed = Readings(readings, known.executed)
+    analyser = Analyser(root, readings=observed, search=before.search, versions=versions)
     try:
         analyses = tuple(
             analyser.analyse(stage) if by_name.concern(analysis) else by_name.applied(analysis)

@@ -112,7 +112,12 @@ class Engine(Port):
         self._pool_jobs = 0
         self._lookers = ThreadPoolExecutor(4, "look")
         self._writer = ThreadPoolExecutor(1, "write")
-        self._planner = Planner(layout, self._state, self._define)
+        self._planner = Planner(
+            layout,
+            self._state,
+            self._define,
+            counts_packages=config.fingerprint_packages == "rerun",
+        )
         self._answers: Answers | None = None
         self._bus = Bus(self._snapshot)
         self._standing = Standing(layout, self._bus, notices)

@@ -38,6 +38,8 @@ class Grounds:
     stages: tuple[Stage, ...]
     analyses: tuple[Analysis, ...]
     """In the order of ``stages``."""
+    counts_packages: bool
+    """Whether the analyses count the versions of packages."""
 
 
 def edited(grounds: Grounds) -> Sequence[str] | None:

@@ -71,23 +71,18 @@ def find(state: State, path: ArtifactPath) -> tuple[ContentHash, Origin] | None:
     return digest, Origin(stage, run_id, at, is_restored)
 
 
-class Packages:
-    """Knows the installed packages, by the modules that they give; looks once."""
+class Installed:
+    """The installed packages; looks once."""
 
-    def __init__(self, state: State) -> None:
-        self._state = state
-        self._sets: dict[str, Mapping[str, str]] = {}
-
-    def of(self, outs: Iterable[ArtifactPath], modules: Iterable[str]) -> tuple[Package, ...]:
-        """Returns the packages that give ``modules``, each with the version that ``outs`` were made with."""
-        roots = {name.partition(".")[0] for name in modules}
+    def versions(self, modules: Iterable[str]) -> dict[str, str]:
+        """Returns the packages that give some modules, sorted, each with its version."""
+        roots = {module.partition(".")[0] for module in modules}
         names = {name for root in roots for name in self._given.get(root, ())}
-        before = self._before(outs) if names else dict[str, str]()
-        return tuple(
-            Package(name, self._now[key], before.get(key))
+        return {
+            name: self._now[key]
             for name in sorted(names, key=str.lower)
             if (key := _plain(name)) in self._now
-        )
+        }
 
     @cached_property
     def _now(self) -> Mapping[str, str]:
@@ -95,9 +90,26 @@ class Packages:
 
     @cached_property
     def _given(self) -> Mapping[str, list[str]]:
-        import importlib.metadata  # 20 ms that only a full explanation needs
+        import importlib.metadata  # 20 ms that few commands need
 
         return importlib.metadata.packages_distributions()
+
+
+class Packages:
+    """Knows the packages that results were made with, and those that are installed now."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._installed = Installed()
+        self._sets: dict[str, Mapping[str, str]] = {}
+
+    def of(self, outs: Iterable[ArtifactPath], modules: Iterable[str]) -> tuple[Package, ...]:
+        """Returns the packages that give ``modules``, each with the version that ``outs`` were made with."""
+        now = self._installed.versions(modules)
+        before = self._before(outs) if now else dict[str, str]()
+        return tuple(
+            Package(name, version, before.get(_plain(name))) for name, version in now.items()
+        )
 
     def _before(self, outs: Iterable[ArtifactPath]) -> Mapping[str, str]:
         for path in outs:

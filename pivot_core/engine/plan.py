@@ -15,6 +15,7 @@ from pivot_core.define.reading import read_now
 from pivot_core.engine import grounds
 from pivot_core.engine.grounds import FileRow, Grounds
 from pivot_core.engine.observe import Subject
+from pivot_core.engine.origin import Installed
 from pivot_core.model import codec, graph
 from pivot_core.model.fingerprint import Analysis, Reading, Symbol
 from pivot_core.model.graph import Graph
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from pivot_core.define.load import LoadReport
     from pivot_core.define.observe import Observed
     from pivot_core.engine.amend import Outlines
-    from pivot_core.fingerprint.analyser import Analyser
+    from pivot_core.fingerprint.analyser import Analyser, Versions
 
 _KEY = "plan:current"
 _OUTLINES_KEY = "plan:outlines"
@@ -104,11 +105,14 @@ class Planner:
         layout: Layout,
         state: State,
         define: "Callable[[Sequence[str]], Awaitable[LoadReport]]",
+        *,
+        counts_packages: bool = False,
     ) -> None:
         """``define`` loads the definition in a worker, and then some modules."""
         self._layout = layout
         self._state = state
         self._define = define
+        self._counts_packages = counts_packages
         self._plan: Plan | None = None
         self._stored: Grounds | None = None
 
@@ -157,9 +161,12 @@ class Planner:
 
         root, plan = self._layout.root, self._plan
         known = plan and Readings([read_now(each, root) for each in plan.readings], plan.executed)
-        analyser = Analyser(root, readings=known)
+        analyser = Analyser(root, readings=known, versions=self._versions())
         analysis = analyser.analyse(stage)
         return analysis, {path: digest for path, digest in analyser.inputs.items() if digest}
+
+    def _versions(self) -> "Versions | None":
+        return Installed().versions if self._counts_packages else None
 
     # --- inside ------------------------------------------------------------------------------------------------------
 
@@ -169,7 +176,7 @@ class Planner:
 
         whole = graph.build(definitions.stages)
         readings = Readings(definitions.readings, definitions.observed["sources"])
-        analyser = Analyser(self._layout.root, readings=readings)
+        analyser = Analyser(self._layout.root, readings=readings, versions=self._versions())
         analyses = {name: analyser.analyse(stage) for name, stage in whole.stages.items()}
         return _Analysed(definitions, whole, analyser, analyses)
 
@@ -202,7 +209,10 @@ class Planner:
         from pivot_core.engine.amend import amend
 
         clock_ns = self._clock_ns()
-        amended = amend(self._layout.root, known, self._state.get(_OUTLINES_KEY), edited, clock_ns)
+        outlines = self._state.get(_OUTLINES_KEY)
+        amended = amend(
+            self._layout.root, known, outlines, edited, clock_ns, versions=self._versions()
+        )
         if amended is None:
             return None
         self._stored = amended.grounds
@@ -262,6 +272,7 @@ class Planner:
             project=plan.project,
             stages=tuple(plan.graph.stages.values()),
             analyses=tuple(plan.analyses[name] for name in plan.graph.stages),
+            counts_packages=self._counts_packages,
         )
         self._put(self._stored, outlines)
 
@@ -270,9 +281,10 @@ class Planner:
         if not isinstance(data, dict) or data.get("version") != pivot_core.__version__:
             return None
         try:
-            return codec.from_json(Grounds, data)
+            known = codec.from_json(Grounds, data)
         except ValueError:
             return None
+        return known if known.counts_packages == self._counts_packages else None
 
 
 def _new_symbols(plan: Plan, before: Grounds | None) -> Mapping[Symbol, str]:

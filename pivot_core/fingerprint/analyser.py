@@ -2,7 +2,7 @@
 
 import ast
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import xxhash
 
@@ -20,13 +20,22 @@ from pivot_core.fingerprint.reach import Reach
 from pivot_core.fingerprint.reading import Readings
 from pivot_core.fingerprint.scope import Chain
 from pivot_core.fingerprint.territory import Territory
-from pivot_core.model.fingerprint import Analysis, Caveat, Fingerprint, Reading
+from pivot_core.model.fingerprint import (
+    Analysis,
+    Caveat,
+    Fingerprint,
+    Reading,
+    ReadingKind,
+    reading_symbol,
+)
 from pivot_core.model.fingerprint import Symbol as Named
 from pivot_core.model.ids import ContentHash
 from pivot_core.model.stage import FunctionRef, SourceLocation, Stage
 
 type SearchStep = tuple[str, bool]
 """A directory that is added to the search path, and whether it goes first."""
+type Versions = Callable[[Iterable[str]], Mapping[str, str]]
+"""Returns the installed packages that give some modules, each with its version."""
 type _Shown = tuple[Named, SourceLocation]
 
 
@@ -40,8 +49,9 @@ class Analyser:
         site: Sequence[str] | None = None,
         search: Mapping[str, Sequence[SearchStep]] | None = None,
         readings: Readings | None = None,
+        versions: Versions | None = None,
     ) -> None:
-        """``readings`` is what was noticed when the definition was loaded.
+        """``readings`` is what was noticed when the definition was loaded, ``versions`` is for packages that count.
 
         ``search`` is that of an earlier analyser where it still holds: nobody then looks for it again.
         """
@@ -50,6 +60,7 @@ class Analyser:
         self.unread: set[str] = set()
         """Modules that stages import late, inside functions, and that read something then which nobody noticed."""
         self._readings: Readings = readings or Readings()
+        self._versions: Versions | None = versions
         self._files: Files = Files()
         self._sources: dict[str, source_.Source] = {}
         self._territories: dict[str, tuple[Finder, Territory]] = {}
@@ -100,19 +111,22 @@ class Analyser:
         while reach.reads | reach.detail != reach.detail:
             reach = Reach(territory, module, roots, reach.reads | reach.detail)
         self.unread.update(reach.unread)
-        symbols = self._named(territory, reach, module, name, roots)
+        lazy = [name for name in reach.lazy if finder.is_installed(name)]
+        preload = tuple(sorted({*self._preload(ref.base, module), *lazy}))
+        packages = self._versions(preload) if self._versions else dict[str, str]()
+        symbols = self._named(territory, reach, module, name, roots, packages)
         own, parents = f"{module.name}:{name}", reach.parents()
         places = {symbol.name: at for at, (symbol, _) in enumerate(symbols)}
         above = [places.get(parents.get(label, own), places.get(own, 0)) for label in places]
-        lazy = [name for name in reach.lazy if finder.is_installed(name)]
         loaded = territory.loaded(module)
         return Analysis(
             fingerprint=Fingerprint(
-                digest=ContentHash(reach.digest()), symbols=tuple(symbol for symbol, _ in symbols)
+                digest=ContentHash(reach.digest(packages)),
+                symbols=tuple(symbol for symbol, _ in symbols),
             ),
             locations=tuple((symbol.name, place) for symbol, place in symbols),
             caveats=self._caveats(reach, loaded),
-            preload=tuple(sorted({*self._preload(ref.base, module), *lazy})),
+            preload=preload,
             sources=tuple(m.place.path for m in loaded if m.place.is_source),
             reached_from=tuple(above),
         )
@@ -261,6 +275,7 @@ class Analyser:
         module: Module,
         name: str,
         roots: Sequence[tuple[Module, Form]],
+        packages: Mapping[str, str],
     ) -> list[_Shown]:
         """Returns what was reached under the names that people know, sorted."""
         groups = dict[str, list[Piece]]()
@@ -284,6 +299,10 @@ class Analyser:
         for ordered, labels in reach.orders.items():
             shown.append(self._marked(ordered, "<order>", " ".join(labels)))
         shown += self._read(reach)
+        here = SourceLocation(self._shown(module.place.path), 1)
+        for package, version in packages.items():
+            symbol = reading_symbol(ReadingKind.PACKAGE, package)
+            shown.append((Named(symbol, ContentHash(_hash(version))), here))
         return sorted(shown, key=lambda entry: entry[0].name)
 
     def _symbol(self, label: str, texts: Sequence[str], piece: Piece) -> _Shown:

@@ -7,7 +7,7 @@ pieces of code have equal digests when one is the other with helpers renamed or 
 
 import ast
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import xxhash
 
@@ -92,9 +92,10 @@ class Reach:
         self._shows_places = bool(detail & Detail.PLACES)
         self._walk()
 
-    def digest(self) -> str:
-        """Returns the hash of everything reached."""
-        return xxhash.xxh3_128_hexdigest("\n".join(self._text).encode())
+    def digest(self, packages: Mapping[str, str]) -> str:
+        """Returns the hash of everything reached, and of the versions of the packages that count."""
+        versions = [f"{name} {version}" for name, version in sorted(packages.items())]
+        return xxhash.xxh3_128_hexdigest("\n".join([*self._text, *versions]).encode())
 
     def parents(self) -> dict[str, str]:
         """Returns for each symbol, by the names that people know, the one that reaches it most directly.

@@ -5,7 +5,7 @@ from enum import Enum
 from typing import assert_never
 
 from pivot_core.model.artifact import Content
-from pivot_core.model.fingerprint import reading_of
+from pivot_core.model.fingerprint import ReadingKind, reading_of
 from pivot_core.model.ids import ArtifactPath, ContentHash, Json, StageName
 from pivot_core.model.stage import SourceLocation
 
@@ -193,6 +193,8 @@ def headline(reason: Reason) -> str:
             return why
         case CodeChanged(symbol=symbol, edit=edit):
             read = reading_of(symbol)
+            if read is not None and read[0] is ReadingKind.PACKAGE:
+                return f"package {edit.value}: {read[1]}"
             if read is not None:
                 return f"read on import, {edit.value}: {read[0].label} {read[1]}"
             return f"code {edit.value}: {symbol.replace(':', '.')}"

@@ -15,7 +15,7 @@ class Symbol:
     """One definition that a stage's function reaches."""
 
     name: str
-    """``module:qualname``; ``module:*`` where the whole module counts; ``Reading.symbol`` for what was read."""
+    """``module:qualname``; ``module:*`` where the whole module counts; ``reading_symbol`` for what was read."""
     hash: ContentHash
     """Of the normalised syntax tree: comments, formatting and docstrings do not count. Or of what was read."""
 
@@ -29,6 +29,8 @@ class ReadingKind(Enum):
     """The names in a directory."""
     TEST = "exists"
     """Whether something lies at a path, and what; its size where that was asked for."""
+    PACKAGE = "package"
+    """The version of an installed package; it counts where ``fingerprint.packages`` says so."""
 
     @property
     def label(self) -> str:
@@ -42,6 +44,8 @@ class ReadingKind(Enum):
                 return "names in"
             case ReadingKind.TEST:
                 return "presence of"
+            case ReadingKind.PACKAGE:
+                return "package"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +64,17 @@ class Reading:
     @property
     def symbol(self) -> str:
         """The name under which it counts in a fingerprint; no module can have one like it."""
-        return f"<{self.kind.value}>:{self.name}"
+        return reading_symbol(self.kind, self.name)
 
     @property
     def where(self) -> SourceLocation:
         """The line that reads it."""
         return self.through[0] if self.through else self.taken_at
+
+
+def reading_symbol(kind: ReadingKind, name: str) -> str:
+    """Returns the name under which a value that was read counts."""
+    return f"<{kind.value}>:{name}"
 
 
 def reading_of(symbol: str) -> tuple[ReadingKind, str] | None:

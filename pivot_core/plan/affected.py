@@ -129,8 +129,8 @@ def _by_file(stage: Stage, path: str, lock: str) -> Affected | None:
 
 def _is_read(symbol: str, path: str) -> bool:
     """Tells whether a symbol is a value that code took from the file on import."""
-    read = reading_of(symbol)
-    return read is not None and read[0] is not ReadingKind.VARIABLE and _holds(path, read[1])
+    kind, name = reading_of(symbol) or (None, "")
+    return kind not in (None, ReadingKind.VARIABLE, ReadingKind.PACKAGE) and _holds(path, name)
 
 
 def _holds(path: str, inner: str) -> bool:

@@ -16,6 +16,7 @@ from pivot_core.model.ids import Json
 
 _LINKS = ("reflink", "copy", "hardlink", "symlink")
 _THEMES = ("auto", "dark", "light", "ansi")
+_PACKAGES = ("ignore", "rerun")
 _BELLS = ("off", "bell", "notify")
 _MAX_BYTES = 1 << 20
 
@@ -56,6 +57,8 @@ class Config:
     logs_max_bytes: int = 1 << 30
     """Of one attempt's log."""
     state_max_bytes: int = 1 << 30
+    fingerprint_packages: str = "ignore"
+    """Whether versions of installed packages count: ``ignore``, ``rerun``."""
     git_ignore: bool = True
     """Whether cached outs are listed in the ``.gitignore`` beside them."""
     ui_bell: str = "off"
@@ -339,6 +342,9 @@ def _keymap(value: Json) -> Mapping[str, tuple[str, ...]]:
 KEYS: Mapping[str, Key] = {
     "cache.dir": Key("cache_dir", _directory, "where cached files are kept; .pivot/cache by default"),
     "cache.link": Key("cache_link", _links, "tried in order: reflink, copy, hardlink, symlink", True),
+    "fingerprint.packages": Key(
+        "fingerprint_packages", _one_of(*_PACKAGES), "rerun stages whose packages changed; ignore by default"
+    ),
     "git.ignore": Key("git_ignore", _flag, "list cached outputs in the .gitignore beside them"),
     "logs.max_bytes": Key("logs_max_bytes", _size, "of one attempt's log"),
     "run.grace": Key("run_grace_s", _seconds, "seconds between SIGINT and SIGKILL"),

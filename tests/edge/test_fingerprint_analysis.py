@@ -132,6 +132,19 @@ def test_definitions_may_be_reordered(tmp_path: Path) -> None:
     )
 
 
+def test_another_version_of_a_package_that_counts_is_another_fingerprint(tmp_path: Path) -> None:
+    project(tmp_path, pipeline="import yaml\n\ndef run():\n    return yaml.safe_load('1')\n")
+
+    def analysed(version: str) -> Analysis:
+        found = Analyser(str(tmp_path), versions=lambda modules: dict.fromkeys(modules, version))
+        return found.analyse(a_stage())
+
+    one, other = analysed("1.0"), analysed("1.1")
+    assert one == analysed("1.0")
+    assert one.fingerprint.digest != other.fingerprint.digest
+    assert [name for name, _ in one.locations] == ["<package>:yaml", "pipeline:run"]
+
+
 def test_two_equal_definitions_are_not_one(tmp_path: Path) -> None:
     two = digest(tmp_path, pipeline="A = []\nB = []\ndef run(): A.append(1); return A, B\n")
     one = digest(tmp_path, pipeline="A = []\nB = []\ndef run(): A.append(1); return A, A\n")
