@@ -136,12 +136,12 @@ def launcher(directory: Path) -> Generator[Launcher]:
 
 def _environment() -> dict[str, str]:
     """What commands inherit: nothing that changes what they say on this machine alone."""
-    kept = {
+    return {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("PIVOT_", "GITHUB_", "COV_")) and name != "NO_COLOR"
+        if not name.startswith(("PIVOT_", "GITHUB_", "COV_"))
+        and name not in ("NO_COLOR", "PYTHONPATH")
     }
-    return {**kept, "PYTHONPATH": ""}
 
 
 def processes_of(root: Path) -> list[int]:
@@ -189,6 +189,7 @@ def _belongs(pid: str, root: str) -> bool:
 
 def _serve() -> None:
     """Starts and collects commands until stdin ends."""
+    given = dict(os.environ)
     for name in (
         "asyncio.subprocess",
         "concurrent.futures.thread",
@@ -198,6 +199,8 @@ def _serve() -> None:
         importlib.import_module(name)
     from pivot_core.cli import main
 
+    os.environ.clear()  # a command sets some variables itself, and notices when they are set already
+    os.environ.update(given)
     sys.argv[0] = "pivot"
     for line in sys.stdin:
         request = json.loads(line)
@@ -244,5 +247,5 @@ def _leave(code: int) -> None:
 
 
 if __name__ == "__main__":
-    sys.path[0] = _REPOSITORY
+    sys.path[0] = os.path.dirname(sys.executable)  # as the installed command finds it
     _serve()
