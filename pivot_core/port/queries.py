@@ -111,14 +111,7 @@ type LogAnswer = LogRef | NoLog
 type Summaries = tuple[RunSummary, ...]
 
 type Query = (
-    Explain
-    | ExplainRun
-    | FindAffected
-    | FindLog
-    | History
-    | ListArtifacts
-    | ListAttempts
-    | ShowRun
+    Explain | ExplainRun | FindAffected | FindLog | History | ListArtifacts | ListAttempts | ShowRun
 )
 
 ANSWERS: dict[type, object] = {
