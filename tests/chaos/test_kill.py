@@ -43,7 +43,7 @@ def _kill_and_recover(pivot: Launcher, root: Path, kills: int, seed: int) -> Non
 
 
 def test_a_killed_engine_leaves_a_project_that_goes_on(pivot: Launcher, root: Path) -> None:
-    _kill_and_recover(pivot, root, kills=5, seed=int(time.time()))
+    _kill_and_recover(pivot, root, kills=3, seed=int(time.time()))
 
 
 @pytest.mark.long
