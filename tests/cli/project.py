@@ -3,6 +3,7 @@
 import atexit
 import functools
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -100,6 +101,8 @@ class Project:
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Starts ``pivot`` here; the test reads its stdout line by line."""
+        # What a shell starts in the background ignores it, and so would this process.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         return subprocess.Popen(
             [PIVOT, *arguments],
             cwd=self.root,
