@@ -107,16 +107,15 @@ def _unspared(leader: int | None, spared: Collection[int]) -> list[int]:
 
 def _lasting(leader: int | None, spared: Collection[int]) -> list[int]:
     """Returns what does not end in a moment; where all of it ended, what that had started is looked at in turn."""
-    found, lasting = list[int](), list[int]()
     deadline = time.monotonic() + _LIMIT_S
-    while not lasting and time.monotonic() < deadline:
+    while True:
         found = _unspared(leader, spared)
         if not _IS_LINUX and leader is not None:
             found += _group_by_scan(leader)
-        if not found:
-            break
-        lasting = _await_end(found, _MOMENT_S)
-    return lasting or found
+        if not found or time.monotonic() > deadline:
+            return found
+        if lasting := _await_end(found, _MOMENT_S):
+            return lasting
 
 
 def _await_end(pids: list[int], limit_s: float) -> list[int]:
