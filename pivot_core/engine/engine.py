@@ -72,7 +72,7 @@ from pivot_core.port.values import (
     RunStatus,
     Snapshot,
 )
-from pivot_core.store import aside, atomic
+from pivot_core.store import aside, atomic, journal
 from pivot_core.store.cache import Cache
 from pivot_core.store.config import Config
 from pivot_core.store.ignore import Ignore
@@ -300,8 +300,8 @@ class Engine(Port):
         if command.request_id in self._known:
             return Accepted(self._known[command.request_id])
         now = time.time()
-        stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
-        run_id = RunId(f"{stamp}-{os.urandom(2).hex()}")
+        while (run_id := journal.name_run(now)) in self._known.values():
+            now += 2**-16
         run = RunState(
             run_id, command.request_id, command.targets, command.options, RunStatus.QUEUED, now
         )

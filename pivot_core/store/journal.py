@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import re
+import time
 from collections.abc import Collection, Iterable, Iterator
 from typing import Self, cast
 
@@ -72,6 +73,12 @@ def read(layout: Layout, run: RunId, *, holding: str = "") -> Iterator[dict[str,
                         yield cast("dict[str, Json]", record)
     except OSError:
         return
+
+
+def name_run(seconds: float) -> RunId:
+    """Returns the id of a run asked for at a time in seconds since 1970: ids sort by it, to 1/65,536 of a second."""
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(seconds))
+    return RunId(f"{stamp}-{int(seconds % 1 * 0x10000):04x}")
 
 
 def runs(layout: Layout) -> list[RunId]:

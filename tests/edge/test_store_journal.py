@@ -66,3 +66,13 @@ def test_the_last_state_is_kept_whole(layout: Layout) -> None:
     assert journal.read_last(layout) == {"stages": [1, 2]}
     Path(layout.last_path).write_bytes(b'{"sta')
     assert journal.read_last(layout) is None
+
+
+def test_names_of_runs_sort_by_the_time_they_were_asked_for() -> None:
+    second = 1_800_000_000.0
+
+    names = [journal.name_run(second + step / 4096) for step in range(8192)]
+
+    assert names[0] == "20270115-080000-0000"
+    assert names == sorted(names)
+    assert len(set(names)) == len(names)
