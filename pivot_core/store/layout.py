@@ -115,6 +115,11 @@ class Layout:
         """Objects being written; on the cache's file system, so that a rename publishes them."""
         return self.cache_dir + "/tmp"
 
+    @property
+    def partial_dir(self) -> str:
+        """Downloads that are not whole yet, under the name of their object: the next try goes on from there."""
+        return self.cache_dir + "/partial"
+
     @cached_property
     def cache_tmp_prefix(self) -> str:
         """Begins the names of this project's files in ``cache_tmp_dir``, which several projects may share."""
