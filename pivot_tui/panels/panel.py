@@ -17,6 +17,8 @@ from pivot_tui.spans import Line, Paint
 from pivot_tui.widgets.page import Page, PageView
 
 TICK = Dirty(tick=True)
+_PATIENCE_S = 0.15
+"""How long an answer may take before a panel says that it waits for one; most come within a frame."""
 
 
 class Panel(Protocol):
@@ -194,6 +196,8 @@ class Asking[T](Paper, ABC):
         """The answer for the stage; ``None`` while it is awaited."""
         self.trouble: str = ""
         """Why there is no answer."""
+        self._is_turning: bool = False
+        """Whether the stage that was selected before is still shown, until there is an answer."""
         self._latest: Latest[StageName] = Latest(self._ask, self.view.run_worker)
 
     @abstractmethod
@@ -207,14 +211,30 @@ class Asking[T](Paper, ABC):
     @override
     def select(self, stage: StageName) -> None:
         self.found, self.trouble = None, ""
+        self._is_turning = True
         super().select(stage)
 
     @override
     def renew(self, *, keep_place: bool) -> None:
-        super().renew(keep_place=keep_place)
         asks = self._is_shown and self.stage in self.board.stages
         if asks and self.stage is not None and self.board.link is Link.ATTACHED:
+            if not self._is_turning:
+                super().renew(keep_place=keep_place)
+            elif not keep_place:
+                self.view.set_timer(_PATIENCE_S, self._wait)
             self._latest.want(self.stage)
+        else:
+            super().renew(keep_place=keep_place)
+
+    def _wait(self) -> None:
+        """Says that an answer is awaited, unless it has come."""
+        if self._is_turning:
+            self.draw(keep_place=False)
+
+    @override
+    def draw(self, *, keep_place: bool = True) -> None:
+        super().draw(keep_place=keep_place and not self._is_turning)
+        self._is_turning = False
 
     def missing(self) -> list[Line]:
         """Returns what stands in the place of an answer."""

@@ -19,7 +19,7 @@ from pivot_tui.keys import Scope
 from pivot_tui.rows import Scene
 from pivot_tui.spans import Line, Paint
 from pivot_tui.widgets.bindings import bindings
-from pivot_tui.widgets.painting import Scrolled, strip, title
+from pivot_tui.widgets.painting import Scrolled, strip
 
 _FORMS = (Form.TREE, Form.GROUPS, Form.FLAT)
 
@@ -427,11 +427,10 @@ class DagView(Scrolled):
     def _retitle(self) -> None:
         view, total = self._view, len(self._board.stages)
         if not total:
-            self.border_title, self.border_subtitle = title(self, "1 Stages"), ""
+            self.entitle("1 Stages", "")
             return
         shown = len(self.found) if view.is_filtered else total
         number = f"{fmt.count(shown)} of {fmt.count(total)}" if shown != total else fmt.count(total)
-        self.border_title = title(self, f"1 Stages {number}")
         said = [view.form.value] if view.sort is Sort.GRAPH else [view.sort.value]
         if self._scene.path:
             said.append("★ critical path")
@@ -447,4 +446,4 @@ class DagView(Scrolled):
             )
         if self._is_following:
             said.append("auto")
-        self.border_subtitle = title(self, " · ".join(said))
+        self.entitle(f"1 Stages {number}", " · ".join(said))

@@ -21,7 +21,6 @@ from pivot_tui.spans import Paint
 from pivot_tui.widgets.bindings import bindings
 from pivot_tui.widgets.logpane import LogPane
 from pivot_tui.widgets.logrow import Clock
-from pivot_tui.widgets.painting import title
 from pivot_tui.widgets.prompt import Prompt
 
 _STRETCH_S = 0.004
@@ -352,9 +351,7 @@ class LogView(LogPane, can_focus=True):
 
     def _retitle(self) -> None:
         label = f"{self._number} Logs " if self._number is not None else ""
-        self.border_title = title(self, label + self._title)
-        said = self._said()
-        self.border_subtitle = title(self, said) if said else None
+        self.entitle(label + self._title, self._said())
         if self._prompt.is_open and self._prompt.mark != SAVE and self.reader is not None:
             shown = (
                 self.reader.said if self._prompt.mark == SEARCH else fmt.plural(self.shown, "line")

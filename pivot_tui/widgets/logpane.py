@@ -6,7 +6,6 @@ from rich.style import Style
 from textual.events import MouseDown, MouseMove, MouseScrollDown, MouseScrollUp, MouseUp, Resize
 from textual.geometry import Region
 from textual.strip import Strip
-from textual.widget import Widget
 
 from pivot_tui import format as fmt
 from pivot_tui import spans
@@ -14,7 +13,7 @@ from pivot_tui.logreader import LogReader
 from pivot_tui.spans import Paint
 from pivot_tui.widgets import logrow
 from pivot_tui.widgets.logrow import Clock, Drawn, Inks, Layout
-from pivot_tui.widgets.painting import PAINTS, application, is_ascii, strip
+from pivot_tui.widgets.painting import PAINTS, Titled, application, is_ascii, strip
 from pivot_tui.window import Place, Window
 
 _SHOWN_BYTES = 4096
@@ -25,7 +24,7 @@ _LEAST_DIGITS = 4
 _LABEL = 14
 
 
-class LogPane(Widget):
+class LogPane(Titled):
     """What a window shows of a log that is read; nothing while there is none."""
 
     ALLOW_SELECT = False  # selects by itself: what lies beyond the screen, and never the borders

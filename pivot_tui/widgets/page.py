@@ -1,5 +1,6 @@
 """Owns a panel of lines that are laid out for its width: scrolled, or walked through by a cursor."""
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, override
@@ -13,7 +14,7 @@ from textual.strip import Strip
 from pivot_tui.keys import PANELS, Scope
 from pivot_tui.spans import Line
 from pivot_tui.widgets.bindings import bindings
-from pivot_tui.widgets.painting import Scrolled, strip, title
+from pivot_tui.widgets.painting import Scrolled, strip
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +90,15 @@ class PageView(Scrolled):
         page = self._lay(cells)
         if len(page.lines) > self.size.height:
             page = self._lay(cells - 1)  # beside a scroll bar
-        self._page = page
+        before, self._page = self._page, page
         self._at = min(self._at, max(len(page.stops) - 1, 0))
         self.virtual_size = Size(self.size.width, len(page.lines))
-        self.refresh()
+        if self.has_focus:
+            self.refresh()  # for the cursor
+            return
+        for y, (old, new) in enumerate(itertools.zip_longest(before.lines, page.lines)):
+            if old != new:
+                self.refresh_line(y)
 
     def to_end(self) -> None:
         """Shows the last lines; the cursor stays where it is."""
@@ -144,8 +150,7 @@ class PageView(Scrolled):
 
     def _retitle(self) -> None:
         label = f"{PANELS.index(self._scope) + 1} {self._scope.value.title()}  "
-        self.border_title = title(self, ((label if self._numbered else "") + self._title).rstrip())
-        self.border_subtitle = title(self, self._note)
+        self.entitle(((label if self._numbered else "") + self._title).rstrip(), self._note)
 
     def _reveal(self) -> None:
         """Brings the cursor on screen, with what belongs to it as far as there is room."""

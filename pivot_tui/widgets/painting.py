@@ -1,15 +1,16 @@
 """Owns turning lines into strips: the paints of ``theme.tcss`` become styles, and glyphs become ASCII where asked."""
 
 from dataclasses import dataclass
-from typing import ClassVar, cast, override
+from typing import ClassVar, Self, cast, override
 
 from rich.segment import Segment
 from rich.style import Style
 from textual.app import App
 from textual.content import Content
 from textual.events import Click
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
+from textual.reactive import Reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widget import Widget
@@ -37,6 +38,36 @@ def is_ascii(widget: Widget) -> bool:
 def title(widget: Widget, words: str) -> Content:
     """Returns the title of a panel: text alone, never markup."""
     return Content(glyphs.to_ascii(words) if is_ascii(widget) else words)
+
+
+class Titled(Widget):
+    """A widget with words in its border, above and below."""
+
+    _titles: tuple[Content, Content] | None = None
+    _is_titling: bool = False
+
+    def entitle(self, above: str, below: str) -> None:
+        """Writes these words into the border."""
+        titles = title(self, above), title(self, below)
+        if titles != self._titles:
+            self._titles = titles
+            self._is_titling = True
+            self.border_title, self.border_subtitle = titles
+            self._is_titling = False
+
+    @override
+    def refresh(
+        self,
+        *regions: Region,
+        repaint: bool = True,
+        layout: bool = False,
+        recompose: bool = False,
+    ) -> Self:
+        if self._is_titling:  # Textual would paint all that is inside again
+            x, y = self.content_offset
+            width, height = self.outer_size
+            regions = Region(-x, -y, width, 1), Region(-x, height - 1 - y, width, 1)
+        return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
 
 
 def strip(widget: Widget, line: Line, cells: int, under: Style | None = None) -> Strip:
@@ -99,10 +130,18 @@ class Lines(Widget):
         self.post_message(self.Clicked(self, event.x, event.y))
 
 
-class Scrolled(ScrollView, can_focus=True):
+# ScrollView comes first: styles are inherited along the first base alone.
+class Scrolled(ScrollView, Titled, can_focus=True):  # pyright: ignore[reportUnsafeMultipleInheritance, reportIncompatibleMethodOverride] Titled only paints
     """A panel of lines with the movements of the binding table."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = PAINTS
+
+    virtual_size: Reactive[Size] = Reactive(Size(0, 0), repaint=False)
+    """What is scrolled over. As Textual has it, each change would lay out the whole screen anew."""
+
+    def watch_virtual_size(self, size: Size) -> None:
+        """Fits the scroll bar, and the place, to what is scrolled over now."""
+        self._scroll_update(size)
 
     def action_move(self, where: str) -> None:
         """Moves by a line, half a page, a page, or to an end."""
