@@ -6,28 +6,23 @@ Later wins: defaults, ``$XDG_CONFIG_HOME/pivot/config.yaml``, ``.pivot/config.ya
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum, StrEnum
+from enum import Enum
 from typing import NamedTuple
 
 from pivot_core.errors import UsageError
 from pivot_core.model.ids import Json
+from pivot_core.model.remote import RemoteSettings
+from pivot_core.store import settings
+from pivot_core.store.settings import KEYS, REMOTE_KEYS, REMOTES, Isolation
 
-_LINKS = ("reflink", "copy", "hardlink", "symlink")
-_THEMES = ("auto", "dark", "light", "ansi")
-_PACKAGES = ("ignore", "rerun")
-_BELLS = ("off", "bell", "notify")
 _MAX_BYTES = 1 << 20
-
-
-class Isolation(StrEnum):
-    """Where a stage's function runs."""
-
-    FORK = "fork"
-    """In a child of its own that the worker forks."""
-    WORKER = "worker"
-    """In the worker itself, where fork is unsafe."""
+_REMOTES_TEMPLATE = (
+    "",
+    "# remotes:",
+    "#   # origin: s3://bucket/prefix  # or a directory: where `pivot push` and `pivot pull` go",
+)
 
 
 class Scope(Enum):
@@ -67,6 +62,33 @@ class Config:
     """The dashboard's colours: ``auto``, ``dark``, ``light``, ``ansi``."""
     ui_keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     """The dashboard's actions that have other keys than their own; which actions there are the dashboard knows."""
+    remotes: Mapping[str, RemoteSettings] = field(default_factory=dict[str, RemoteSettings])
+    """By name, sorted."""
+    default_remote: str | None = None
+    """The one to use where none is named; ``None`` for the only one."""
+
+    def remote(self, name: str | None = None) -> RemoteSettings:
+        """Returns the remote that is meant by a name, or without one; raises ``UsageError``."""
+        wanted = name or self.default_remote
+        if wanted is None and len(self.remotes) == 1:
+            (wanted,) = self.remotes
+        known = ", ".join(self.remotes)
+        if wanted is None:
+            hint = "`pivot config set remotes.origin s3://bucket/prefix` configures one"
+            if self.remotes:
+                hint = f"name it with `--remote`, or `pivot config set default_remote`: {known}"
+            raise UsageError(
+                f"{'several remotes' if self.remotes else 'no remote'} and no default", "", hint
+            )
+        if wanted not in self.remotes:
+            near = settings.nearest(wanted, self.remotes)
+            hint = f"did you mean '{near}'?" if near else f"configured: {known or 'none'}"
+            where = "" if name else "the setting 'default_remote'"
+            raise UsageError(f"no remote '{wanted}'", where, hint)
+        if not self.remotes[wanted].url:
+            hint = f"`pivot config set remotes.{wanted} s3://bucket/prefix` sets it"
+            raise UsageError(f"remote '{wanted}' has no URL", "", hint)
+        return self.remotes[wanted]
 
 
 class Entry(NamedTuple):
@@ -78,27 +100,25 @@ class Entry(NamedTuple):
     """The file or environment variable that set it; ``default``."""
 
 
-class Key(NamedTuple):
-    """What is known of one key."""
-
-    field: str
-    """The field of `Config`."""
-    read: Callable[[Json], object]
-    """Turns a file's value into the field's; raises ``ValueError`` that says what is expected."""
-    text: str
-    """What it does, for the commented template."""
-    is_list: bool = False
-
-
 def load(root: str) -> Config:
     """Returns the settings of the project at ``root``.
 
     Raises ``UsageError`` with file, line and the nearest good key for an unknown key or a bad value.
     """
     found = dict[str, object]()
+    remotes = dict[str, dict[str, object]]()
     for origin, values in layers(root):
         for key, (value, line) in values.items():
-            found[KEYS[key].field] = read_value(key, value, f"{origin}:{line}" if line else origin)
+            read = settings.read(key, value, f"{origin}:{line}" if line else origin)
+            match key.split("."):
+                case [section, name, field] if section == REMOTES:
+                    remotes.setdefault(name, {})[REMOTE_KEYS[field].field] = read
+                case _:
+                    found[KEYS[key].field] = read
+    found["remotes"] = {
+        name: RemoteSettings(name, **remotes[name])  # pyright: ignore[reportArgumentType] as below
+        for name in sorted(remotes)
+    }
     return Config(**found)  # pyright: ignore[reportArgumentType] each reader gives its field's type
 
 
@@ -111,17 +131,28 @@ def entries(root: str) -> list[Entry]:
         for key, (value, _) in values.items()
     }
     result = list[Entry]()
-    for key in sorted(KEYS):
-        default = _as_json(getattr(config, KEYS[key].field))
-        origin, value = origins.get(key, ("default", default))
+    for key in sorted({*KEYS, *origins}):
+        if key in origins:
+            origin, value = origins[key]
+        else:
+            origin, value = "default", _as_json(getattr(config, KEYS[key].field))
         result.append(Entry(key, value, origin))
     return result
 
 
 def get(root: str, key: str) -> Entry:
-    """Returns one setting; raises ``UsageError`` for an unknown key."""
-    check_key(key, "the command line")
-    return next(entry for entry in entries(root) if entry.key == key)
+    """Returns one setting, ``remotes.NAME`` being the URL of that remote; raises ``UsageError`` for an unknown key."""
+    key = settings.whole(key)
+    settings.check(key, "the command line")
+    for entry in entries(root):
+        if entry.key == key:
+            return entry
+    _, name, field = key.split(".")
+    known = load(root).remotes
+    if name not in known:
+        hint = "configured: " + (", ".join(known) or "none")
+        raise UsageError(f"no remote '{name}'", "", hint)
+    return Entry(key, _as_json(getattr(known[name], REMOTE_KEYS[field].field)), "default")
 
 
 def path_of(root: str, scope: Scope) -> str:
@@ -160,19 +191,27 @@ def read_file(path: str) -> dict[str, tuple[Json, int]]:
             f"not a valid settings file: {error.problem}", f"{path}:{error.line}"
         ) from error
     found = dict[str, tuple[Json, int]]()
-    for section, members in _mapping(document.value, f"{path}:{document.line(())}").items():
-        line = document.line((section,))
-        if section in KEYS:
-            head, _, name = section.partition(".")
-            hint = f"write it as '{head}:' with '{name}: value' in a line of its own below"
-            raise UsageError(f"'{section}' must be written in two parts", f"{path}:{line}", hint)
-        if section not in _SECTIONS:
-            check_key(section, f"{path}:{line}")
-        for name, value in _mapping(members, f"{path}:{line}").items():
-            where = document.line((section, name))
-            check_key(f"{section}.{name}", f"{path}:{where}")
-            found[f"{section}.{name}"] = (value, where)
+    try:
+        for place, key, value in settings.leaves(document.value):
+            line = document.line(place)
+            _check(key, place, f"{path}:{line}")
+            found[key] = (value, line)
+    except settings.Misplaced as error:
+        raise UsageError(
+            f"{error.value!r:.60} stands where settings are expected",
+            f"{path}:{document.line(error.path)}",
+            "write 'section:' with 'name: value' lines below it",
+        ) from error
     return found
+
+
+def _check(key: str, place: tuple[str, ...], where: str) -> None:
+    """Raises ``UsageError`` for a setting that is unknown, or written as one word."""
+    head, dot, name = place[0].partition(".")
+    if dot and settings.find(settings.whole(place[0])) is not None:
+        hint = f"write it as '{head}:' with '{name}: value' in a line of its own below"
+        raise UsageError(f"'{place[0]}' must be written in two parts", where, hint)
+    settings.check(key, where)
 
 
 def read_text(path: str) -> str:
@@ -194,53 +233,19 @@ def read_text(path: str) -> str:
         raise UsageError("a settings file that is not UTF-8", path) from error
 
 
-def check_key(key: str, where: str) -> None:
-    """Raises ``UsageError`` with the nearest good key unless ``key`` is one."""
-    if key in KEYS:
-        return
-    import difflib  # only for the error
-
-    near = difflib.get_close_matches(key, [*KEYS, *_SECTIONS], 1, 0.5)
-    inside = [good for good in KEYS if good.startswith(key + ".")]
-    hint = f"did you mean '{near[0]}'?" if near else "known: " + ", ".join(KEYS)
-    if inside:
-        hint = "it is a section; its settings: " + ", ".join(inside)
-    raise UsageError(f"unknown setting '{key}'", where, hint)
-
-
-def read_value(key: str, value: Json, where: str) -> object:
-    """Returns the field's value for a key; raises ``UsageError``."""
-    try:
-        return KEYS[key].read(value)
-    except ValueError as error:
-        raise UsageError(f"'{key}' is {value!r:.80}", where, f"it must be {error}") from error
-
-
 def template() -> str:
     """Returns the file that a new project gets: every setting with its default, commented out."""
     lines = ["# Settings of this project, all optional; `pivot config list` shows those in force."]
     section = ""
-    for key, known in sorted(KEYS.items()):
-        head, _, name = key.partition(".")
-        if head != section:
+    for key, known in sorted(KEYS.items(), key=lambda item: ("." in item[0], item[0])):
+        head, dot, name = key.partition(".")
+        if dot and head != section:
             lines += ["", f"# {head}:"]
             section = head
-        lines.append(
-            f"#   {name}: {_flow(_as_json(getattr(Config(), known.field)))}  # {known.text}"
-        )
-    return "\n".join([*lines, ""])
-
-
-def _mapping(value: Json, where: str) -> dict[str, Json]:
-    if value is None:
-        return {}
-    if isinstance(value, dict):
-        return value
-    raise UsageError(
-        f"{value!r:.60} stands where settings are expected",
-        where,
-        "write 'section:' with 'name: value' lines below it",
-    )
+        lead = f"#   {name}" if dot else f"#\n# {head}"
+        value = _flow(_as_json(getattr(Config(), known.field)))
+        lines.append(f"{lead}: {value}  # {known.text}")
+    return "\n".join([*lines, *_REMOTES_TEMPLATE, ""])
 
 
 def _as_json(value: object) -> Json:
@@ -263,97 +268,3 @@ def _flow(value: Json) -> str:
     if isinstance(value, dict):
         return "{" + ", ".join([f"{name}: {_flow(item)}" for name, item in value.items()]) + "}"
     return str(value)
-
-
-# --- readers ---------------------------------------------------------------------------------------------------------
-
-
-def _directory(value: Json) -> str | None:
-    if value is None:
-        return None
-    if not isinstance(value, str) or not value.strip() or "\0" in value:
-        raise ValueError("a path")
-    return os.path.expanduser(value)
-
-
-def _links(value: Json) -> tuple[str, ...]:
-    items = value if isinstance(value, list) else [value]
-    if not items or any(item not in _LINKS for item in items):
-        raise ValueError("a list of some of: " + ", ".join(_LINKS))
-    return tuple(dict.fromkeys([str(item) for item in items]))
-
-
-def _jobs(value: Json) -> int | None:
-    return None if value is None else _count(value)
-
-
-def _count(value: Json) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError("a whole number from 1 up")
-    return value
-
-
-def _size(value: Json) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1 << 20:
-        raise ValueError("a number of bytes from 1048576 up")
-    return value
-
-
-def _seconds(value: Json) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1e6:
-        raise ValueError("a number of seconds")
-    return float(value)
-
-
-def _isolation(value: Json) -> Isolation:
-    if value not in list(Isolation):
-        raise ValueError("'fork' or 'worker'")
-    return Isolation(value)
-
-
-def _one_of(*words: str) -> Callable[[Json], str]:
-    def read(value: Json) -> str:
-        if value not in words:
-            raise ValueError("one of: " + ", ".join(words))
-        return str(value)
-
-    return read
-
-
-def _flag(value: Json) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError("'true' or 'false'")
-    return value
-
-
-def _keymap(value: Json) -> Mapping[str, tuple[str, ...]]:
-    wanted = "a mapping from actions to keys"
-    if not isinstance(value, dict):
-        raise ValueError(wanted)
-    found = dict[str, tuple[str, ...]]()
-    for action, given in value.items():
-        keys = given if isinstance(given, list) else [given]
-        if not keys or any(not isinstance(key, str | int) or key == "" for key in keys):
-            raise ValueError(wanted)
-        found[action] = tuple([str(key) for key in keys])
-    return found
-
-
-KEYS: Mapping[str, Key] = {
-    "cache.dir": Key("cache_dir", _directory, "where cached files are kept; .pivot/cache by default"),
-    "cache.link": Key("cache_link", _links, "tried in order: reflink, copy, hardlink, symlink", True),
-    "fingerprint.packages": Key(
-        "fingerprint_packages", _one_of(*_PACKAGES), "rerun stages whose packages changed; ignore by default"
-    ),
-    "git.ignore": Key("git_ignore", _flag, "list cached outputs in the .gitignore beside them"),
-    "logs.max_bytes": Key("logs_max_bytes", _size, "of one attempt's log"),
-    "run.grace": Key("run_grace_s", _seconds, "seconds between SIGINT and SIGKILL"),
-    "run.isolation": Key("run_isolation", _isolation, "fork, or worker where fork is unsafe"),
-    "run.jobs": Key("run_jobs", _jobs, "stages at once; the CPUs by default"),
-    "run.keep": Key("run_keep", _count, "runs whose journal and logs are kept"),
-    "state.max_bytes": Key("state_max_bytes", _size, "of what this machine remembers"),
-    "ui.bell": Key("ui_bell", _one_of(*_BELLS), "at the end of a run: off, bell, notify"),
-    "ui.keys": Key("ui_keys", _keymap, "the dashboard's, such as {run_menu: r, quit: [q, Q]}"),
-    "ui.theme": Key("ui_theme", _one_of(*_THEMES), "the dashboard's: auto, dark, light, ansi"),
-}  # fmt: skip
-_SECTIONS = tuple(dict.fromkeys([key.partition(".")[0] for key in KEYS]))

@@ -83,7 +83,7 @@ def test_a_worker_starts_light() -> None:
     modules = loaded("import pivot_core.worker.job, pivot_core.worker.run")
     heavy = {*THE_FRONT_ENDS, *NETWORK, "pydantic", "lmdb", "loky", "yaml", "asyncio", "click"}
     assert not {*heavy, "rich"} & modules
-    records = {"state", "lockfile", "journal", "config", "config_edit", "gitignore"}
+    records = {"state", "lockfile", "journal", "config", "config_edit", "settings", "gitignore"}
     assert not {f"pivot_core.store.{name}" for name in records} & modules
     layers = {"engine", "plan", "port", "fingerprint", "cli"}
     assert not {f"pivot_core.{name}" for name in layers} & modules

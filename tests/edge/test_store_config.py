@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pivot_core.errors import UsageError
-from pivot_core.store import config, config_edit
-from pivot_core.store.config import Config, Isolation, Scope
+from pivot_core.model.remote import RemoteSettings
+from pivot_core.store import config, config_edit, settings
+from pivot_core.store.config import Config, Scope
+from pivot_core.store.settings import Isolation
 
 
 @pytest.fixture
@@ -45,7 +47,7 @@ def test_the_template_names_every_setting_with_a_value_that_it_takes(root: str) 
     lines = [line.partition("#")[2] for line in config.template().splitlines()[1:]]
     write(root, "\n".join([line.removeprefix(" ") for line in lines]) + "\n")
     assert {entry.key for entry in config.entries(root) if entry.origin != "default"} == set(
-        config.KEYS
+        settings.KEYS
     )
     assert config.load(root) == Config()
 
@@ -66,7 +68,7 @@ def test_later_sources_win(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert config.get(root, "cache.dir") == ("cache.dir", "/env", "PIVOT_CACHE_DIR")
     assert config.get(root, "run.jobs") == ("run.jobs", 3, local)
     assert config.get(root, "git.ignore") == ("git.ignore", True, "default")
-    assert [entry.key for entry in config.entries(root)] == sorted(config.KEYS)
+    assert [entry.key for entry in config.entries(root)] == sorted(settings.KEYS)
 
 
 def test_every_setting_is_read(root: str) -> None:
@@ -79,6 +81,18 @@ logs: {max_bytes: 2000000}
 run: {grace: 0.5, isolation: worker, jobs: null, keep: 3}
 state: {max_bytes: 0x1000000}
 ui: {bell: notify, keys: {run_menu: r, quit: [q, 9]}, theme: light}
+default_remote: origin
+remotes:
+  share: ~/share
+  origin:
+    url: s3://bucket/prefix/
+    endpoint_url: http://127.0.0.1:9000/
+    region: eu-central-1
+    profile: me
+    jobs: 5
+    read_only: true
+    connect_timeout: 1
+    read_timeout: 2.5
 """,
     )
     assert config.load(root) == Config(
@@ -94,6 +108,21 @@ ui: {bell: notify, keys: {run_menu: r, quit: [q, 9]}, theme: light}
         ui_bell="notify",
         ui_keys={"run_menu": ("r",), "quit": ("q", "9")},
         ui_theme="light",
+        default_remote="origin",
+        remotes={
+            "origin": RemoteSettings(
+                "origin",
+                "s3://bucket/prefix",
+                "http://127.0.0.1:9000",
+                "eu-central-1",
+                "me",
+                5,
+                read_only=True,
+                connect_timeout_s=1.0,
+                read_timeout_s=2.5,
+            ),
+            "share": RemoteSettings("share", os.path.expanduser("~/share")),
+        },
     )
 
 
@@ -116,6 +145,37 @@ ui: {bell: notify, keys: {run_menu: r, quit: [q, 9]}, theme: light}
         ("ui:\n  bell: loud\n", 2, "'ui.bell' is 'loud'", "one of: off, bell, notify"),
         ("ui:\n  keys: [r]\n", 2, "'ui.keys' is ['r']", "a mapping from actions to keys"),
         ("ui: {keys: {quit: []}}\n", 1, "'ui.keys' is", "a mapping from actions to keys"),
+        ("ui:\n  theme: drak\n", 2, "'ui.theme' is 'drak'", "did you mean 'dark'?"),
+        ("remotes: 3\n", 1, "3 stands where settings are expected", "section"),
+        (
+            "remotes: {o: {ulr: x}}\n",
+            1,
+            "unknown setting 'remotes.o.ulr'",
+            "did you mean 'remotes.o.url'?",
+        ),
+        (
+            "remotes:\n  o:\n    key: x\n",
+            3,
+            "unknown setting 'remotes.o.key'",
+            "known: remotes.o.url",
+        ),
+        ("remotes:\n  a/b: x\n", 2, "'a/b' is no name for a remote", "letters, digits"),
+        ("remotes:\n  o: ftp://h/x\n", 2, "'remotes.o.url' is 'ftp://h/x'", "an s3:// URL"),
+        ("remotes:\n  o: s3://B_/x\n", 2, "'remotes.o.url' is", "the name of a bucket"),
+        (
+            "remotes: {o: {url: x, read_timeout: 0}}\n",
+            1,
+            "'remotes.o.read_timeout' is 0",
+            "above 0",
+        ),
+        (
+            "remotes: {o: {endpoint_url: host:1}}\n",
+            1,
+            "'remotes.o.endpoint_url' is",
+            "an http:// or",
+        ),
+        ("remotes.o: x\n", 1, "'remotes.o' must be written in two parts", "write it as 'remotes:'"),
+        ("default_remote: [o]\n", 1, "'default_remote' is ['o']", "the name of a remote"),
         ("run: 3\n", 1, "3 stands where settings are expected", "section"),
         ("[1]\n", 1, "[1] stands where settings are expected", "section"),
         ("a: [\n", 2, "not a valid settings file: ", ""),
@@ -189,6 +249,23 @@ def test_a_project_without_settings_imports_no_yaml(root: str) -> None:
         ("cache: {dir: 'a#b'}\n", "cache.dir", "'c # d'", 'cache:\n  dir: "c # d"\n'),
         ("cache:\n  link: [copy]\n", "cache.link", "[hardlink]", "cache:\n  link: [hardlink]\n"),
         ("cache:\n  dir: x\n", "cache.dir", "null", "cache:\n  dir: null\n"),
+        ("", "default_remote", "origin", "default_remote: origin\n"),
+        ("default_remote: a # b\n", "default_remote", "c", "default_remote: c # b\n"),
+        ("", "remotes.o", "s3://bucket/a", "remotes:\n  o: s3://bucket/a\n"),
+        ("remotes:\n  o: /a  # x\n", "remotes.o", "/b", "remotes:\n  o: /b  # x\n"),
+        (
+            "remotes:\n  o: s3://bucket/a  # x\n  p: /p\n", "remotes.o.jobs", "3",
+            "remotes:\n  o:\n    jobs: 3\n    url: s3://bucket/a  # x\n  p: /p\n",
+        ),
+        (
+            "remotes:\n  o:\n    # y\n    url: /a\n", "remotes.o", "/b",
+            "remotes:\n  o:\n    # y\n    url: /b\n",
+        ),
+        (
+            "remotes: {o: /a, p: {url: /p}}  # z\n", "remotes.p.read_only", "true",
+            "remotes:  # z\n  o: /a\n  p:\n    read_only: true\n    url: /p\n",
+        ),
+        ("run: {keep: 1}\n", "remotes.o.profile", "me", "run: {keep: 1}\nremotes:\n  o:\n    profile: me\n"),
     ],
 )  # fmt: skip
 def test_a_setting_is_changed_and_all_else_stays(
@@ -208,6 +285,15 @@ def test_a_setting_is_changed_and_all_else_stays(
         ("cache: {dir: x, link: [copy]}\n", "cache.dir", "cache:\n  link: [copy]\n"),
         ("cache: {dir: x}\nrun: {keep: 1}\n", "cache.dir", "run: {keep: 1}\n"),
         ("# a\ncache:\n  link:\n    - copy\n# b\n", "cache.link", "# a\n# b\n"),
+        ("default_remote: x\nrun: {keep: 1}\n", "default_remote", "run: {keep: 1}\n"),
+        ("remotes:\n  o: /a\n  p: /p\n", "remotes.o", "remotes:\n  p: /p\n"),
+        ("remotes:\n  o: /a\n", "remotes.o.url", ""),
+        (
+            "remotes:\n  o:\n    url: /a\n    jobs: 3\nrun: {keep: 1}\n",
+            "remotes.o",
+            "run: {keep: 1}\n",
+        ),
+        ("remotes:\n  o:\n    jobs: 3\n  p: /p\n", "remotes.o.jobs", "remotes:\n  p: /p\n"),
     ],
 )
 def test_a_setting_is_removed_and_all_else_stays(
@@ -259,8 +345,12 @@ VALUES = st.one_of(
     st.tuples(st.just("git.ignore"), st.sampled_from(["true", "false"])),
     st.tuples(st.just("cache.link"), st.sampled_from(["copy", "hardlink,copy", "[symlink, copy]"])),
     st.tuples(st.just("cache.dir"), st.sampled_from(["/a b", "x", "'#'", "'1'", "é", "a: b, c"])),
+    st.tuples(st.sampled_from(["remotes.o.url", "remotes.p.url"]), st.sampled_from(["/a", "s3://bucket/b:1"])),
+    st.tuples(st.sampled_from(["remotes.o.jobs", "remotes.p.jobs"]), st.integers(1, 99).map(str)),
+    st.tuples(st.just("default_remote"), st.sampled_from(["o", "p"])),
     st.tuples(st.sampled_from(["run.keep", "cache.dir", "git.ignore", "cache.link"]), st.none()),
-)
+    st.tuples(st.sampled_from(["remotes.o.jobs", "remotes.o.url", "default_remote"]), st.none()),
+)  # fmt: skip
 
 
 @given(st.lists(VALUES, max_size=6))
@@ -278,3 +368,68 @@ def test_any_row_of_changes_leaves_what_was_set_last(
             wanted[key] = config.read_file(config.path_of(root, Scope.PROJECT))[key][0]
     found = config.read_file(config.path_of(root, Scope.PROJECT))
     assert {key: value for key, (value, _) in found.items()} == wanted
+
+
+# --- remotes ---------------------------------------------------------------------------------------------------------
+
+
+def test_each_file_may_add_to_a_remote(root: str) -> None:
+    write(root, "remotes: {o: {profile: mine}}\n", Scope.USER)
+    write(root, "remotes: {o: s3://bucket/a}\n")
+    local = write(root, "remotes: {o: {endpoint_url: http://127.0.0.1:1}}\n", Scope.LOCAL)
+
+    assert config.load(root).remote() == RemoteSettings(
+        "o", "s3://bucket/a", "http://127.0.0.1:1", None, "mine"
+    )
+    assert config.get(root, "remotes.o").value == "s3://bucket/a"
+    assert config.get(root, "remotes.o.endpoint_url").origin == local
+    assert config.get(root, "remotes.o.jobs") == ("remotes.o.jobs", 20, "default")
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "what", "hint"),
+    [
+        ("", None, "no remote and no default", "config set remotes.origin"),
+        ("remotes: {a: /a, b: /b}\n", None, "several remotes and no default", "a, b"),
+        ("remotes: {origin: /a}\n", "orign", "no remote 'orign'", "did you mean 'origin'?"),
+        ("remotes: {a: /a}\ndefault_remote: zz\n", None, "no remote 'zz'", "configured: a"),
+        ("remotes: {a: {jobs: 1}}\n", "a", "remote 'a' has no URL", "config set remotes.a"),
+    ],
+)
+def test_a_remote_that_is_not_there_is_a_usage_error(
+    root: str, text: str, name: str | None, what: str, hint: str
+) -> None:
+    write(root, text)
+    with pytest.raises(UsageError) as caught:
+        config.load(root).remote(name)
+    assert caught.value.what == what
+    assert hint in caught.value.hint
+
+
+def test_the_default_remote_is_the_only_one_or_the_one_that_is_set(root: str) -> None:
+    write(root, "remotes: {a: /a}\n")
+    assert config.load(root).remote().url == "/a"
+    write(root, "remotes: {a: /a, b: /b}\ndefault_remote: b\n")
+    assert config.load(root).remote().url == "/b"
+    assert config.load(root).remote("a").url == "/a"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("url", "s3://KEY:MARKER@bucket/a"),
+        ("url", "s3://bucket/a?key=MARKER"),
+        ("endpoint_url", "https://me:MARKER@127.0.0.1:9000"),
+        ("endpoint_url", "https://127.0.0.1:9000/?token=MARKER"),
+    ],
+)
+def test_credentials_in_an_address_are_refused_and_not_repeated(
+    root: str, key: str, value: str
+) -> None:
+    with pytest.raises(UsageError, match=r"credentials|alone") as caught:
+        config_edit.set_value(root, f"remotes.o.{key}", value)
+    assert "MARKER" not in str(caught.value)
+    write(root, f'remotes: {{o: {{{key}: "{value}"}}}}\n')
+    with pytest.raises(UsageError) as caught:
+        config.load(root)
+    assert "MARKER" not in str(caught.value)
