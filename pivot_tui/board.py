@@ -11,11 +11,13 @@ from enum import Enum
 from typing import TYPE_CHECKING, assert_never
 
 from pivot_core.port import (
+    TICKS,
     EngineEnding,
     EngineInfo,
     Event,
     LogGrew,
     Notice,
+    ObjectFailed,
     OutlineRow,
     PlanBroken,
     PlanChanged,
@@ -33,6 +35,10 @@ from pivot_core.port import (
     StageRow,
     StageState,
     Status,
+    TransferFinished,
+    TransferProgress,
+    TransferQueued,
+    TransferStarted,
     outline,
 )
 
@@ -153,14 +159,14 @@ def apply(board: Board, item: Published | Snapshot) -> Dirty:
     if isinstance(item, Snapshot):
         return _begin(board, item)
     event = item.event
-    if not isinstance(event, LogGrew):
+    if not isinstance(event, TICKS):
         if item.seq <= board.seq:
             return Dirty()
         if item.seq > board.seq + 1:
             return Dirty(gap=True)
         board.seq = item.seq
     dirty = _fold(board, event)
-    if not isinstance(event, LogGrew):
+    if not isinstance(event, TICKS):
         dirty.events.append(event)
     return dirty
 
@@ -209,6 +215,10 @@ def _fold(board: Board, event: Event) -> Dirty:
         case LogGrew(stage=stage):
             board.logs[stage] = event
             return Dirty(logs={stage})
+        case TransferQueued() | TransferStarted() | TransferProgress() | ObjectFailed():
+            return Dirty()  # the Remote panel shows what the settings say
+        case TransferFinished():
+            return Dirty()
         case Notice():
             board.notices.append(event)
             del board.notices[:-_NOTICES_KEPT]

@@ -5,11 +5,15 @@ from dataclasses import dataclass
 from pivot_core.port import (
     CancelRun,
     CancelStage,
+    CancelTransfer,
     Command,
     Event,
+    Fetch,
     Notice,
     PlanBroken,
     PlanChanged,
+    Pull,
+    Push,
     Refresh,
     Run,
     RunFinished,
@@ -18,6 +22,8 @@ from pivot_core.port import (
     Shutdown,
     StageChanged,
     Status,
+    TransferFinished,
+    TransferStarted,
 )
 from pivot_tui import format as fmt
 from pivot_tui import rows
@@ -47,6 +53,10 @@ def asked(command: Command, now: float) -> Entry:
             )
         case CancelStage(stage=stage):
             return Entry(now, f"asked to cancel {stage}")
+        case Push(command=words) | Fetch(command=words) | Pull(command=words):
+            return Entry(now, "asked for a transfer", words)
+        case CancelTransfer():
+            return Entry(now, "asked to cancel the transfer", "ctrl+c in `pivot push`")
         case Refresh():
             return Entry(now, "asked to look at every file again", "pivot status")
         case Shutdown():
@@ -73,6 +83,11 @@ def happened(event: Event, now: float) -> Entry | None:
             )
         case PlanBroken(problems):
             return Entry(now, f"the pipeline cannot be loaded: {problems[0].what}", "pivot list")
+        case TransferStarted(transfer):
+            return Entry(now, f"{transfer.kind.value} began")
+        case TransferFinished(transfer):
+            words = f"{transfer.kind.value} ended: {transfer.status.value}"
+            return Entry(now, words, "pivot status --remote")
         case Notice(message=message, where=where):
             return Entry(now, f"{message} ({where})" if where else message)
         case _:

@@ -26,15 +26,8 @@ from pivot_core.port.commands import CancelRun, Refused, Run
 from pivot_core.port.events import Published, RunFinished, RunStarted, StageChanged
 from pivot_core.port.protocol import Port
 from pivot_core.port.queries import Explain
-from pivot_core.port.values import (
-    PROTOCOL,
-    EngineInfo,
-    RunState,
-    RunStatus,
-    Snapshot,
-    StageState,
-    Verdict,
-)
+from pivot_core.port.snapshot import PROTOCOL, EngineInfo, Snapshot
+from pivot_core.port.values import RunState, RunStatus, StageState, Verdict
 from pivot_core.store import journal
 from pivot_core.store.config import Config
 from pivot_core.store.layout import Layout

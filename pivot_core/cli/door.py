@@ -13,7 +13,7 @@ from pivot_core.errors import StoreError, UsageError
 from pivot_core.model import codec
 from pivot_core.port.client import SocketPort
 from pivot_core.port.protocol import Port, Taste
-from pivot_core.port.values import PROTOCOL, Snapshot
+from pivot_core.port.snapshot import PROTOCOL, Snapshot
 
 _TRY_S = 0.02
 """How often a socket that is about to be there is tried."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from pivot_core.port import (
-    LogGrew,
+    TICKS,
     Notice,
     PivotError,
     Published,
@@ -72,7 +72,7 @@ class Follower:
 
     def take(self, item: Published | Snapshot) -> None:
         """Takes an event; returns at once."""
-        if not (isinstance(item, Published) and isinstance(item.event, LogGrew)):
+        if not (isinstance(item, Published) and isinstance(item.event, TICKS)):
             self._items.put(item)
 
     def wait(self, why: str) -> None:

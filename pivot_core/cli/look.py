@@ -54,7 +54,9 @@ def answer(root: str, query: Query) -> object:
     from pivot_core.engine.answer import Answers
 
     async def ask(look: _Look) -> object:
-        found = await Answers(look.here, look.state, look.planner).answer(query, look.observer)
+        found = await Answers(look.here, look.config, look.state, look.planner).answer(
+            query, look.observer
+        )
         if isinstance(query, Explain):
             each = cast("Explanations", found)
             look.is_complete = not query.targets and all(
@@ -120,7 +122,7 @@ class _Look:
     def __init__(self, here: Layout, config: Config, state: State) -> None:
         self.here = here
         self.state = state
-        self._config = config
+        self.config = config
         self._cache = Cache(here, config.cache_link)
         self.planner = Planner(
             here,
@@ -144,7 +146,7 @@ class _Look:
         if self.is_complete and self.planner.last is not None:
             from pivot_core.engine.proof import Prover
 
-            Prover(self.here, self._config, self.state, self.observer).keep(*self.planner.last)
+            Prover(self.here, self.config, self.state, self.observer).keep(*self.planner.last)
 
     async def _define(self, modules: Sequence[str]) -> "LoadReport":
         from pivot_core.engine.pool import Pool  # most looks load nothing
@@ -156,7 +158,7 @@ class _Look:
                 {
                     "project_root": self.here.root,
                     "modules": list(modules),
-                    "isolation": self._config.run_isolation,
+                    "isolation": self.config.run_isolation,
                 }
             )
         finally:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from difflib import get_close_matches
 from typing import assert_never
 
-from pivot_core.engine import artifacts, evidence
+from pivot_core.engine import artifacts, evidence, remotes
 from pivot_core.engine.evidence import Gatherer
 from pivot_core.engine.history import Past
 from pivot_core.engine.impact import impact
@@ -37,6 +37,8 @@ from pivot_core.model.impact import Impact
 from pivot_core.model.lock import Lock, RunCacheEntry
 from pivot_core.plan.select import select
 from pivot_core.port.queries import (
+    CheckRemote,
+    CompareRemote,
     Depth,
     Explain,
     ExplainRun,
@@ -45,6 +47,7 @@ from pivot_core.port.queries import (
     History,
     ListArtifacts,
     ListAttempts,
+    ListRemotes,
     Query,
     ShowRun,
 )
@@ -55,6 +58,8 @@ from pivot_core.port.values import (
     RunOptions,
     Verdict,
 )
+from pivot_core.store.cache import Cache
+from pivot_core.store.config import Config
 from pivot_core.store.layout import Layout
 from pivot_core.store.state import State
 
@@ -62,8 +67,9 @@ from pivot_core.store.state import State
 class Answers:
     """Looks at one project on request."""
 
-    def __init__(self, layout: Layout, state: State, planner: Planner) -> None:
+    def __init__(self, layout: Layout, config: Config, state: State, planner: Planner) -> None:
         self._layout = layout
+        self._config = config
         self._state = state
         self._planner = planner
         self._history = Past(layout)
@@ -92,6 +98,14 @@ class Answers:
                 return await asyncio.to_thread(self._history.attempts, stage, limit)
             case History(limit):
                 return await asyncio.to_thread(self._history.summaries, limit)
+            case ListRemotes():
+                return remotes.rows(self._config)
+            case CheckRemote(name):
+                return await remotes.check(self._layout, self._config, name)
+            case CompareRemote(name, targets):
+                plan = await self._planner.current()
+                cache = Cache(self._layout)
+                return await remotes.compare(self._layout, self._config, cache, plan, name, targets)
             case ShowRun(run_id):
                 return await asyncio.to_thread(self._history.report, run_id)
             case _:

@@ -5,10 +5,9 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from typing import override
 
-from pivot_core.model.ids import RunId, StageName
-from pivot_core.port.events import Event, LogGrew, Published
+from pivot_core.port.events import TICKS, Event, LogGrew, Published, Tick
 from pivot_core.port.protocol import Subscription
-from pivot_core.port.values import Snapshot
+from pivot_core.port.snapshot import Snapshot
 
 PENDING_LIMIT = 20_000
 """State changes that one subscriber may leave unread; beyond it they are replaced by a new snapshot."""
@@ -29,8 +28,8 @@ class Bus:
         return self._snapshot(self._seq)
 
     def publish(self, event: Event) -> None:
-        """Tells everyone; ``LogGrew`` does not advance the sequence number."""
-        if not isinstance(event, LogGrew):
+        """Tells everyone; a tick does not advance the sequence number."""
+        if not isinstance(event, TICKS):
             self._seq += 1
         published = Published(self._seq, event)
         for subscriber in self._subscribers:
@@ -52,7 +51,7 @@ class Bus:
 class Subscriber(Subscription):
     """One reader's queue.
 
-    Overflow rule: ``LogGrew`` ticks of one attempt replace one another; more than ``limit`` unread state changes are
+    Overflow rule: ticks of one attempt, or of one transfer, replace one another; more than ``limit`` unread changes are
     dropped together and a new snapshot stands for them.
     """
 
@@ -67,7 +66,7 @@ class Subscriber(Subscription):
         self._limit = limit
         self._snapshot = snapshot()
         self._changes: deque[Published] = deque()
-        self._ticks: dict[tuple[RunId, StageName, int], Published] = {}
+        self._ticks: dict[object, Published] = {}
         self._is_behind = False
         self._is_ended = False
         self._wake = asyncio.Event()
@@ -80,8 +79,8 @@ class Subscriber(Subscription):
     def push(self, published: Published) -> None:
         """Takes an event in; never waits."""
         event = published.event
-        if isinstance(event, LogGrew):
-            self._ticks[event.run_id, event.stage, event.attempt] = published
+        if isinstance(event, TICKS):
+            self._ticks[_subject(event)] = published
         elif not self._is_behind:
             if len(self._changes) >= self._limit:
                 self._changes.clear()
@@ -114,3 +113,10 @@ class Subscriber(Subscription):
     async def close(self) -> None:
         self._forget(self)
         self.end()
+
+
+def _subject(tick: Tick) -> object:
+    """Returns what a tick is about: a newer one of the same replaces it."""
+    if isinstance(tick, LogGrew):
+        return tick.run_id, tick.stage, tick.attempt
+    return tick.transfer_id

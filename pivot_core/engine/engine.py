@@ -12,7 +12,6 @@ import os
 import time
 from collections import Counter, deque
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never, cast, override
 
@@ -21,14 +20,15 @@ from pivot_core.engine import lease
 from pivot_core.engine.bus import Bus
 from pivot_core.engine.grounds import identity
 from pivot_core.engine.history import RunJournal
-from pivot_core.engine.observe import Observer
 from pivot_core.engine.plan import Plan, Planner
-from pivot_core.engine.pool import Pool, WorkerLost
+from pivot_core.engine.pool import WorkerLost
 from pivot_core.engine.proof import Prover
-from pivot_core.engine.record import Recorder, expected_s
+from pivot_core.engine.record import expected_s
 from pivot_core.engine.run import ActiveRun, Tools
 from pivot_core.engine.serve import Server
 from pivot_core.engine.standing import Standing, problem_of
+from pivot_core.engine.sync import Transfers
+from pivot_core.engine.workshop import Workshop
 from pivot_core.errors import (
     EXIT_INTERRUPTED,
     EXIT_OK,
@@ -46,7 +46,11 @@ from pivot_core.port.commands import (
     Accepted,
     CancelRun,
     CancelStage,
+    CancelTransfer,
     Command,
+    Fetch,
+    Pull,
+    Push,
     Refresh,
     Refused,
     Reply,
@@ -63,24 +67,13 @@ from pivot_core.port.events import (
 )
 from pivot_core.port.protocol import Port, Subscription
 from pivot_core.port.queries import Query
-from pivot_core.port.values import (
-    PROTOCOL,
-    EngineInfo,
-    Problem,
-    RunOptions,
-    RunState,
-    RunStatus,
-    Snapshot,
-)
-from pivot_core.store import aside, atomic, journal
-from pivot_core.store.cache import Cache
+from pivot_core.port.snapshot import PROTOCOL, EngineInfo, Snapshot
+from pivot_core.port.values import Problem, RunOptions, RunState, RunStatus
+from pivot_core.store import atomic, journal
 from pivot_core.store.config import Config
-from pivot_core.store.ignore import Ignore
 from pivot_core.store.layout import Layout
-from pivot_core.store.state import State
 
 if TYPE_CHECKING:
-    from pivot_core.define.load import LoadReport
     from pivot_core.engine.answer import Answers
 
 log = logging.getLogger(__name__)
@@ -106,22 +99,30 @@ class Engine(Port):
         self._config = config
         self._command = command
         notices = list[str]()
-        self._state = State.open(layout, notices=notices, max_bytes=config.state_max_bytes)
-        self._cache = Cache(layout, config.cache_link)
-        self._pool: Pool | None = None
-        self._pool_jobs = 0
-        self._lookers = ThreadPoolExecutor(4, "look")
-        self._writer = ThreadPoolExecutor(1, "write")
+        self._shop = Workshop(
+            layout,
+            config,
+            notices,
+            on_started=_started,
+            on_grew=self._log_grew,
+            default_jobs=config.run_jobs or cpus(),
+        )
+        self._state = self._shop.state
         self._planner = Planner(
             layout,
             self._state,
-            self._define,
+            self._shop.define,
             counts_packages=config.fingerprint_packages == "rerun",
         )
         self._answers: Answers | None = None
         self._bus = Bus(self._snapshot)
         self._standing = Standing(layout, self._bus, notices)
         self._server = Server(self, self.about, self._clients_changed)
+        self._workspace = asyncio.Lock()
+        """Held by a run, and by a pull that restores."""
+        self._transfers = Transfers(
+            self._shop, self._plan, self._bus.publish, self._workspace, self._rested
+        )
         self._run: RunState | None = None
         self._active: ActiveRun | None = None
         self._queue: deque[tuple[RunState, Run]] = deque()
@@ -141,10 +142,7 @@ class Engine(Port):
     async def open(self) -> None:
         """Cleans up after a predecessor that was killed, and begins to serve; raises ``StoreError``."""
         await lease.workers_gone(self._layout)
-        aside.sweep(self._layout)
-        for directory in (self._layout.tmp_dir, self._layout.engine_dir, self._layout.state_path):
-            atomic.sweep(directory)
-        self._cache.sweep()
+        self._shop.sweep()
         try:
             await self._server.start(self._layout.socket_path)
         except OSError as error:
@@ -162,9 +160,10 @@ class Engine(Port):
         Requests that are still queued are told of no end. The successor of an engine for one request takes them over.
         """
         self._is_ending = True
+        await self._transfers.end()
         if self._looking is not None and not self._looking.done():
             self._looking.cancel()
-            await self._drop_pool()
+            await self._shop.drop_pool()
         if self._run is not None and self._run.ended_at is None:
             await self._interrupt(at_once=False)
         self._wake.set()
@@ -193,11 +192,7 @@ class Engine(Port):
         await self._server.stop()
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._layout.socket_path)
-        if self._pool is not None:
-            await self._pool.close()
-        self._lookers.shutdown()
-        self._writer.shutdown()
-        self._state.close()
+        await self._shop.close()
 
     def _stopped(self, task: asyncio.Task[None]) -> None:
         """Sends everyone away when no run is possible any more; ``end`` then raises why."""
@@ -208,9 +203,14 @@ class Engine(Port):
             self._bus.end()
 
     @property
-    def is_busy(self) -> bool:
+    def has_runs(self) -> bool:
         """Whether a run is under way or queued."""
         return bool(self._queue) or (self._run is not None and self._run.ended_at is None)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a run or a transfer is under way or queued."""
+        return self.has_runs or self._transfers.is_busy
 
     @property
     def clients(self) -> int:
@@ -218,7 +218,7 @@ class Engine(Port):
         return self._clients
 
     async def until_idle(self) -> None:
-        """Waits until no run is active or queued."""
+        """Waits until no run and no transfer is under way or queued."""
         while self.is_busy and not self._is_ending:
             self._idle.clear()
             await self._idle.wait()
@@ -249,7 +249,7 @@ class Engine(Port):
 
     @override
     async def subscribe(self) -> Subscription:
-        if not self.is_busy and self._only is None:
+        if not self.has_runs and self._only is None:
             self._look_around()
         return self._bus.subscribe()
 
@@ -266,8 +266,13 @@ class Engine(Port):
                 if stage not in self._active.states:
                     return _refused(f"'{stage}' is not part of run {run_id}")
                 self._active.cancel_stage(stage)
+            case Push() | Fetch() | Pull():
+                return self._transfers.accept(command)
+            case CancelTransfer(transfer_id):
+                if not self._transfers.cancel(transfer_id):
+                    return _refused(f"transfer {transfer_id} is not under way")
             case Refresh():
-                if not self.is_busy:
+                if not self.has_runs:
                     self._look_around()
             case Shutdown():
                 self._is_ending = True
@@ -282,8 +287,8 @@ class Engine(Port):
         from pivot_core.engine.answer import Answers  # a run asks for none
 
         if self._answers is None:
-            self._answers = Answers(self._layout, self._state, self._planner)
-        return await self._answers.answer(query, self._observer())
+            self._answers = Answers(self._layout, self._config, self._state, self._planner)
+        return await self._answers.answer(query, self._shop.observer())
 
     @override
     async def close(self) -> None:
@@ -306,7 +311,7 @@ class Engine(Port):
             run_id, command.request_id, command.targets, command.options, RunStatus.QUEUED, now
         )
         self._known[command.request_id] = run_id
-        is_waiting = self.is_busy
+        is_waiting = self.has_runs
         self._queue.append((run, command))
         if is_waiting:
             self._bus.publish(RunQueued(run))
@@ -330,13 +335,7 @@ class Engine(Port):
             self._active.cancel(at_once=at_once)
             return
         self._is_cancelled = True
-        await self._drop_pool()
-
-    async def _drop_pool(self) -> None:
-        """Ends the workers and what they load."""
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            await pool.close(kill=True)
+        await self._shop.drop_pool()
 
     # --- runs --------------------------------------------------------------------------------------------------------
 
@@ -353,7 +352,9 @@ class Engine(Port):
                 continue  # the request may have been taken back meanwhile
             run, command = self._queue.popleft()
             self._run = run
-            await self._execute(run, command)
+            self._is_cancelled = False
+            async with self._workspace:
+                await self._execute(run, command)
             if run.request_id == self._only:
                 break
             if self._clients and not self._queue:
@@ -361,14 +362,13 @@ class Engine(Port):
         self._idle.set()
 
     async def _execute(self, run: RunState, command: Run) -> None:
-        self._is_cancelled = False
         self._run = run = replace(run, status=RunStatus.RUNNING, started_at=time.time())
         try:
             plan = await self._plan(keep=run.options.commit)
             stages = select(plan.graph, run.targets, run.options.selection)
             self._check_inputs(plan, stages)
             jobs = run.options.jobs or self._config.run_jobs or cpus()
-            tools = await self._tools(run, jobs)
+            tools = await self._shop.tools(run.run_id, jobs, commit=run.options.commit)
         except PivotError as error:
             self._finish(replace(run, problems=problem_of(error), exit_code=error.exit_code))
             return
@@ -414,12 +414,12 @@ class Engine(Port):
         try:
             if self._config.git_ignore and has_changed and run.options.commit:
                 stages = list(plan.graph.stages.values())
-                await loop.run_in_executor(self._writer, tools.recorder.ignore_outs, stages)
-            await loop.run_in_executor(self._writer, tools.recorder.finish)
+                await loop.run_in_executor(self._shop.writer, tools.recorder.ignore_outs, stages)
+            await loop.run_in_executor(self._shop.writer, tools.recorder.finish)
             last = self._planner.last
             if last and last[0] is plan and run.options.commit and _is_complete(active, plan):
                 prover = Prover(self._layout, self._config, self._state, tools.observer)
-                await loop.run_in_executor(self._writer, prover.keep, *last)
+                await loop.run_in_executor(self._shop.writer, prover.keep, *last)
         except StoreError as failed:
             error = error or failed
         exit_code = EXIT_OK
@@ -479,57 +479,18 @@ class Engine(Port):
         if errors:
             raise DefinitionError(*errors[0].args, others=tuple(errors[1:]))
 
-    async def _tools(self, run: RunState, jobs: int) -> Tools:
-        observer = self._observer()
-        recorder = Recorder(
-            self._layout,
-            self._cache,
-            self._state,
-            observer,
-            commit=run.options.commit,
-            run_id=run.run_id,
-        )
-        return Tools(
-            self._layout,
-            self._config,
-            self._state,
-            await self._workers(jobs),
-            observer,
-            recorder,
-            self._lookers,
-            self._writer,
-        )
-
-    async def _workers(self, jobs: int) -> Pool:
-        """Returns a pool of ``jobs`` workers; it starts none before it is used."""
-        if self._pool is None or self._pool_jobs != jobs:
-            if self._pool is not None:
-                await self._pool.close()
-            self._pool = Pool(self._layout, jobs, on_started=self._started, on_grew=self._log_grew)
-            self._pool_jobs = jobs
-            await self._pool.start()
-        return self._pool
-
-    async def _define(self, modules: Sequence[str]) -> "LoadReport":
-        pool = await self._workers(self._pool_jobs or self._config.run_jobs or cpus())
-        report = await pool.load_definitions(
-            {
-                "project_root": self._layout.root,
-                "modules": list(modules),
-                "isolation": self._config.run_isolation,
-            }
-        )
-        return cast("LoadReport", cast("object", report))
-
-    def _observer(self) -> Observer:
-        return Observer(self._layout, self._cache, self._state, Ignore.load(self._layout.root))
-
     async def _barriers(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(BARRIER_S)
             with contextlib.suppress(StoreError):
                 await loop.run_in_executor(None, self._state.barrier)
+
+    def _rested(self, has_restored: bool) -> None:
+        """Takes note that no transfer is left; what one restored is looked at."""
+        self._idle.set()
+        if has_restored and self._clients and not self.has_runs:
+            self._look_around()
 
     # --- looking around ----------------------------------------------------------------------------------------------
 
@@ -543,7 +504,7 @@ class Engine(Port):
 
         try:
             plan = await self._plan()
-            observer = self._observer()
+            observer = self._shop.observer()
             found = await asyncio.to_thread(answer.explain, plan, observer, (), _WHOLE)
         except DefinitionError:
             return  # told as PlanBroken
@@ -556,9 +517,6 @@ class Engine(Port):
         expected = {each.stage: expected_s(self._state, each.stage) for each in found}
         self._standing.looked(found, expected)
 
-    def _started(self, stage: str, attempt: int, pid: int) -> None:
-        log.debug("%s, attempt %d, runs as process %d", stage, attempt, pid)
-
     def _log_grew(self, stage: str, attempt: int, size: int) -> None:
         if self._run is not None:
             self._standing.publish(LogGrew(self._run.run_id, StageName(stage), attempt, size))
@@ -569,7 +527,12 @@ class Engine(Port):
 
     def _snapshot(self, seq: int) -> Snapshot:
         waiting = tuple(run for run, _ in self._queue)
-        return self._standing.snapshot(seq, self.about(), self._run, waiting)
+        known = self._standing.snapshot(seq, self.about(), self._run, waiting)
+        return replace(known, transfer=self._transfers.current, transfers=self._transfers.waiting)
+
+
+def _started(stage: str, attempt: int, pid: int) -> None:
+    log.debug("%s, attempt %d, runs as process %d", stage, attempt, pid)
 
 
 def _is_complete(active: ActiveRun, plan: Plan) -> bool:

@@ -10,8 +10,8 @@ from pivot_core.model import codec
 from pivot_core.model.decision import Status
 from pivot_core.model.ids import Json, RunId, StageName
 from pivot_core.port.events import (
+    TICKS,
     Event,
-    LogGrew,
     PlanChanged,
     RunFinished,
     RunQueued,
@@ -55,8 +55,10 @@ class RunJournal:
 
     def take(self, event: Event) -> None:
         """Appends an event."""
+        if isinstance(event, TICKS):
+            return
         match event:
-            case RunStarted() | LogGrew() | RunQueued() | PlanChanged():
+            case RunStarted() | RunQueued() | PlanChanged():
                 return
             case StageChanged(state=state) if state.status in (Status.WAIT, Status.QUEUED):
                 return

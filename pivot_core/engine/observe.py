@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import NamedTuple, cast
+from typing import NamedTuple, Protocol, cast
 
 from pivot_core.errors import Bug
 from pivot_core.model.artifact import Content, FileContent, Found, Missing
@@ -80,15 +80,39 @@ class Subject:
     """Deps that are, or lie inside, an out of some stage: ``.pivotignore`` does not apply to them."""
 
 
+class Distant(Protocol):
+    """What a remote could give; asked from several threads."""
+
+    found: dict[str, RunCacheEntry]
+    """The entries that it gave, by their keys in the state."""
+
+    def has(self, wanted: Content) -> bool:
+        """Tells whether it has every file of a content, as far as is known."""
+        ...
+
+    def run(self, key: str) -> RunCacheEntry | None:
+        """Returns the run-cache entry of a key of the state."""
+        ...
+
+
 class Observer:
     """Looks at one project."""
 
-    def __init__(self, layout: Layout, cache: Cache, state: State, ignore: Ignore) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        cache: Cache,
+        state: State,
+        ignore: Ignore,
+        distant: Distant | None = None,
+    ) -> None:
+        """``distant`` is asked for what neither state nor cache has."""
         self._layout = layout
         self._cache = cache
         self._state = state
         self.ignore = ignore
         """The rules of ``.pivotignore`` that this session goes by."""
+        self.distant = distant
         self._rows: dict[ArtifactPath, Row] = {}
         self._made: set[ArtifactPath] = set()
         self._whole: set[ArtifactPath] = set()
@@ -187,6 +211,9 @@ class Observer:
         """Tells whether the cache holds every file of a content."""
         return self._cache.has_all(wanted)
 
+    def _can_give(self, wanted: Content) -> bool:
+        return self.has(wanted) or (self.distant is not None and self.distant.has(wanted))
+
     def rules(self, path: ArtifactPath) -> Ignore | None:
         """Returns what ``.pivotignore`` leaves out of an artifact; ``None`` where every file counts."""
         return None if path in self._whole else self.ignore
@@ -255,7 +282,7 @@ class Observer:
                 return replace(facts, run_cache=self._run_cache(facts))
             case Need.CACHED:
                 wanted = tiers.wanted(facts)
-                cached = {each.hash: self._cache.has_all(each) for each in wanted.values()}
+                cached = {each.hash: self._can_give(each) for each in wanted.values()}
                 return replace(facts, cached=cached)
 
     def _generations(self, facts: Facts) -> Generations:
@@ -285,14 +312,13 @@ class Observer:
         if facts.deps is None:
             raise Bug("the run cache is asked before the deps are known")
         code = facts.analysis.fingerprint.digest
-        entry = self._state.get(run_cache_record(facts.stage, code, facts.deps))
-        if not isinstance(entry, dict):
+        key = run_cache_record(facts.stage, code, facts.deps)
+        entry = _run_cache_entry(self._state.get(key))
+        if entry is None and self.distant is not None:
+            entry = self.distant.run(key)
+        if entry is None or set(entry.outs) != set(facts.stage.out_paths):
             return Missing()
-        try:
-            outs = {ArtifactPath(path): content.from_json(each) for path, each in entry.items()}
-        except ValueError:
-            return Missing()
-        return RunCacheEntry(outs) if set(outs) == set(facts.stage.out_paths) else Missing()
+        return entry
 
     def _known(self, path: ArtifactPath) -> Row | None:
         known = self._rows.get(path)
@@ -351,6 +377,17 @@ def run_cache_record(stage: Stage, code: ContentHash, deps: Mapping[ArtifactPath
     """Returns the state's key for the outs that these inputs give."""
     text = tiers.run_cache_key(stage, code, deps)
     return f"runcache:{hashing.hash_bytes(text.encode())}"
+
+
+def _run_cache_entry(data: Json) -> RunCacheEntry | None:
+    if not isinstance(data, dict):
+        return None
+    try:
+        return RunCacheEntry(
+            {ArtifactPath(path): content.from_json(each) for path, each in data.items()}
+        )
+    except ValueError:
+        return None
 
 
 def row_to_json(row: Row) -> Json:

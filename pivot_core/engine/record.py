@@ -104,11 +104,8 @@ class Recorder:
         if self._commit:
             code = subject.analysis.fingerprint.digest
             if not subject.stage.is_incremental:
-                entry = {
-                    path: cast("Json", cast("object", content.to_json(each)))
-                    for path, each in outs.items()
-                }
-                extra[run_cache_record(subject.stage, code, deps)] = cast("Json", entry)
+                entry = content.outs_to_json(outs)
+                extra[run_cache_record(subject.stage, code, deps)] = entry
             extra[f"dur:{subject.stage.name}"] = self._durations(subject.stage.name, duration_s)
         self._publish(subject, deps, outs, extra)
         return True
@@ -182,6 +179,11 @@ class Recorder:
                 break
             time.sleep(wait_s)
         if self._commit:
+            if (distant := self._observer.distant) is not None:
+                heard = {
+                    key: content.outs_to_json(each.outs) for key, each in distant.found.items()
+                }
+                self._state.put(heard)
             rows = self._observer.changed_rows()
             if (
                 rows

@@ -21,7 +21,7 @@ from pivot_core.port.commands import Reply
 from pivot_core.port.events import Published
 from pivot_core.port.protocol import Port
 from pivot_core.port.queries import ANSWERS, Query
-from pivot_core.port.values import EngineInfo, Snapshot
+from pivot_core.port.snapshot import EngineInfo, Snapshot
 
 
 class Server:

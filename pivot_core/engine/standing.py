@@ -19,13 +19,12 @@ from pivot_core.port.events import (
     RunStarted,
     StageChanged,
 )
+from pivot_core.port.snapshot import EngineInfo, Snapshot
 from pivot_core.port.values import (
-    EngineInfo,
     Explanation,
     Inputs,
     Problem,
     RunState,
-    Snapshot,
     StageRow,
     StageState,
     Verdict,

@@ -3,7 +3,7 @@
 The caller holds the project's lease, or has a read-only state for ``verify``.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from pivot_core.engine.answer import explain
 from pivot_core.engine.observe import Observer
@@ -90,13 +90,39 @@ class Workspace:
             lock = self._lock(name)
             if isinstance(lock, NoLock):
                 yield Change(name, None, Action.REFUSED, f"no lock file: {lock.why}")
-                continue
-            current = set(self._plan.graph.stages[name].out_paths)
-            self._observer.count_whole(current)
-            for path, wanted in lock.outs.items():
-                if path in current:
-                    yield self._checkout_out(name, path, wanted, force)
+            else:
+                yield from self._checkout_stage(lock, force=force)
         self._recorder.finish()
+
+    def check_out(
+        self,
+        stages: Sequence[StageName],
+        *,
+        force: bool,
+        is_meant: Callable[[StageName, ArtifactPath], bool],
+    ) -> Iterator[Change]:
+        """Does the same with those outs of some stages that are meant; stages without a lock file have none."""
+        for name in stages:
+            lock = self._lock(name)
+            if isinstance(lock, Lock):
+                yield from self._checkout_stage(lock, force=force, is_meant=is_meant)
+        self._recorder.finish()
+
+    def _checkout_stage(
+        self,
+        lock: Lock,
+        *,
+        force: bool,
+        is_meant: Callable[[StageName, ArtifactPath], bool] = lambda _stage, _path: True,
+    ) -> Iterator[Change]:
+        outs = self._plan.graph.stages[lock.stage].outs
+        kept = {
+            out.path for out in outs if out.is_cached
+        }  # what else there is lies in git, or nowhere
+        self._observer.count_whole(kept)
+        for path, wanted in lock.outs.items():
+            if path in kept and is_meant(lock.stage, path):
+                yield self._checkout_out(lock.stage, path, wanted, force)
 
     def _checkout_out(
         self, name: StageName, path: ArtifactPath, wanted: Content, force: bool

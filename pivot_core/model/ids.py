@@ -18,6 +18,9 @@ RunId = NewType("RunId", str)
 RequestId = NewType("RequestId", str)
 """Chosen by the client that asks for a run, so that it can ask again after a lost connection."""
 
+TransferId = NewType("TransferId", str)
+"""Tells the transfers of one engine apart; sorts by time."""
+
 HASH_ALGORITHM = "xxh3-128"
 
 type Json = bool | int | float | str | list[Json] | dict[str, Json] | None

@@ -18,7 +18,7 @@ from pivot_core.port.commands import Command, Reply
 from pivot_core.port.events import Published
 from pivot_core.port.protocol import Port, Subscription
 from pivot_core.port.queries import ANSWERS, Query
-from pivot_core.port.values import EngineInfo, Snapshot
+from pivot_core.port.snapshot import EngineInfo, Snapshot
 
 _UNREAD_LIMIT = 1_000
 

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from pivot_core.model.ids import RequestId, RunId, StageName
+from pivot_core.model.ids import RequestId, RunId, StageName, TransferId
+from pivot_core.port.transfers import TransferOptions
 from pivot_core.port.values import Problem, RunOptions
 
 
@@ -44,7 +45,51 @@ class Shutdown:
     """Ends the engine: the active run is cancelled, clients are told."""
 
 
-type Command = Run | CancelRun | CancelStage | Refresh | Shutdown
+@dataclass(frozen=True, slots=True)
+class Push:
+    """Sends what the remote lacks: objects of the targets' outs (all stages without), and their run-cache entries.
+
+    A target is a stage, or the path of an out. Queued behind a transfer that is under way; asked again with the same
+    id, it is not done twice. The same holds for ``Fetch`` and ``Pull``.
+    """
+
+    request_id: RequestId
+    targets: tuple[str, ...] = ()
+    options: TransferOptions = field(default_factory=TransferOptions)
+    command: str = "pivot push"
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """Brings what the cache lacks of the targets' outs, and of the stages that they need."""
+
+    request_id: RequestId
+    targets: tuple[str, ...] = ()
+    options: TransferOptions = field(default_factory=TransferOptions)
+    command: str = "pivot fetch"
+
+
+@dataclass(frozen=True, slots=True)
+class Pull:
+    """Fetches, then puts the outs into the workspace; one that was changed there only with ``force``."""
+
+    request_id: RequestId
+    targets: tuple[str, ...] = ()
+    options: TransferOptions = field(default_factory=TransferOptions)
+    command: str = "pivot pull"
+
+
+type Transfer = Push | Fetch | Pull
+
+
+@dataclass(frozen=True, slots=True)
+class CancelTransfer:
+    """Takes a transfer out of the queue, or ends it; what arrived stays, nothing half done is seen anywhere."""
+
+    transfer_id: TransferId
+
+
+type Command = Run | CancelRun | CancelStage | Transfer | CancelTransfer | Refresh | Shutdown
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +98,8 @@ class Accepted:
 
     run_id: RunId | None = None
     """The run that a ``Run`` became."""
+    transfer_id: TransferId | None = None
+    """The transfer that a ``Push``, ``Fetch`` or ``Pull`` became."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from pivot_core.model.ids import RunId, StageName
+from pivot_core.model.ids import RunId, StageName, TransferId
+from pivot_core.port.transfers import FailedItem, Progress, TransferState
 from pivot_core.port.values import Problem, RunState, StageRow, StageState
 
 
@@ -83,6 +84,43 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
+class TransferQueued:
+    """A request waits behind the transfer that is under way."""
+
+    transfer: TransferState
+
+
+@dataclass(frozen=True, slots=True)
+class TransferStarted:
+    """A transfer is under way."""
+
+    transfer: TransferState
+
+
+@dataclass(frozen=True, slots=True)
+class TransferProgress:
+    """How far a transfer is; a later one replaces an earlier one. One comes every few seconds, also in a stall."""
+
+    transfer_id: TransferId
+    progress: Progress
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectFailed:
+    """One object of a transfer did not arrive; the others go on."""
+
+    transfer_id: TransferId
+    failed: FailedItem
+
+
+@dataclass(frozen=True, slots=True)
+class TransferFinished:
+    """A transfer ended; what arrived is in place."""
+
+    transfer: TransferState
+
+
+@dataclass(frozen=True, slots=True)
 class EngineEnding:
     """The engine goes away; a client with unfinished requests connects again and repeats them."""
 
@@ -97,16 +135,27 @@ type Event = (
     | RunFinished
     | StageChanged
     | LogGrew
+    | TransferQueued
+    | TransferStarted
+    | TransferProgress
+    | ObjectFailed
+    | TransferFinished
     | Notice
     | EngineEnding
 )
+
+
+type Tick = LogGrew | TransferProgress
+"""Progress: a newer one stands for all before it, and a slow reader misses some."""
+
+TICKS = (LogGrew, TransferProgress)
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
     """An event with its place in the engine's sequence; a gap means that a new snapshot is needed.
 
-    ``LogGrew`` is progress and carries the number of the last state change, so that dropping one leaves no gap.
+    A ``Tick`` carries the number of the last state change, so that dropping one leaves no gap.
     """
 
     seq: int

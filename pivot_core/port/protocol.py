@@ -10,6 +10,8 @@ from pivot_core.port.queries import (
     Accounts,
     Artifacts,
     Attempts,
+    CheckRemote,
+    CompareRemote,
     Explain,
     ExplainRun,
     Explanations,
@@ -19,12 +21,17 @@ from pivot_core.port.queries import (
     Impacts,
     ListArtifacts,
     ListAttempts,
+    ListRemotes,
     LogAnswer,
     Query,
+    RemoteFindings,
+    RemoteRows,
     ShowRun,
     Summaries,
 )
-from pivot_core.port.values import RunReport, Snapshot
+from pivot_core.port.snapshot import Snapshot
+from pivot_core.port.transfers import RemoteReport
+from pivot_core.port.values import RunReport
 
 
 class Subscription(Protocol):
@@ -59,6 +66,12 @@ class Port(Protocol):
         """Hands a command over; raises ``ConnectionError`` when the engine is gone."""
         ...
 
+    @overload
+    async def ask(self, query: CheckRemote) -> RemoteFindings: ...
+    @overload
+    async def ask(self, query: CompareRemote) -> RemoteReport: ...
+    @overload
+    async def ask(self, query: ListRemotes) -> RemoteRows: ...
     @overload
     async def ask(self, query: Explain) -> Explanations: ...
     @overload

@@ -5,6 +5,7 @@ from enum import Enum
 
 from pivot_core.model.ids import RunId, StageName
 from pivot_core.model.impact import Impact
+from pivot_core.port.transfers import RemoteFinding, RemoteReport, RemoteRow
 from pivot_core.port.values import (
     Account,
     ArtifactRow,
@@ -102,19 +103,48 @@ class ShowRun:
     run_id: RunId
 
 
+@dataclass(frozen=True, slots=True)
+class ListRemotes:
+    """The remotes that the settings name; none of them is asked anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompareRemote:
+    """What of the targets' outs (all stages without) is missing here and on a remote.
+
+    Raises ``UsageError`` for an unknown remote or target; a remote that does not answer is a ``problem`` of the report.
+    """
+
+    remote: str | None = None
+    """``None`` for the default."""
+    targets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRemote:
+    """Whether transfers to and from a remote would work: tries one of everything. Raises ``UsageError``."""
+
+    remote: str | None = None
+
+
 type Explanations = tuple[Explanation, ...]
 type Artifacts = tuple[ArtifactRow, ...]
 type Attempts = tuple[Attempt, ...]
 type Accounts = tuple[Account, ...]
 type Impacts = tuple[Impact, ...]
+type RemoteRows = tuple[RemoteRow, ...]
+type RemoteFindings = tuple[RemoteFinding, ...]
 type LogAnswer = LogRef | NoLog
 type Summaries = tuple[RunSummary, ...]
 
 type Query = (
-    Explain | ExplainRun | FindAffected | FindLog | History | ListArtifacts | ListAttempts | ShowRun
-)
+    CheckRemote | CompareRemote | Explain | ExplainRun | FindAffected | FindLog | History | ListArtifacts
+    | ListAttempts | ListRemotes | ShowRun
+)  # fmt: skip
 
 ANSWERS: dict[type, object] = {
+    CheckRemote: RemoteFindings,
+    CompareRemote: RemoteReport,
     Explain: Explanations,
     ExplainRun: Accounts,
     FindAffected: Impacts,
@@ -122,5 +152,6 @@ ANSWERS: dict[type, object] = {
     History: Summaries,
     ListArtifacts: Artifacts,
     ListAttempts: Attempts,
+    ListRemotes: RemoteRows,
     ShowRun: RunReport,
 }

@@ -22,8 +22,21 @@ from pivot_core.errors import (
 )
 from pivot_core.model import codec
 from pivot_core.model.ids import Json
-from pivot_core.port.commands import CancelRun, CancelStage, Command, Refresh, Run, Shutdown
+from pivot_core.port.commands import (
+    CancelRun,
+    CancelStage,
+    CancelTransfer,
+    Command,
+    Fetch,
+    Pull,
+    Push,
+    Refresh,
+    Run,
+    Shutdown,
+)
 from pivot_core.port.queries import (
+    CheckRemote,
+    CompareRemote,
     Explain,
     ExplainRun,
     FindAffected,
@@ -31,6 +44,7 @@ from pivot_core.port.queries import (
     History,
     ListArtifacts,
     ListAttempts,
+    ListRemotes,
     Query,
     ShowRun,
 )
@@ -52,13 +66,18 @@ def _method(form: type) -> str:
 
 
 COMMANDS: dict[str, type[Command]] = {
-    _method(form): form for form in (Run, CancelRun, CancelStage, Refresh, Shutdown)
+    _method(form): form
+    for form in (
+        *(Run, CancelRun, CancelStage, Refresh, Shutdown),
+        *(Push, Fetch, Pull, CancelTransfer),
+    )
 }
 QUERIES: dict[str, type[Query]] = {
     _method(form): form
     for form in (
         *(Explain, ExplainRun, FindAffected, FindLog),
         *(History, ListArtifacts, ListAttempts, ShowRun),
+        *(CheckRemote, CompareRemote, ListRemotes),
     )
 }
 

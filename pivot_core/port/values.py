@@ -10,9 +10,6 @@ from pivot_core.model.graph import Selection
 from pivot_core.model.ids import ArtifactPath, ContentHash, Json, RequestId, RunId, StageName
 from pivot_core.model.stage import OutKind, SourceLocation
 
-PROTOCOL = 1
-"""Raised when commands, events or queries change so that an older client would misread them."""
-
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
@@ -122,39 +119,6 @@ class StageRow:
     """``module.qualname``."""
     where: SourceLocation
     """The function's definition."""
-
-
-@dataclass(frozen=True, slots=True)
-class EngineInfo:
-    """Who answers."""
-
-    protocol: int
-    version: str
-    pid: int
-    root: str
-    project: str
-    """The pipeline's name, or the root directory's."""
-    command: str
-    """What the engine was started as, for "waiting for …" messages: ``pivot repro``."""
-    environment: Mapping[str, str]
-    """What must be equal for a request to be handed over: interpreter, prefix, packages, variables (hashed)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """Everything that the events so far add up to."""
-
-    seq: int
-    """The number of the last event in it; the next event has ``seq + 1``."""
-    engine: EngineInfo
-    stages: tuple[StageRow, ...]
-    """In topological order."""
-    states: Mapping[StageName, StageState]
-    run: RunState | None
-    """The active run, else the last one of this engine."""
-    queue: tuple[RunState, ...]
-    problems: tuple[Problem, ...]
-    """Why the definition cannot be used; ``stages`` then holds the last good one."""
 
 
 class Verdict(Enum):

@@ -25,8 +25,10 @@ from pivot_core.errors import PivotError
 from pivot_core.model.ids import ContentHash
 from pivot_core.remote.base import (
     OBJECTS,
+    RUNS,
     Connection,
     Entry,
+    Key,
     Meter,
     Remote,
     hash_of,
@@ -86,6 +88,8 @@ class Failed:
 type News = Progress | Failed
 type Report = Callable[[News], None]
 """Called in the event loop; must not block."""
+type NameKey = Callable[[ContentHash], Key]
+"""`object_key` or `run_key`."""
 type _Find = Callable[[], Awaitable[dict[ContentHash, int]]]
 type _Move = Callable[[ContentHash, int, Meter], Awaitable[None]]
 
@@ -116,11 +120,7 @@ async def push(
     the remote cannot even be asked.
     """
     if remote.read_only:
-        raise ReadOnly(
-            f"the remote '{remote.url}' is set to be read only",
-            "",
-            "push from where it is not, or change its `read_only`",
-        )
+        raise read_only(remote)
     async with remote.connect(jobs) as connection:
         there = dict[ContentHash, int]()
 
@@ -139,6 +139,15 @@ async def push(
                 raise error
 
         return await _Batch(find, send, report).run(jobs, len(wanted))
+
+
+def read_only(remote: Remote) -> ReadOnly:
+    """Says that nothing may be pushed to a remote."""
+    return ReadOnly(
+        f"the remote '{remote.url}' is set to be read only",
+        "",
+        "push from where it is not, or change its `read_only`",
+    )
 
 
 async def fetch(
@@ -165,9 +174,14 @@ async def fetch(
 
 
 async def present(
-    connection: Connection, wanted: Mapping[ContentHash, int] | Iterable[ContentHash], jobs: int
+    connection: Connection,
+    wanted: Mapping[ContentHash, int] | Iterable[ContentHash],
+    jobs: int,
+    name_key: NameKey = object_key,
 ) -> dict[ContentHash, int]:
     """Returns which of these objects the remote has, each with its size there, with as few requests as it takes.
+
+    ``name_key`` is `run_key` where run-cache entries are meant.
 
     A listing gives a thousand keys at a time and can begin anywhere, so each page begins at the next wanted key: that
     takes no more requests than there are keys, nor than the whole listing has pages. Hashes are spread evenly, so the
@@ -176,21 +190,21 @@ async def present(
     """
     names = sorted(set(wanted))
     if len(names) < _HEADS_BELOW:
-        return await _heads(connection, names, jobs)
-    found, rest = await _walk(connection, names, pages=1)
+        return await _heads(connection, names, jobs, name_key)
+    found, rest = await _walk(connection, names, name_key, pages=1)
     told = len(names) - len(rest)
     if rest and told >= _HEADS_BELOW:
         ranges = min(jobs, max(1, len(rest) // (told * _PAGES_IN_A_ROW)))
         step = -(-len(rest) // ranges)
         parts = [rest[begin : begin + step] for begin in range(0, len(rest), step)]
         async with asyncio.TaskGroup() as group:
-            walks = [group.create_task(_walk(connection, part)) for part in parts]
+            walks = [group.create_task(_walk(connection, part, name_key)) for part in parts]
         rest = list[ContentHash]()
         for walk in walks:
             more, left = walk.result()
             found |= more
             rest += left
-    return found | await _heads(connection, rest, jobs)
+    return found | await _heads(connection, rest, jobs, name_key)
 
 
 async def listing(connection: Connection, prefix: str) -> AsyncIterator[Entry]:
@@ -206,16 +220,20 @@ async def listing(connection: Connection, prefix: str) -> AsyncIterator[Entry]:
 
 
 async def _walk(
-    connection: Connection, names: list[ContentHash], pages: int | None = None
+    connection: Connection,
+    names: list[ContentHash],
+    name_key: NameKey,
+    pages: int | None = None,
 ) -> tuple[dict[ContentHash, int], list[ContentHash]]:
     """Looks names up in pages that each begin at the next of them; returns also those that no page has told of."""
-    keys = [object_key(name) for name in names]
+    keys = [name_key(name) for name in names]
+    prefix = OBJECTS if name_key is object_key else RUNS
     wanted = set(names)
     found = dict[ContentHash, int]()
     at = 0
     while at < len(keys) and pages != 0:
         after = keys[at][:-1]
-        page = await connection.page(OBJECTS, after)
+        page = await connection.page(prefix, after)
         for entry in page.entries:
             name = hash_of(entry.key)
             if name is not None and name in wanted:
@@ -231,22 +249,22 @@ async def _walk(
 
 
 async def _heads(
-    connection: Connection, names: Iterable[ContentHash], jobs: int
+    connection: Connection, names: Iterable[ContentHash], jobs: int, name_key: NameKey
 ) -> dict[ContentHash, int]:
     queue = iter(tuple(names))
     found = dict[ContentHash, int]()
 
     async def ask() -> None:
         for name in queue:
-            size = await connection.size(object_key(name))
+            size = await connection.size(name_key(name))
             if size is not None:
                 found[name] = size
 
-    await _side_by_side(ask, jobs)
+    await side_by_side(ask, jobs)
     return found
 
 
-async def _side_by_side(work: Callable[[], Coroutine[None, None, None]], jobs: int) -> None:
+async def side_by_side(work: Callable[[], Coroutine[None, None, None]], jobs: int) -> None:
     """Runs ``jobs`` workers; the first error ends all and is raised as it is."""
     try:
         async with asyncio.TaskGroup() as group:

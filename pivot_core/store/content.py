@@ -1,9 +1,11 @@
 """Owns the JSON form of contents, as lock files, state and worker reports hold it, and the check of what is read."""
 
+from collections.abc import Mapping
 from typing import NotRequired, TypedDict, cast
 
 from pivot_core.model import ids
 from pivot_core.model.artifact import Content, FileContent, TreeContent
+from pivot_core.model.ids import ArtifactPath, Json
 from pivot_core.store import hashing
 
 _RESERVED = (".git", ".pivot")
@@ -36,6 +38,11 @@ def to_json(content: Content) -> ContentJson:
     return TreeJson(
         hash=content.hash, files={path: _file_to_json(file) for path, file in content.files}
     )
+
+
+def outs_to_json(outs: Mapping[ArtifactPath, Content]) -> Json:
+    """Returns the JSON form of a stage's outs, as a run-cache entry has them."""
+    return {path: cast("Json", cast("object", to_json(each))) for path, each in outs.items()}
 
 
 def from_json(data: object) -> Content:

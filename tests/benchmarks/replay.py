@@ -36,7 +36,7 @@ from pivot_core.port import (
     Subscription,
     UsageError,
 )
-from pivot_core.port.values import PROTOCOL
+from pivot_core.port.snapshot import PROTOCOL
 from pivot_core.store.layout import Layout
 
 FAILED = "the last event"

@@ -16,9 +16,10 @@ from pivot_core.model.failure import Failure
 from pivot_core.model.graph import Selection
 from pivot_core.model.ids import RequestId, RunId
 from pivot_core.port.commands import Accepted, Run
-from pivot_core.port.events import LogGrew, Notice, RunFinished, StageChanged
+from pivot_core.port.events import TICKS, Notice, RunFinished, StageChanged
 from pivot_core.port.protocol import Subscription
-from pivot_core.port.values import RunOptions, RunState, RunStatus, Snapshot, StageState
+from pivot_core.port.snapshot import Snapshot
+from pivot_core.port.values import RunOptions, RunState, RunStatus, StageState
 from pivot_core.store import config, gitignore
 from pivot_core.store.layout import Layout
 
@@ -245,7 +246,7 @@ class Going:
     async def _listen(self) -> None:
         async for item in self._subscription:
             assert not isinstance(item, Snapshot)
-            if isinstance(item.event, LogGrew):
+            if isinstance(item.event, TICKS):
                 continue
             async with self._seen:
                 self._take(item.event)

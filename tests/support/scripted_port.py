@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import override
 
 from pivot_core.port import (
+    TICKS,
     Accepted,
     ArtifactRow,
     Attempt,
@@ -17,7 +18,6 @@ from pivot_core.port import (
     ListArtifacts,
     ListAttempts,
     LogAnswer,
-    LogGrew,
     NoLog,
     Port,
     Published,
@@ -82,7 +82,7 @@ class ScriptedPort(Port):
     def publish(self, *events: Event) -> None:
         """Sends events to every subscriber, numbered as an engine numbers them."""
         for event in events:
-            if not isinstance(event, LogGrew):
+            if not isinstance(event, TICKS):
                 self.seq += 1
             for subscription in self._subscriptions:
                 subscription.push(Published(self.seq, event))

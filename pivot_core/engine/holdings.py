@@ -1,0 +1,133 @@
+"""Owns which outs and run-cache entries a project's lock files name: what transfers concern, and garbage does not."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from pivot_core.engine.observe import run_cache_record
+from pivot_core.errors import UsageError
+from pivot_core.model.artifact import Content, FileContent
+from pivot_core.model.graph import Selection
+from pivot_core.model.ids import ArtifactPath, ContentHash, StageName
+from pivot_core.model.lock import Lock
+from pivot_core.model.stage import Stage
+from pivot_core.plan.select import select
+from pivot_core.store import lockfile
+from pivot_core.store.layout import Layout
+
+if TYPE_CHECKING:
+    from pivot_core.engine.plan import Plan
+
+
+class Named(NamedTuple):
+    """One object, and where it belongs."""
+
+    path: str
+    """The artifact, with the member's name for a directory."""
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """One cached out as its lock file has it."""
+
+    stage: StageName
+    path: ArtifactPath
+    content: Content
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What the targets of a transfer mean."""
+
+    stages: tuple[StageName, ...]
+    """In topological order."""
+    paths: Mapping[StageName, frozenset[ArtifactPath]]
+    """Of stages that are meant for some of their outs alone."""
+
+    def has(self, stage: StageName, path: ArtifactPath) -> bool:
+        """Tells whether an out is meant."""
+        return stage not in self.paths or path in self.paths[stage]
+
+
+def choose(plan: "Plan", targets: Sequence[str], selection: Selection) -> Chosen:
+    """Returns what is meant: a stage with all its outs, and by ``selection`` those that it needs; an out alone.
+
+    Raises ``UsageError`` for a target that is neither a stage nor an output.
+    """
+    graph = plan.graph
+    outs = {path: name for name, stage in graph.stages.items() for path in stage.out_paths}
+    alone = dict[StageName, set[ArtifactPath]]()
+    names = list[str]()
+    for target in targets:
+        path = ArtifactPath(target if target in outs else target.rstrip("/") + "/")
+        if target not in graph.stages and path in outs:
+            alone.setdefault(outs[path], set()).add(path)
+        else:
+            names.append(target)
+    whole = set(select(graph, names, selection)) if names or not targets else set[StageName]()
+    stages = tuple(name for name in graph.stages if name in whole or name in alone)
+    return Chosen(
+        stages, {name: frozenset(paths) for name, paths in alone.items() if name not in whole}
+    )
+
+
+def holdings(layout: Layout, plan: "Plan", chosen: Chosen) -> list[Holding]:
+    """Returns the cached outs that the chosen stages have by their lock files; raises ``StoreError``."""
+    found = list[Holding]()
+    for name in chosen.stages:
+        lock = lockfile.read(layout.lock_path(name), name)
+        kept = {out.path for out in plan.graph.stages[name].outs if out.is_cached}
+        if isinstance(lock, Lock):
+            found += [
+                Holding(name, path, content)
+                for path, content in lock.outs.items()
+                if path in kept and chosen.has(name, path)
+            ]
+    return found
+
+
+def objects(held: Iterable[Holding]) -> dict[ContentHash, Named]:
+    """Returns the objects of outs, each with the first place where it belongs."""
+    found = dict[ContentHash, Named]()
+    for each in held:
+        for path, file in files(each.path, each.content):
+            found.setdefault(file.hash, Named(path, file.size_bytes))
+    return found
+
+
+def files(path: str, content: Content) -> Iterator[tuple[str, FileContent]]:
+    """Yields the files of an artifact with the place of each."""
+    if isinstance(content, FileContent):
+        yield path, content
+    else:
+        for name, file in content.files:
+            yield path + name, file
+
+
+def run_key(stage: Stage, lock: Lock) -> str | None:
+    """Returns the state's key of the run-cache entry for what a lock file says went in.
+
+    ``None`` where the definition has other inputs by now, or the stage makes no entries.
+    """
+    if stage.is_incremental or any(path not in lock.deps for path in stage.dep_paths):
+        return None
+    then = replace(stage, params=lock.params)
+    return run_cache_record(then, lock.fingerprint.digest, lock.deps)
+
+
+def run_keys(layout: Layout, plan: "Plan", stages: Iterable[StageName]) -> list[str]:
+    """Returns the keys of the run-cache entries that current lock files stand for; raises ``StoreError``."""
+    found = list[str]()
+    for name in stages:
+        lock = lockfile.read(layout.lock_path(name), name)
+        key = run_key(plan.graph.stages[name], lock) if isinstance(lock, Lock) else None
+        if key is not None:
+            found.append(key)
+    return found
+
+
+def nothing_named(targets: Sequence[str]) -> UsageError:
+    """Says that lock files name nothing of what was asked for."""
+    whose = ", ".join(f"'{target}'" for target in targets)
+    return UsageError(f"no lock file names an output of {whose}", "", "`pivot repro` makes it")

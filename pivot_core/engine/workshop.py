@@ -1,0 +1,116 @@
+"""Owns what an engine works with, from its start to its end: state, cache, threads and the pool of workers."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, cast
+
+from pivot_core.engine.observe import Observer
+from pivot_core.engine.pool import Pool
+from pivot_core.engine.record import Recorder
+from pivot_core.engine.run import Tools
+from pivot_core.model.ids import RunId
+from pivot_core.store import aside, atomic
+from pivot_core.store.cache import Cache
+from pivot_core.store.config import Config
+from pivot_core.store.ignore import Ignore
+from pivot_core.store.layout import Layout
+from pivot_core.store.state import State
+
+if TYPE_CHECKING:
+    from pivot_core.define.load import LoadReport
+
+
+class Workshop:
+    """Made once an engine, by the holder of the project's lease."""
+
+    def __init__(
+        self,
+        layout: Layout,
+        config: Config,
+        notices: list[str],
+        *,
+        on_started: Callable[[str, int, int], None],
+        on_grew: Callable[[str, int, int], None],
+        default_jobs: int,
+    ) -> None:
+        """``notices`` is where the state leaves what a person should know; the callbacks are the pool's."""
+        self.layout = layout
+        self.config = config
+        self.state = State.open(layout, notices=notices, max_bytes=config.state_max_bytes)
+        self.cache = Cache(layout, config.cache_link)
+        self.lookers = ThreadPoolExecutor(4, "look")
+        """Threads that stat and hash."""
+        self.writer = ThreadPoolExecutor(1, "write")
+        """The one thread that writes locks and state."""
+        self._on_started = on_started
+        self._on_grew = on_grew
+        self._default_jobs = default_jobs
+        self._pool: Pool | None = None
+        self._pool_jobs = 0
+
+    def sweep(self) -> None:
+        """Cleans up after a predecessor that was killed."""
+        aside.sweep(self.layout)
+        for directory in (self.layout.tmp_dir, self.layout.engine_dir, self.layout.state_path):
+            atomic.sweep(directory)
+        self.cache.sweep()
+
+    async def tools(self, run_id: RunId, jobs: int, *, commit: bool) -> Tools:
+        """Returns what one run works with."""
+        observer = self.observer()
+        return Tools(
+            self.layout,
+            self.config,
+            self.state,
+            await self.workers(jobs),
+            observer,
+            self.recorder(observer, commit=commit, run_id=run_id),
+            self.lookers,
+            self.writer,
+        )
+
+    def observer(self) -> Observer:
+        """Returns one that looks at everything anew."""
+        return Observer(self.layout, self.cache, self.state, Ignore.load(self.layout.root))
+
+    def recorder(
+        self, observer: Observer, *, commit: bool = True, run_id: RunId | None = None
+    ) -> Recorder:
+        """Returns what records the results that ``observer`` learns of; for the writer's thread."""
+        return Recorder(self.layout, self.cache, self.state, observer, commit=commit, run_id=run_id)
+
+    async def workers(self, jobs: int) -> Pool:
+        """Returns a pool of ``jobs`` workers; it starts none before it is used."""
+        if self._pool is None or self._pool_jobs != jobs:
+            if self._pool is not None:
+                await self._pool.close()
+            self._pool = Pool(self.layout, jobs, on_started=self._on_started, on_grew=self._on_grew)
+            self._pool_jobs = jobs
+            await self._pool.start()
+        return self._pool
+
+    async def define(self, modules: Sequence[str]) -> "LoadReport":
+        """Loads the definition in a worker, and then some modules."""
+        pool = await self.workers(self._pool_jobs or self._default_jobs)
+        report = await pool.load_definitions(
+            {
+                "project_root": self.layout.root,
+                "modules": list(modules),
+                "isolation": self.config.run_isolation,
+            }
+        )
+        return cast("LoadReport", cast("object", report))
+
+    async def drop_pool(self) -> None:
+        """Ends the workers and what they load, at once."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            await pool.close(kill=True)
+
+    async def close(self) -> None:
+        """Lets go of everything."""
+        if self._pool is not None:
+            await self._pool.close()
+        self.lookers.shutdown()
+        self.writer.shutdown()
+        self.state.close()

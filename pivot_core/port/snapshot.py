@@ -1,0 +1,48 @@
+"""Owns what a front end is given first: who the engine is, and how everything stands; frozen, JSON by codec."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pivot_core.model.ids import StageName
+from pivot_core.port.transfers import TransferState
+from pivot_core.port.values import Problem, RunState, StageRow, StageState
+
+PROTOCOL = 1
+"""Raised when commands, events or queries change so that an older client would misread them."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """Who answers."""
+
+    protocol: int
+    version: str
+    pid: int
+    root: str
+    project: str
+    """The pipeline's name, or the root directory's."""
+    command: str
+    """What the engine was started as, for "waiting for …" messages: ``pivot repro``."""
+    environment: Mapping[str, str]
+    """What must be equal for a request to be handed over: interpreter, prefix, packages, variables (hashed)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything that the events so far add up to."""
+
+    seq: int
+    """The number of the last event in it; the next event has ``seq + 1``."""
+    engine: EngineInfo
+    stages: tuple[StageRow, ...]
+    """In topological order."""
+    states: Mapping[StageName, StageState]
+    run: RunState | None
+    """The active run, else the last one of this engine."""
+    queue: tuple[RunState, ...]
+    problems: tuple[Problem, ...]
+    """Why the definition cannot be used; ``stages`` then holds the last good one."""
+    transfer: TransferState | None = None
+    """The transfer under way, else the last one of this engine."""
+    transfers: tuple[TransferState, ...] = ()
+    """Those that wait."""
