@@ -20,7 +20,7 @@ from pivot_core.model.graph import Selection
 from pivot_core.model.ids import ContentHash, Json
 from pivot_core.port.transfers import FailedItem, Item, Phase, Progress
 from pivot_core.port.values import Action, Change, RunOptions
-from pivot_core.remote import transfer
+from pivot_core.remote import crew, transfer
 from pivot_core.remote.base import OBJECTS, RUNS, Connection, Remote, hash_of, run_key
 from pivot_core.remote.errors import Absent
 from pivot_core.store import content
@@ -264,7 +264,7 @@ async def _send_entries(connection: Connection, entries: Mapping[str, Json], job
             await connection.write(run_key(name), render(entries[names[name]]))
             sent += 1
 
-    await transfer.side_by_side(send, min(jobs, len(names)))
+    await crew.side_by_side(send, min(jobs, len(names)))
     return sent
 
 
@@ -312,5 +312,5 @@ async def _all_entries(
             if entry is not None:
                 found[f"runcache:{name}"] = content.outs_to_json(entry.outs)
 
-    await transfer.side_by_side(read, jobs)
+    await crew.side_by_side(read, jobs)
     return found

@@ -147,7 +147,7 @@ class Connection(Protocol):
     ) -> None:
         """Sends the file at ``source``, whose bytes must hash to ``wanted``: another file raises ``BadObject``.
 
-        An object of the right size that is there already stays, unless ``replace`` is set.
+        Unless ``replace`` is set, one of the right size that is there already stays, where the remote can promise that.
         """
         ...
 

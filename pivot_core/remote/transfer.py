@@ -14,7 +14,6 @@ from collections.abc import (
     AsyncIterator,
     Awaitable,
     Callable,
-    Coroutine,
     Iterable,
     Iterator,
     Mapping,
@@ -34,6 +33,7 @@ from pivot_core.remote.base import (
     hash_of,
     object_key,
 )
+from pivot_core.remote.crew import crew, side_by_side
 from pivot_core.remote.errors import ReadOnly, RemoteFault
 from pivot_core.store.cache import BadObject, Cache
 
@@ -197,7 +197,7 @@ async def present(
         ranges = min(jobs, max(1, len(rest) // (told * _PAGES_IN_A_ROW)))
         step = -(-len(rest) // ranges)
         parts = [rest[begin : begin + step] for begin in range(0, len(rest), step)]
-        async with asyncio.TaskGroup() as group:
+        async with crew() as group:
             walks = [group.create_task(_walk(connection, part, name_key)) for part in parts]
         rest = list[ContentHash]()
         for walk in walks:
@@ -264,16 +264,6 @@ async def _heads(
     return found
 
 
-async def side_by_side(work: Callable[[], Coroutine[None, None, None]], jobs: int) -> None:
-    """Runs ``jobs`` workers; the first error ends all and is raised as it is."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(jobs):
-                group.create_task(work())
-    except* PivotError as errors:
-        raise _first(errors) from None
-
-
 class _Batch:
     """The objects of one batch, and what is known of each."""
 
@@ -298,7 +288,7 @@ class _Batch:
             objects = self._objects = await self._find()
             # The largest first: what is begun last then ends soon, and no single object is waited for.
             queue = iter(sorted(objects.items(), key=lambda item: -item[1]))
-            async with asyncio.TaskGroup() as group:
+            async with crew() as group:
                 for _ in range(min(jobs, len(objects))):
                     group.create_task(self._work(queue))
         finally:
@@ -376,9 +366,3 @@ class _Batch:
             elapsed_s=time.monotonic() - self._began,
             silent_s=silent_s,
         )
-
-
-def _first(errors: BaseExceptionGroup[PivotError]) -> PivotError:
-    for error in errors.exceptions:
-        return _first(error) if isinstance(error, BaseExceptionGroup) else error
-    raise ValueError("an empty group")

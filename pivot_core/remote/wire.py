@@ -1,0 +1,177 @@
+"""Owns asking an S3 service: one client, tries until an answer comes, credentials read anew when they have expired.
+
+The library's own retries are off: it does not see a body that ends early, and what is tried again must be counted.
+"""
+
+import asyncio
+import base64
+import contextlib
+import hashlib
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from aiobotocore.config import AioConfig
+from aiobotocore.session import AioSession
+from botocore.awsrequest import AWSRequest
+
+from pivot_core.remote.address import Address
+from pivot_core.remote.base import Meter
+from pivot_core.remote.diagnosis import BROKEN, Doctor
+from pivot_core.remote.errors import Busy, Expired, RemoteFault, Unreachable
+from pivot_core.remote.pace import Budget, Pace, wait_s
+
+if TYPE_CHECKING:
+    from types_aiobotocore_s3 import S3Client
+
+TRIES = 8
+ANSWER_S = 10.0
+"""How long the service may take to begin an answer that holds no bytes of an object."""
+_HOPELESS_S = 8.0
+"""A service that cannot be reached for this long is given up."""
+_DEAD_S = 30.0
+"""A service that has answered is taken for a slow one for so long."""
+_MEMORY_BYTES = 40 << 20
+_THREADS = 8
+
+type Ask[R] = Callable[[S3Client], Awaitable[R]]
+
+
+def new_session(address: Address) -> AioSession:
+    """Makes a session, which reads the AWS configuration when it is first used."""
+    return AioSession(profile=address.profile)
+
+
+class Wire:
+    """The connection behind one batch."""
+
+    def __init__(
+        self, address: Address, doctor: Doctor, jobs: int, threads: ThreadPoolExecutor
+    ) -> None:
+        self.doctor: Doctor = doctor
+        self.jobs: int = jobs
+        self.pace: Pace = Pace(jobs)
+        self.budget: Budget = Budget(_MEMORY_BYTES)
+        self.has_conditions: bool = True
+        """Turns false once the service refused a condition as unknown."""
+        self._address: Address = address
+        self._threads: ThreadPoolExecutor = threads
+        self._clients: contextlib.AsyncExitStack = contextlib.AsyncExitStack()
+        self._client: S3Client | None = None
+        self._renewal: asyncio.Lock = asyncio.Lock()
+        self._is_renewed: bool = False
+        self._answered_at: float | None = None
+        """When the last good answer came."""
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def open(
+        cls, address: Address, session: AioSession, doctor: Doctor, jobs: int
+    ) -> AsyncGenerator["Wire"]:
+        """Makes the client; all that it needs is released at the end."""
+        with ThreadPoolExecutor(_THREADS, "remote") as threads:
+            wire = cls(address, doctor, jobs, threads)
+            async with wire._clients:
+                wire._client = await wire._new_client(session)
+                yield wire
+
+    async def ask[R](
+        self,
+        ask: Ask[R],
+        meter: Meter | None = None,
+        key: str = "",
+        *,
+        limit_s: float | None = None,
+        tries: int = TRIES,
+    ) -> R:
+        """Sends a request until it is answered; raises the ``RemoteFault`` that cannot be mended by another try.
+
+        ``ask`` is called anew for each try and reads what the answer holds. ``limit_s`` is for the whole of it.
+        """
+        began = time.monotonic()
+        for number in range(1, tries + 1):
+            client = self._client
+            assert client is not None
+            try:
+                async with self.pace.slot(), asyncio.timeout(limit_s):
+                    answer = await ask(client)
+                self.pace.went_well()
+                self._answered_at = time.monotonic()
+                return answer
+            except BROKEN as error:
+                fault = self._fault(error, key)
+                if isinstance(fault, Expired) and await self._renew(client):
+                    continue
+                if number == tries or not self._is_worth_another(fault, began):
+                    raise fault from error
+            if isinstance(fault, Busy):
+                self.pace.slow_down()
+            if meter is not None:
+                meter.retries += 1
+            await asyncio.sleep(wait_s(number))
+        raise AssertionError("the last try returns or raises")
+
+    async def brief[R](self, ask: Ask[R], key: str = "") -> R:
+        """The same for a request without bytes of an object, whose answer begins soon or never."""
+        return await self.ask(ask, key=key, limit_s=ANSWER_S)
+
+    async def do[*A, R](self, work: Callable[[*A], R], *args: *A) -> R:
+        """Runs what would block in a thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *args)
+
+    def _fault(self, error: BaseException, key: str) -> RemoteFault:
+        if isinstance(error, TimeoutError):
+            last = self._answered_at
+            if last is None or time.monotonic() - last > _DEAD_S:
+                return self.doctor.silent("it took too long")
+            return self.doctor.interrupted(key)
+        return self.doctor.fault(error, key)
+
+    def _is_worth_another(self, fault: RemoteFault, began: float) -> bool:
+        is_hopeless = isinstance(fault, Unreachable) and time.monotonic() - began >= _HOPELESS_S
+        return fault.is_transient and not is_hopeless
+
+    async def _renew(self, stale: "S3Client") -> bool:
+        """Reads the credentials anew, once a batch; tells whether another try makes sense."""
+        async with self._renewal:
+            if self._client is not stale:
+                return True
+            if self._is_renewed:
+                return False
+            self._is_renewed = True
+            self._client = await self._new_client(new_session(self._address))
+            return True
+
+    async def _new_client(self, session: AioSession) -> "S3Client":
+        config = AioConfig(
+            connect_timeout=self._address.connect_timeout_s,
+            read_timeout=self._address.read_timeout_s,
+            max_pool_connections=self.jobs,
+            retries={"total_max_attempts": 1, "mode": "standard"},
+            # Anything more makes ranged reads fail with one service, and we hash every byte ourselves.
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+            # Every body has a Content-MD5, which is signed: a second digest of it would tell nothing new.
+            s3={"payload_signing_enabled": False},
+        )
+        try:
+            making = session.create_client(  # pyright: ignore[reportUnknownMemberType] its stubs name services that are not installed
+                "s3",
+                region_name=self._address.region,
+                endpoint_url=self._address.endpoint_url,
+                config=config,
+            )
+            client = await self._clients.enter_async_context(making)
+        except BROKEN as error:
+            raise self.doctor.fault(error) from error
+        client.meta.events.register("before-sign.s3.DeleteObjects", _add_md5)
+        return client
+
+
+def _add_md5(request: AWSRequest, **_: object) -> None:
+    """Adds the digest that some services insist on here, where the library gives another one."""
+    data = request.body
+    assert isinstance(data, bytes)
+    digest = hashlib.md5(data, usedforsecurity=False).digest()
+    request.headers["Content-MD5"] = base64.b64encode(digest).decode()
