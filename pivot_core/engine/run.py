@@ -7,7 +7,6 @@ scheduler ──order──► settle, put back (threads) · launch (pool) · re
 
 import asyncio
 import contextlib
-import os
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,10 +15,12 @@ from itertools import batched
 from typing import cast
 
 from pivot_core.define.reading import files_hold
+from pivot_core.engine import tail
 from pivot_core.engine.observe import Observation, Observer, Subject
 from pivot_core.engine.plan import Plan
 from pivot_core.engine.pool import Pool, WorkerLost
 from pivot_core.engine.record import Recorder, expected_s, made_from_report
+from pivot_core.engine.tail import Tail
 from pivot_core.errors import Bug, DefinitionError, StoreError
 from pivot_core.model import codec
 from pivot_core.model.artifact import found_hash
@@ -57,12 +58,8 @@ from pivot_core.store.layout import Layout
 from pivot_core.store.state import State
 from pivot_core.worker.job import StageReport, WorkerStageInfo
 
-TAIL_LINES = 20
 SETTLE_BATCH = 16
 """Stages that one thread looks at in one go when very many are due: handing each over costs more than the look."""
-_TAIL_BYTES = 16_384
-_PREFIX_BYTES = 15
-"""Of a log record: 13 digits of time, the stream, a space (docs/formats.md)."""
 _UNKNOWN_S = 1.0
 """What a stage that never ran here counts on the critical path."""
 
@@ -374,22 +371,10 @@ class ActiveRun:
             state = replace(state, duration_s=self._reports[name]["duration_s"])
         if state.status is Status.FAILED:
             failure = self._failures.get(name)
-            tail = self._log_tail(name, state.attempt) if state.attempt else ()
-            return replace(state, failure=failure, log_tail=tail)
+            path = self._tools.layout.log_path(self._run_id, name, state.attempt)
+            last = tail.read(path, failure) if state.attempt else Tail()
+            return replace(state, failure=failure, log_tail=last.lines, err_tail=last.errors)
         return state
-
-    def _log_tail(self, stage: StageName, attempt: int) -> tuple[str, ...]:
-        path = self._tools.layout.log_path(self._run_id, stage, attempt)
-        try:
-            with open(path, "rb") as file:
-                size = os.fstat(file.fileno()).st_size
-                file.seek(max(0, size - _TAIL_BYTES))
-                lines = file.read().split(b"\n")
-        except OSError:
-            return ()
-        whole = lines[1:] if size > _TAIL_BYTES else lines
-        texts = [line[_PREFIX_BYTES:].decode("utf-8", "replace") for line in whole if line]
-        return tuple(texts[-TAIL_LINES:])
 
     def _no_input(self, decision: NoInput) -> Failure:
         names = ", ".join(f"'{path}'" for path in decision.paths)

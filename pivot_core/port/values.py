@@ -92,6 +92,8 @@ class StageState:
     failure: Failure | None = None
     log_tail: tuple[str, ...] = ()
     """The last lines of the failed attempt."""
+    err_tail: tuple[str, ...] = ()
+    """Those that it wrote to standard error last, in their order, without the traceback of ``failure``."""
     kill_at: float | None = None
     """Epoch seconds at which an attempt that was asked to end is killed; ``None`` while it was not asked."""
 

@@ -1,5 +1,6 @@
 """Owns the Errors panel: a card for each root failure, with what it blocks; consequences have none of their own."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import ClassVar, override
 
@@ -14,6 +15,7 @@ from pivot_tui.spans import Line, Paint
 from pivot_tui.widgets.page import Page
 
 _TAIL = 5
+_FRAME = re.compile(r'  File "(.+)", line (\d+), in (.+)')
 
 
 class Errors(Paper):
@@ -79,7 +81,7 @@ class Errors(Paper):
 
 
 def card(board: Board, stage: StageName, cells: int) -> list[Line]:
-    """Returns a failure: what and when, where in the user's code, what was printed last, what it blocks."""
+    """Returns a failure: what and when, where in the user's code, what went to stderr last, what it blocks."""
     state = board.state(stage)
     failure = state.failure
     look = LOOKS[Status.FAILED]
@@ -95,7 +97,7 @@ def card(board: Board, stage: StageName, cells: int) -> list[Line]:
             lines.append(spans.text(spans.clip(one_line(place), cells), Paint.ACCENT))
         if failure.hint:
             lines += [spans.text(f"  {piece}") for piece in spans.wrap(failure.hint, cells - 2)]
-    for line in state.log_tail[-_TAIL:]:
+    for line in state.err_tail[-_TAIL:]:
         lines.append(spans.text(spans.clip("  │ " + one_line(line), cells), Paint.MUTED))
     blocked = consequences(board, stage)
     if blocked:
@@ -126,7 +128,7 @@ def copied(board: Board, stage: StageName) -> str:
         parts.append(str(failure.where))
     if failure is not None and failure.traceback:
         parts.append(failure.traceback.rstrip("\n"))
-    return "\n".join([*parts, *board.state(stage).log_tail[-_TAIL:]])
+    return "\n".join([*parts, *board.state(stage).err_tail[-_TAIL:]])
 
 
 def _ended(state: StageState) -> str:
@@ -139,7 +141,10 @@ def _ended(state: StageState) -> str:
 
 
 def _function(failure: Failure) -> str:
-    """Returns `` in train`` of the innermost frame that is named in the traceback."""
-    frames = [line for line in failure.traceback.splitlines() if line.lstrip().startswith("File ")]
-    _, _, name = frames[-1].rpartition(", in ") if frames else ("", "", "")
-    return f" in {name}" if name else ""
+    """Returns `` in train`` of the frame that stands at the place of the failure; nothing where none does."""
+    for frame in _FRAME.finditer(failure.traceback):
+        file, line, name = frame.groups()
+        place = failure.where
+        if place is not None and file.endswith(place.file) and int(line) == place.line:
+            return f" in {name}"
+    return ""

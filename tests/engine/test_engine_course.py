@@ -189,6 +189,7 @@ async def test_what_a_failure_means_for_the_others(tmp_path: Path, keep_going: b
         """
 def bad() -> Annotated[str, Out("bad.txt", Text())]:
     print("about to fail")
+    os.write(2, b"no label\\n")
     raise KeyError("label")
 
 def child(text: Annotated[str, Dep("bad.txt", Text())]) -> Annotated[str, Out("c.txt", Text())]:
@@ -216,6 +217,7 @@ pipeline.register(other)
         assert failure.message == "KeyError: 'label'"
         assert "pivot_core" not in failure.traceback
         assert "about to fail" in ended.states["bad"].log_tail
+        assert ended.states["bad"].err_tail == ("no label",)
         project.replace("pipeline.py", 'raise KeyError("label")', 'return "good"')
         ended = await live.run()
     assert ended.final["bad"] == ended.final["child"] == "ran"

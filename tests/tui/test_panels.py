@@ -151,8 +151,26 @@ def test_a_failure_names_what_it_blocks_near_and_far() -> None:
     assert errors.consequences(board, BASELINE) == ["compare_with_baseline"]
     card = "\n".join(plain(line) for line in errors.card(board, BASELINE, 60))
     assert "stages.py:41 in train_baseline" in card
+    assert "fold 1 of 5" not in card
     assert "blocks 1: compare_with_baseline" in card
     assert errors.copied(board, BASELINE).startswith("train_baseline failed: KeyError: 'label'\n")
+
+
+def test_a_card_shows_the_user_s_frame_and_then_what_went_to_standard_error_last() -> None:
+    board = a_board()
+    state = board.state(BASELINE)
+    lines = tuple(f"warning {number}" for number in range(7))
+    assert state.failure is not None
+    traceback = (
+        'Traceback (most recent call last):\n  File "stages.py", line 41, in train_baseline\n'
+        '    fit()\n  File "/usr/lib/frames.py", line 9, in __getitem__\n    raise KeyError\n'
+    )
+    failure = replace(state.failure, traceback=traceback)
+    board.states[BASELINE] = replace(state, failure=failure, err_tail=lines)
+    card = [plain(line).strip() for line in errors.card(board, BASELINE, 60)]
+    assert card[1:-1] == [
+        "KeyError: 'label'", "stages.py:41 in train_baseline", *(f"│ {line}" for line in lines[2:]),
+    ]  # fmt: skip
 
 
 # --- on screen ---
