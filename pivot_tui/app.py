@@ -22,6 +22,8 @@ from pivot_tui.screens.main import MainScreen
 
 EXIT_BUG = 70
 _WARNED_S = 20.0
+_BRANCH_S = 3.0
+"""How often git is looked at: nothing tells of a switch."""
 _MOUSE_MODES = (1000, 1003, 1015, 1006)
 """As Textual switches them on."""
 _EXIT_BY = {signal.SIGTERM: 143, signal.SIGHUP: 129}
@@ -55,16 +57,18 @@ class Dashboard(App[bool], inherit_bindings=False):
         is_calm: bool = False,
         is_read_only: bool = False,
         last: Callable[[], Snapshot | None] = lambda: None,
+        branch: Callable[[], str] = str,
     ) -> None:
         """``taste`` is what the settings say; where ``is_calm``, nothing moves that does not have to.
 
-        ``last`` returns what is shown until there is an engine.
+        ``last`` returns what is shown until there is an engine, ``branch`` that of git; it may read files.
         """
         super().__init__()
         taste = taste or Taste()
         self.board: Board = Board(is_read_only=is_read_only)
         self._feed: Feed = Feed(connect, self.board, self._paint, last)
         self._bell: Bell = Bell(taste.bell)
+        self._branch: Callable[[], str] = branch
         self._active: RunState | None = None
         self._has_mouse: bool = True
         if is_calm:
@@ -84,6 +88,7 @@ class Dashboard(App[bool], inherit_bindings=False):
     def on_mount(self) -> None:
         """Starts to read from the engine; a signal ends the dashboard, never the engine."""
         self.run_worker(self._feed.run(), name="feed")
+        self.run_worker(self._follow_branch())
         if self._wrong_keys:
             words = "\n".join(["ui.keys is not used, the keys are as built in:", *self._wrong_keys])
             self.notify(words, severity="warning", timeout=_WARNED_S, markup=False)
@@ -97,6 +102,15 @@ class Dashboard(App[bool], inherit_bindings=False):
     def exit_code(self) -> int:
         """What ``pivot ui`` exits with; Textual says 1 after an exception, which it has then shown."""
         return EXIT_BUG if self.return_code == 1 else self.return_code or 0
+
+    async def _follow_branch(self) -> None:
+        """Shows the branch of git, and what becomes of it."""
+        while True:
+            found = await asyncio.to_thread(self._branch)
+            if found != self.board.branch:
+                self.board.branch = found
+                self._paint(Dirty(run=True))
+            await asyncio.sleep(_BRANCH_S)
 
     def _look_for_terminal(self) -> None:
         """Ends when the terminal is gone; only the processes of its own session get a signal then."""

@@ -112,6 +112,8 @@ class Board:
     """Whether no command is sent."""
     engine: EngineInfo | None = None
     """``None`` before the first snapshot."""
+    branch: str = ""
+    """The branch of git that the project is on; empty where there is none, and until it is known."""
     seq: int = 0
     stages: dict[StageName, StageRow] = field(default_factory=dict[StageName, StageRow])
     rows: list[OutlineRow] = field(default_factory=list[OutlineRow])

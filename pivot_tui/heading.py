@@ -13,6 +13,9 @@ from pivot_tui.keys import DETAILS, Key, Scope
 from pivot_tui.spans import Line, Paint, Span
 
 _BAR_CELLS = 16
+_BRANCH_FROM = 150
+"""Cells of a header that has room for the branch, whatever else there is to say."""
+_BRANCH_MOST = 24
 _RUN_MARKS = {
     RunStatus.QUEUED: (Status.QUEUED, "queued"),
     RunStatus.RUNNING: (Status.RUNNING, ""),
@@ -30,8 +33,9 @@ def header(board: Board, now: float, cells: int, left_s: float = 0.0) -> Line:
     link = _link(board)
     whole = (("  ", Paint.TEXT),)
     is_told = board.link is Link.LOST or board.is_read_only
+    branch = _branch(board) if cells >= _BRANCH_FROM else ()
     for long_run, bar, with_link in ((1, 1, 1), (0, 1, 1), (0, 0, 1), (0, 0, 0)):
-        start = _start(board, now, bool(long_run), bool(bar), left_s)
+        start = _start(board, branch, now, bool(long_run), bool(bar), left_s)
         end = (
             *counts,
             *(whole + link if with_link or is_told else ()),
@@ -47,9 +51,18 @@ def header(board: Board, now: float, cells: int, left_s: float = 0.0) -> Line:
     )
 
 
-def _start(board: Board, now: float, long_run: bool, bar: bool, left_s: float) -> Line:
+def _branch(board: Board) -> Line:
+    if not board.branch:
+        return ()
+    name = spans.middle(one_line(board.branch), _BRANCH_MOST)
+    return ((" branch ", Paint.MUTED), (f"{name} ", Paint.TEXT))
+
+
+def _start(
+    board: Board, branch: Line, now: float, long_run: bool, bar: bool, left_s: float
+) -> Line:
     project = board.engine.project if board.engine else ""
-    parts: Line = ((" pivot ", Paint.ACCENT), (f" {one_line(project)} ", Paint.STRONG))
+    parts: Line = ((" pivot ", Paint.ACCENT), (f" {one_line(project)} ", Paint.STRONG), *branch)
     run = board.run
     if run is None:
         return parts

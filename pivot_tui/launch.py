@@ -130,6 +130,7 @@ def _show(
         is_calm=is_calm,
         is_read_only=is_read_only,
         last=door.last,
+        branch=door.branch,
     )
     stopped = app.run()
     failed = app.board.with_status(Status.FAILED)[:_LOGS_NAMED]

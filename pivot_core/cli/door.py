@@ -14,6 +14,7 @@ from pivot_core.model import codec
 from pivot_core.port.client import SocketPort
 from pivot_core.port.protocol import Port, Taste
 from pivot_core.port.snapshot import PROTOCOL, Snapshot
+from pivot_core.store import branch
 
 _TRY_S = 0.02
 """How often a socket that is about to be there is tried."""
@@ -39,6 +40,10 @@ class ProjectDoor:
         except ValueError:
             return None
         return found if found.engine.protocol == PROTOCOL else None
+
+    def branch(self) -> str:
+        """Returns the branch of git that the project is on; empty where there is none."""
+        return branch.current(self.root)
 
     def wake(self) -> None:
         """Starts an engine where none is live, and does not wait for it."""

@@ -128,6 +128,10 @@ class Door(Protocol):
         """
         ...
 
+    def branch(self) -> str:
+        """Returns the branch of git that the project is on; empty where there is none. Reads two small files."""
+        ...
+
     def wake(self) -> None:
         """Starts an engine where none is live, and does not wait for it: there is something else to do meanwhile."""
         ...

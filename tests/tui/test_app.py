@@ -92,6 +92,14 @@ async def test_a_dashboard_that_may_only_look_says_so_and_sends_nothing(tmp_path
     assert not port.sent
 
 
+async def test_the_branch_stands_in_a_wide_header(tmp_path: Path) -> None:
+    port = scenes.port(scenes.a_run_in_progress(), tmp_path)
+    app = Dashboard(port.connect, lambda: scenes.NOW, branch=lambda: "exp/lr")
+    async with app.run_test(size=(160, 48)) as pilot:
+        driver = Driver(pilot, app, port)
+        await driver.until(lambda: "branch exp/lr" in driver.said("header"))
+
+
 async def test_the_terminal_s_own_colours(picture: SnapshotAssertion, tmp_path: Path) -> None:
     async with opened(
         scenes.port(scenes.a_run_in_progress(), tmp_path), theme="pivot-ansi"

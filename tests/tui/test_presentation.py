@@ -215,6 +215,16 @@ def test_the_header_fits_and_names_the_project(cells: int) -> None:
     assert "churn" in plain(shown)
 
 
+def test_a_wide_header_names_the_branch() -> None:
+    board = a_board()
+    board.branch = "exp/" + "lr" * 20
+    shown = [heading.header(board, scenes.NOW, cells) for cells in (149, 150)]
+    assert ["branch exp/" in plain(one) for one in shown] == [False, True]
+    assert spans.width(shown[1]) <= 150
+    board.branch = ""
+    assert "branch" not in plain(heading.header(board, scenes.NOW, 150))
+
+
 def test_a_lost_engine_is_said_at_every_width() -> None:
     board = a_board()
     board.link = Link.LOST
