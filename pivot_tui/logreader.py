@@ -5,6 +5,7 @@ lines ──► filter (a sieve) ──► window: what is on screen
 """
 
 from pivot_tui import format as fmt
+from pivot_tui.patience import TooSlowError
 from pivot_tui.pattern import Pattern
 from pivot_tui.sieve import Lines, Sieve
 from pivot_tui.window import Window
@@ -21,6 +22,8 @@ class LogReader:
         self.search: Pattern | None = None
         self.hit: int | None = None
         """The line that the search is at."""
+        self.gave_up: str = ""
+        """The pattern that is no longer looked for: a single line took too long."""
         self._through: Sieve | None = None
         self._found: Sieve | None = None
         self._seeks: tuple[int, bool] | None = None
@@ -89,19 +92,33 @@ class LogReader:
     def _scan_found(self) -> bool:
         if self._found is None:
             return False
-        more = self._found.scan(self._seeks[1] if self._seeks else True)
+        try:
+            more = self._found.scan(self._seeks[1] if self._seeks else True)
+        except TooSlowError:
+            words = self.search.words if self.search is not None else ""
+            self.look_for(None, self._line, ahead=True)
+            self.gave_up = words
+            return True
         self._is_counted |= self._found.is_complete
         return more
 
     def _scan_through(self) -> bool:
-        return self._through is not None and self._through.scan(not self.window.follows)
+        if self._through is None:
+            return False
+        try:
+            return self._through.scan(not self.window.follows)
+        except TooSlowError:
+            words = self.filter.words if self.filter is not None else ""
+            self.sift(None, self.only_err)
+            self.gave_up = words
+            return True
 
     # --- filter ---
 
     def sift(self, wanted: Pattern | None, only_err: bool) -> None:
         """Lets through only lines that are meant; the line at the top stays there if it is one."""
         line, follows = self.top, self.window.follows
-        self.filter, self.only_err, self._line = wanted, only_err, line
+        self.filter, self.only_err, self._line, self.gave_up = wanted, only_err, line, ""
         patterns = (wanted,) if wanted is not None else ()
         sifts = wanted is not None or only_err
         self._through = Sieve(self.lines, line, patterns, only_err) if sifts else None
@@ -117,6 +134,7 @@ class LogReader:
         """Begins a search at a line, or ends it."""
         self.search = wanted
         self.hit = None
+        self.gave_up = ""
         if wanted is None:
             self._found = self._seeks = None
         else:
@@ -136,6 +154,8 @@ class LogReader:
     @property
     def said(self) -> str:
         """How the search stands: ``3/1,204``."""
+        if self.gave_up:
+            return "takes too long, given up"
         found = self._found
         if found is None:
             return ""

@@ -1,9 +1,19 @@
-"""Owns what is typed to search and filter a log: a regular expression, case told apart where it has capitals; pure."""
+"""Owns what is typed to search and filter a log: a regular expression, case told apart where it has capitals."""
 
 import re
 from dataclasses import dataclass
 
+from pivot_tui.patience import TooSlowError, at_most
+
 _ESCAPED = re.compile(r"\\.")
+_MATCHING_S = 0.05
+_DRAWING_S = 0.01
+"""How long a regular expression may take for many lines, and for one that is drawn."""
+_PIECE = 1 << 15
+"""Characters of a long line that a regular expression is looked for in at once: it may take their square.
+
+What spans more than half of them may not be found.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,19 +29,39 @@ class Pattern:
     """The text to find where the pattern is plain text; else empty."""
 
     def matching(self, texts: list[str]) -> list[int]:
-        """Returns the places of the texts that are meant."""
-        literal, wanted, search = self.literal, not self.inverted, self.regex.search
+        """Returns the places of the texts that are meant; raises ``TooSlowError`` where that takes long."""
+        literal, wanted = self.literal, not self.inverted
         if not literal:
-            return [at for at, text in enumerate(texts) if (search(text) is not None) is wanted]
+            with at_most(_MATCHING_S):
+                return [at for at, text in enumerate(texts) if self._is_in(text) is wanted]
         if self.regex.flags & re.IGNORECASE:
             return [at for at, text in enumerate(texts) if (literal in text.lower()) is wanted]
         return [at for at, text in enumerate(texts) if (literal in text) is wanted]
 
     def spans(self, text: str) -> list[tuple[int, int]]:
-        """Returns where the pattern stands in a text; nowhere when it is inverted."""
+        """Returns where the pattern stands in a text; nowhere when it is inverted, or takes long to find."""
         if self.inverted:
             return []
-        return [match.span() for match in self.regex.finditer(text) if match.end() > match.start()]
+        try:
+            with at_most(_DRAWING_S):
+                found = [match.span() for match in self.regex.finditer(text)]
+        except TooSlowError:
+            return []
+        return [(start, end) for start, end in found if end > start]
+
+    def _is_in(self, text: str) -> bool:
+        search = self.regex.search
+        if len(text) <= _PIECE:
+            return search(text) is not None
+        for at in range(0, len(text), _PIECE // 2):
+            end = min(at + _PIECE, len(text))
+            found = search(text, at, end)
+            # The end of a piece is none of the line: what touches it must hold without it.
+            if found is not None and (
+                found.end() < end or self.regex.match(text, found.start()) is not None
+            ):
+                return True
+        return False
 
 
 def parse(words: str, invertible: bool = False) -> Pattern:

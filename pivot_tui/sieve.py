@@ -11,8 +11,12 @@ from operator import neg
 from typing import Protocol
 
 from pivot_core.port.loglines import LogLine, last_state
+from pivot_tui.patience import TooSlowError
 from pivot_tui.pattern import Pattern
 
+_MOST = 1 << 20
+_SHRINK = 8
+"""So many times smaller is the slice after one that took too long; then each is by as great a part larger."""
 _PREFIX = 15
 _STREAM = 13
 _ERR = ("e", "E", "p", "P")
@@ -105,6 +109,7 @@ class Sieve:
         self._before: array[int] = array("q")  # what was found behind the origin, nearest first
         self._after: array[int] = array("q")  # what was found ahead of it
         self._has_open: bool = False  # whether the last one found may change
+        self._most: int = _MOST  # lines that are looked at in one slice
 
     @property
     def first(self) -> int:
@@ -139,26 +144,46 @@ class Sieve:
         return bisect_left(self._after, line)
 
     def scan(self, ahead: bool) -> bool:
-        """Looks at some more lines, in one direction as long as it has any; tells whether there was any to look at."""
+        """Looks at some more lines, in one direction as long as it has any; tells whether there was any to look at.
+
+        Where a slice takes too long, the next one is smaller; raises ``TooSlowError`` where a single line does.
+        """
         if self._has_open:
             self._after.pop()
             self._has_open = False
         lines = self._lines
         has_ahead, has_behind = self._high < lines.settled, self._low > lines.first
         if has_ahead and (ahead or not has_behind):
-            to = lines.reach(self._high, ahead=True)
-            to = min(to, lines.settled)
-            self._after.extend(self._hits(self._high, to))
+            to = min(lines.reach(self._high, ahead=True), lines.settled, self._high + self._most)
+            found = self._try(self._high, to)
+            if found is None:
+                return True
+            self._after.extend(found)
             self._high = to
         elif has_behind:
-            to = lines.reach(self._low, ahead=False)
-            self._before.extend(reversed(self._hits(to, self._low)))
+            to = max(lines.reach(self._low, ahead=False), self._low - self._most)
+            found = self._try(to, self._low)
+            if found is None:
+                return True
+            self._before.extend(reversed(found))
             self._low = to
         if self._high == lines.settled < lines.end:
             found = self._hits(lines.settled, lines.end)
             self._after.extend(found)
             self._has_open = bool(found)
         return has_ahead or has_behind
+
+    def _try(self, low: int, high: int) -> list[int] | None:
+        """Returns the lines that are meant; ``None`` where so many take too long."""
+        try:
+            found = self._hits(low, high)
+        except TooSlowError:
+            if high - low == 1:
+                raise
+            self._most = max((high - low) // _SHRINK, 1)
+            return None
+        self._most = min(self._most + self._most // _SHRINK + 1, _MOST)
+        return found
 
     def _hits(self, low: int, high: int) -> list[int]:
         lines = self._lines.raw(low, high)

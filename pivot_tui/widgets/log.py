@@ -199,9 +199,9 @@ class LogView(LogPane, can_focus=True):
         self._ask(FILTER, shown.words if shown is not None else "")
 
     def next_match(self, by: int) -> bool:
-        """Goes to another match; tells whether there is a search at all."""
+        """Goes to another match; tells whether there is a search at all, or was one that took too long."""
         if self.reader is None or self.reader.search is None:
-            return False
+            return self.reader is not None and bool(self.reader.gave_up)
         self.reader.next(by)
         self.forget()
         self.grew()
@@ -247,7 +247,7 @@ class LogView(LogPane, can_focus=True):
         reader = self.reader
         if self.selection is not None:
             self.selection = None
-        elif reader is not None and reader.search is not None:
+        elif reader is not None and (reader.search is not None or reader.gave_up):
             self._look_for(None)
         elif reader is not None and reader.filter is not None:
             self._sift(None, reader.only_err)
@@ -353,10 +353,8 @@ class LogView(LogPane, can_focus=True):
         label = f"{self._number} Logs " if self._number is not None else ""
         self.entitle(label + self._title, self._said())
         if self._prompt.is_open and self._prompt.mark != SAVE and self.reader is not None:
-            shown = (
-                self.reader.said if self._prompt.mark == SEARCH else fmt.plural(self.shown, "line")
-            )
-            self._prompt.note(shown)
+            is_said = self._prompt.mark == SEARCH or bool(self.reader.gave_up)
+            self._prompt.note(self.reader.said if is_said else fmt.plural(self.shown, "line"))
 
     def _said(self) -> str:
         """Returns the state of the panel in a few words, from what narrows it to where it stands."""
@@ -364,8 +362,9 @@ class LogView(LogPane, can_focus=True):
         if reader is None:
             return ""
         parts = list[str]()
-        if reader.search is not None:
-            parts.append(f"/{spans.clip(reader.search.words, 20)} {reader.said}")
+        looked_for = reader.gave_up or (reader.search.words if reader.search is not None else "")
+        if looked_for:
+            parts.append(f"/{spans.clip(looked_for, 20)} {reader.said}")
         if reader.filter is not None:
             parts.append(f"&{spans.clip(reader.filter.words, 20)}")
         if reader.only_err:

@@ -284,6 +284,12 @@ def write_log(path: Path, lines: int, begin: int = 0) -> None:
         file.writelines(records)
 
 
+def write_text(path: Path, text: str) -> None:
+    """Appends a line to a log."""
+    with path.open("a", encoding="utf-8") as file:
+        file.write(f"{int(NOW * 1000)}o {text}\n")
+
+
 def plan_changed(
     stages: tuple[StageRow, ...], states: Mapping[StageName, StageState]
 ) -> PlanChanged:

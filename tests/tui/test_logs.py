@@ -81,6 +81,20 @@ async def test_a_bad_pattern_is_said_and_given_up(tmp_path: Path) -> None:
         assert driver.log.has_focus
 
 
+async def test_a_pattern_that_takes_too_long_is_given_up_and_esc_forgets_it(tmp_path: Path) -> None:
+    async with opened(a_port(tmp_path)) as driver:
+        scenes.write_text(tmp_path / "train@large.1.log", "a" * 40 + "!")
+        driver.port.publish(scenes.log_grew())
+        await driver.until(lambda: driver.log.count == scenes.LINES + 1)
+        await driver.press("2", "slash", *"(a+)+$", "enter")
+        await driver.until(lambda: "/(a+)+$ takes too long, given up" in said(driver))
+        await driver.press("n")
+        assert driver.dag.selected == TRAIN
+        await driver.press("escape")
+        assert "given up" not in said(driver)
+        assert driver.log.has_focus
+
+
 async def test_a_filter_narrows_inverts_and_keeps_up(tmp_path: Path) -> None:
     port = a_port(tmp_path)
     async with opened(port) as driver:

@@ -10,8 +10,11 @@ from hypothesis import strategies as st
 from pivot_core.port.logfile import Stream
 from pivot_core.port.loglines import LogLines
 from pivot_tui import pattern
+from pivot_tui.logreader import LogReader
 from pivot_tui.merged import Merged
+from pivot_tui.patience import TooSlowError
 from pivot_tui.sieve import Sieve
+from pivot_tui.window import Window
 
 TEXTS = st.lists(st.tuples(st.sampled_from("oe"), st.sampled_from(["cat", "dog", "Cat dog", ""])))
 
@@ -170,3 +173,66 @@ def test_a_log_that_is_replaced_begins_anew(tmp_path: Path) -> None:
         pass
     assert merged.generation == 1
     assert [merged.line(at).text for at in range(merged.first, merged.end)] == ["new"]
+
+
+# --- patterns that take long ---
+
+ENDLESS = "(a+)+$"
+"""Takes twice as long with each ``a`` more."""
+
+
+def test_a_pattern_without_end_is_interrupted() -> None:
+    endless = pattern.parse(ENDLESS)
+    with pytest.raises(TooSlowError):
+        endless.matching(["a" * 40 + "!"])
+    assert endless.spans("a" * 40 + "!") == []
+    assert endless.matching(["aaa", "b"]) == [0]
+
+
+def test_a_pattern_that_takes_the_square_of_a_long_line_is_interrupted() -> None:
+    with pytest.raises(TooSlowError):
+        pattern.parse("x.*y").matching(["x" * 60_000])
+
+
+@pytest.mark.parametrize(
+    ("words", "text", "found"),
+    [
+        (r"b\d+c$", "b" * 50_000 + "b123c", True),
+        ("^a.*z", "a" + "b" * 10_000 + "z" * 50_000, True),
+        ("^z", "a" * 40_000 + "z" * 40_000, False),
+        ("b$", "b" * 40_000 + "a", False),
+        ("^b+$", "b" * 40_000, True),
+        ("ab", "a" * 32_767 + "ab" + "c" * 9, True),
+    ],
+)
+def test_a_long_line_is_searched_in_pieces(words: str, text: str, found: bool) -> None:
+    assert pattern.parse(words).matching([text]) == ([0] if found else [])
+
+
+def test_a_search_that_one_line_holds_up_is_given_up_and_says_so(tmp_path: Path) -> None:
+    records = [record("o", f"line {at}") for at in range(300)]
+    lines = a_log(tmp_path / "log", *records, record("o", "a" * 40 + "!"), *records)
+    reader = LogReader(lines, Window(lambda _: 1))
+    reader.sift(pattern.parse("!line 7", invertible=True), only_err=False)
+    reader.look_for(pattern.parse(ENDLESS), lines.first, ahead=True)
+    while reader.step():
+        pass
+    assert (reader.search, reader.gave_up) == (None, ENDLESS)
+    assert reader.said == "takes too long, given up"
+    assert reader.filter is not None
+    assert reader.is_filtered
+    reader.look_for(pattern.parse("line 299"), lines.first, ahead=True)
+    while reader.step():
+        pass
+    assert reader.said == "1/2"
+
+
+def test_a_filter_that_one_line_holds_up_is_given_up_too(tmp_path: Path) -> None:
+    lines = a_log(tmp_path / "log", record("e", "a" * 40 + "!"), record("o", "b"))
+    reader = LogReader(lines, Window(lambda _: 1))
+    reader.sift(pattern.parse(ENDLESS), only_err=True)
+    while reader.step():
+        pass
+    assert reader.gave_up == ENDLESS
+    assert reader.filter is None
+    assert reader.only_err
