@@ -82,6 +82,10 @@ class Dashboard(App[bool], inherit_bindings=False):
         self.set_class(ascii_only, "-ascii")
 
     @override
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return colors.places(self.current_theme)
+
+    @override
     def get_default_screen(self) -> MainScreen:
         return self._main
 

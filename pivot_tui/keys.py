@@ -202,7 +202,7 @@ PALETTE_ONLY: tuple[Key, ...] = (
     Key("copy_command", (), "", Scope.ALL, "Copy the command line of a run"),
     Key("screenshot", (), "", Scope.ALL, "Export a screenshot"),
     Key("detach", (), "", Scope.ALL, "Detach; a run goes on"),
-    Key("theme", (), "", Scope.ALL, "Theme: dark, light, ansi"),
+    Key("theme", (), "", Scope.ALL, "Theme…"),
     Key("motion", (), "", Scope.ALL, "Reduced motion on, off"),
     Key("glyphs", (), "", Scope.ALL, "ASCII glyphs on, off"),
 )

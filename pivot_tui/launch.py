@@ -47,8 +47,8 @@ class Session(Protocol):
 )
 @click.option(
     "--theme",
-    type=click.Choice(["auto", "dark", "light", "ansi"]),
-    help="Colours; the setting ui.theme, else auto, which asks the terminal for its background.",
+    metavar="NAME",
+    help="dark, light, ansi, one of Textual's, or auto; else the setting ui.theme, else by the terminal.",
 )
 @click.pass_obj
 def command(
@@ -120,11 +120,12 @@ def _show(
         theme = "light" if behind.is_light else "dark"
     else:
         from pivot_tui.app import Dashboard
+    from pivot_tui import theme as colors
     from pivot_tui.heading import farewell
 
     app = Dashboard(
         connect,
-        theme=f"pivot-{theme}",
+        theme=colors.full_name(theme),
         ascii_only=ascii_only,
         taste=taste,
         is_calm=is_calm,

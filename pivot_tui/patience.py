@@ -5,7 +5,7 @@ run. A timer of the processor time that is used, not of the clock, so that a bus
 """
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -15,7 +15,7 @@ class TooSlowError(Exception):
 
 
 @contextmanager
-def at_most(seconds: float) -> Iterator[None]:
+def at_most(seconds: float) -> Generator[None]:
     """Raises ``TooSlowError`` where the body takes longer; for the main thread alone."""
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:

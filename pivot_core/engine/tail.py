@@ -51,7 +51,9 @@ def _joined(records: list[LogRecord]) -> list[str]:
 
 def _without(lines: list[str], failure: Failure | None) -> list[str]:
     """Leaves out what tells the failure once more: the worker writes that into the log last."""
-    said = [] if failure is None else (failure.traceback or failure.message).rstrip("\n").split("\n")
+    said = (
+        [] if failure is None else (failure.traceback or failure.message).rstrip("\n").split("\n")
+    )
     if said and lines[-len(said) :] == said:
         return lines[: -len(said)]
     while lines and lines[-1] in said:  # of a long traceback only the end may have been read

@@ -102,7 +102,7 @@ class Taste:
     """What the project's settings say of the dashboard."""
 
     theme: str = "auto"
-    """``auto``, ``dark``, ``light`` or ``ansi``."""
+    """``auto``, ``dark``, ``light``, ``ansi``, or the name of one that the dashboard's toolkit may have."""
     bell: str = "off"
     """How the end of a run is told: ``off``, ``bell`` or ``notify``."""
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])

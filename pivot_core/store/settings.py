@@ -13,7 +13,7 @@ REMOTES = "remotes"
 """The section whose members have names of the user's choice: ``remotes.NAME.url`` and so on."""
 
 _LINKS = ("reflink", "copy", "hardlink", "symlink")
-_THEMES = ("auto", "dark", "light", "ansi")
+_THEME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _PACKAGES = ("ignore", "rerun")
 _BELLS = ("off", "bell", "notify")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,60}")
@@ -223,6 +223,13 @@ def _listed(start: str, words: Sequence[str], given: Json) -> str:
     return start + ", ".join(words) + (f"; did you mean '{near}'?" if near else "")
 
 
+def _theme(value: Json) -> str:
+    """Which themes there are is known to the dashboard alone."""
+    if not isinstance(value, str) or not _THEME.fullmatch(value):
+        raise ValueError("auto, dark, light, ansi, or a theme of Textual's such as nord")
+    return value
+
+
 def _flag(value: Json) -> bool:
     if not isinstance(value, bool):
         raise ValueError("'true' or 'false'")
@@ -309,7 +316,7 @@ KEYS: Mapping[str, Key] = {
     "state.max_bytes": Key("state_max_bytes", _size, "of what this machine remembers"),
     "ui.bell": Key("ui_bell", _one_of(*_BELLS), "at the end of a run: off, bell, notify"),
     "ui.keys": Key("ui_keys", _keymap, "the dashboard's, such as {run_menu: r, quit: [q, Q]}"),
-    "ui.theme": Key("ui_theme", _one_of(*_THEMES), "the dashboard's: auto, dark, light, ansi"),
+    "ui.theme": Key("ui_theme", _theme, "the dashboard's: auto, dark, light, ansi, or one of Textual's"),
 }  # fmt: skip
 REMOTE_KEYS: Mapping[str, Key] = {
     "url": Key("url", _url, "s3://bucket/prefix, or a directory"),

@@ -8,7 +8,7 @@ from textual.binding import BindingType
 from textual.widget import Widget
 
 from pivot_core.port import Level, RunId, StageName, Status, one_line
-from pivot_tui import diary, forecast, frame, heading, keys
+from pivot_tui import diary, forecast, frame, heading, keys, theme
 from pivot_tui import format as fmt
 from pivot_tui.board import Board, Dirty, Link
 from pivot_tui.feed import Feed
@@ -20,7 +20,6 @@ from pivot_tui.panels.panel import Desk, Panel, Paper
 from pivot_tui.screens.actions import StageActions
 from pivot_tui.screens.finder import Entry, Finder
 from pivot_tui.screens.logs import Logs
-from pivot_tui.theme import THEMES
 from pivot_tui.widgets.bindings import bindings
 from pivot_tui.widgets.body import Body
 from pivot_tui.widgets.dag import DagView
@@ -349,10 +348,17 @@ class MainScreen(StageActions, inherit_bindings=False):
             self.action_quit()
 
     def action_theme(self) -> None:
-        """Goes over to the next theme: dark, light, the terminal's own colours."""
+        """Lists the themes; Enter takes one."""
         app = application(self)
-        names = [one.name for one in THEMES]
-        app.theme = names[(names.index(app.theme) + 1) % len(names)]
+
+        def taker(name: str) -> Callable[[], None]:
+            return lambda: setattr(app, "theme", theme.full_name(name))
+
+        entries = [
+            Entry(name, "•" if theme.full_name(name) == app.theme else "", "", "", taker(name))
+            for name in theme.NAMES
+        ]
+        self._find("Theme · enter takes it", entries, titled=False)
 
     async def action_mouse(self) -> None:
         """Leaves the mouse to the terminal and its own selection, or takes it back."""

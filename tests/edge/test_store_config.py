@@ -142,6 +142,7 @@ remotes:
         ("cache: {dir: 3}\n", 1, "'cache.dir' is 3", "it must be a path"),
         ("git:\n  ignore: on\n", 2, "'git.ignore' is 'on'", "'true' or 'false'"),
         ("logs: {max_bytes: 5}\n", 1, "'logs.max_bytes' is 5", "a number of bytes"),
+        ("ui:\n  theme: Nord!\n", 2, "'ui.theme' is 'Nord!'", "auto, dark, light, ansi"),
         ("ui:\n  bell: loud\n", 2, "'ui.bell' is 'loud'", "one of: off, bell, notify"),
         ("ui:\n  keys: [r]\n", 2, "'ui.keys' is ['r']", "a mapping from actions to keys"),
         ("ui: {keys: {quit: []}}\n", 1, "'ui.keys' is", "a mapping from actions to keys"),

@@ -1,36 +1,43 @@
 """Colours that can be read, and the only escapes of a log that are obeyed."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.color import Color
 from textual.color import Color as Shade
+from textual.theme import BUILTIN_THEMES
 
+from pivot_core.port import UsageError
 from pivot_tui import theme
 from pivot_tui.widgets import sgr
 
 
-def test_every_text_colour_can_be_read_on_every_ground() -> None:
-    for one in (theme.DARK, theme.LIGHT):  # the third has the colours of the terminal
-        shades = {
-            name.removeprefix("pv-"): Shade.parse(value) for name, value in one.variables.items()
-        }
-        for ground in ("ground", "raised", "cursor"):
-            for ink in ("ink", "muted", "blue", "teal", "orange", "violet", "yellow"):
-                ratio = _contrast(shades[ink], shades[ground])
-                assert ratio >= 4.5, (one.name, ink, ground, ratio)
+@pytest.mark.parametrize("name", [name for name in theme.NAMES if name != "ansi"])
+def test_every_text_colour_can_be_read_on_every_ground(name: str) -> None:
+    # The one that is left out has the colours of the terminal.
+    known = {one.name: one for one in theme.THEMES} | BUILTIN_THEMES
+    one = known[theme.full_name(name)]
+    shades = {
+        place.removeprefix("pv-"): Shade.parse(value)
+        for place, value in {**one.variables, **theme.places(one)}.items()
+        if place.startswith("pv-")
+    }
+    for ground in ("ground", "raised", "cursor"):
+        for ink in ("ink", "muted", "blue", "teal", "orange", "violet", "yellow"):
+            ratio = theme.contrast(shades[ink], shades[ground])
+            assert ratio >= 4.5, (ink, ground, ratio)
 
 
-def _contrast(one: Shade, two: Shade) -> float:
-    light, dark = sorted((_luminance(one), _luminance(two)), reverse=True)
-    return (light + 0.05) / (dark + 0.05)
+def test_a_theme_that_is_mistyped_is_refused_with_the_nearest() -> None:
+    with pytest.raises(UsageError) as told:
+        theme.full_name("grubox")
+    assert (told.value.what, told.value.hint) == ("no theme 'grubox'", "did you mean 'gruvbox'?")
+    assert [theme.full_name(name) for name in ("light", "nord")] == ["pivot-light", "nord"]
 
 
-def _luminance(shade: Shade) -> float:
-    parts = [value / 255 for value in (shade.r, shade.g, shade.b)]
-    red, green, blue = (
-        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
-    )
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+def test_contrast_is_that_of_wcag() -> None:
+    assert theme.contrast(Shade(0, 0, 0), Shade(255, 255, 255)) == pytest.approx(21)
+    assert theme.contrast(Shade.parse("#767676"), Shade(255, 255, 255)) == pytest.approx(4.54, 0.01)
 
 
 @given(st.text(st.characters(max_codepoint=0x2FFF), max_size=80))

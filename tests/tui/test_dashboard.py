@@ -402,8 +402,9 @@ async def test_help_carries_out_what_is_chosen_and_says_what_cannot_be_done(tmp_
 
 async def test_theme_and_glyphs_change_while_running(tmp_path: Path) -> None:
     async with opened(scenes.port(scenes.a_run_in_progress(), tmp_path)) as driver:
-        await driver.press("colon", *"theme", "enter")
-        await driver.until(lambda: driver.app.theme == "pivot-light")
+        for name, full in (("light", "pivot-light"), ("nord", "nord")):
+            await driver.press("colon", *"theme", "enter", *name, "enter")
+            await driver.until(lambda full=full: driver.app.theme == full)
         await driver.press("colon", *"ascii", "enter")
         await driver.until(lambda: driver.app.has_class("-ascii"))
         await driver.pilot.pause()
