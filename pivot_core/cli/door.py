@@ -14,7 +14,6 @@ from pivot_core.model import codec
 from pivot_core.port.client import SocketPort
 from pivot_core.port.protocol import Port, Taste
 from pivot_core.port.snapshot import PROTOCOL, Snapshot
-from pivot_core.store import branch
 
 _TRY_S = 0.02
 """How often a socket that is about to be there is tried."""
@@ -43,7 +42,7 @@ class ProjectDoor:
 
     def branch(self) -> str:
         """Returns the branch of git that the project is on; empty where there is none."""
-        return branch.current(self.root)
+        return project.branch(self.root)
 
     def wake(self) -> None:
         """Starts an engine where none is live, and does not wait for it."""

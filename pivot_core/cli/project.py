@@ -40,6 +40,13 @@ def opened(root: str) -> tuple[Layout, Config]:
     return Layout.at(root, config.cache_dir), config
 
 
+def branch(root: str) -> str:
+    """Returns the branch of git that a project is on; empty where there is none."""
+    from pivot_core.store import branch as git
+
+    return git.current(root)
+
+
 def last_state(root: str) -> Json:
     """Returns how everything stood when the last engine for front ends ended; ``None`` where that is not known."""
     from pivot_core.store import journal

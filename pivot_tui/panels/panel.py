@@ -83,6 +83,10 @@ class Host(Protocol):
         """Opens a file of the project with what the desktop opens it with."""
         ...
 
+    def hint(self) -> None:
+        """Draws the keys of the focused panel: what they can do now may have changed."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Desk:
@@ -255,3 +259,4 @@ class Asking[T](Paper, ABC):
         if stage == self.stage and stage in self.board.stages:
             self.found, self.trouble = found, trouble
             self.draw()
+            self.desk.host.hint()

@@ -107,7 +107,6 @@ class MainScreen(StageActions, inherit_bindings=False):
         if not self._is_ready:
             return
         cells = self.size.width
-        footer = heading.footer(self._panel, self._is_refused, cells, self._keymap)
         now = self._clock()
         if int(now) != int(
             self._looked_ahead
@@ -119,11 +118,21 @@ class MainScreen(StageActions, inherit_bindings=False):
         header = heading.header(self._board, now, cells, self._left_s)
         self.query_one("#header", Lines).show([header])
         self.query_one("#banner", Lines).show(heading.banner(self._board, cells, self._keymap))
-        self.query_one("#footer", Lines).show([footer])
+        self.hint()
         if self._shape is Shape.TINY:
             self._tabs.show(heading.counts(self._board))
         else:
             self._tabs.show([heading.tabs(self._board, self._tab, self._tabs.size.width)])
+
+    def hint(self) -> None:
+        """Draws the keys of the focused panel: what they can do now may have changed."""
+        cells = self.size.width
+        footer = heading.footer(self._panel, self._is_refused, cells, self._keymap)
+        self.query_one("#footer", Lines).show([footer])
+
+    def on_page_view_moved(self) -> None:
+        """What a panel's keys can do may depend on where its cursor is."""
+        self.hint()
 
     def _tick(self) -> None:
         if self._board.active is not None and self._board.link is Link.ATTACHED:

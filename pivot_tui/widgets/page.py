@@ -41,6 +41,9 @@ class PageView(Scrolled):
 
         scope: Scope
 
+    class Moved(Message):
+        """The cursor went to another line."""
+
     def __init__(self, scope: Scope) -> None:
         super().__init__(id=f"panel-{PANELS.index(scope) + 1}", classes="panel")
         self._scope: Scope = scope
@@ -113,6 +116,7 @@ class PageView(Scrolled):
         self._at = min(max(self._at + step, 0), len(stops) - 1)
         self._reveal()
         self.refresh()
+        self.post_message(self.Moved())
 
     @override
     def render_line(self, y: int) -> Strip:
@@ -145,6 +149,7 @@ class PageView(Scrolled):
         above = [at for at, line in enumerate(stops) if line <= y]
         self._at = above[-1] if above else 0
         self.refresh()
+        self.post_message(self.Moved())
         if event.chain == 2:
             self.post_message(self.Opened(self._scope))
 

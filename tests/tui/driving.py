@@ -9,7 +9,7 @@ from textual.widgets._toast import Toast
 
 from pivot_tui.app import Dashboard
 from pivot_tui.board import Link
-from pivot_tui.spans import plain
+from pivot_tui.spans import Line, plain
 from pivot_tui.widgets.dag import DagView
 from pivot_tui.widgets.log import LogView
 from pivot_tui.widgets.page import PageView
@@ -62,6 +62,12 @@ class Driver:
         """Returns the text of header, banner, footer or tabs."""
         lines = self.app.screen_stack[0].query_one(f"#{where}", Lines).lines
         return "\n".join(plain(line) for line in lines)
+
+    @property
+    def hints(self) -> Line:
+        """Returns the footer with its paints."""
+        (line,) = self.app.screen_stack[0].query_one("#footer", Lines).lines
+        return line
 
     @property
     def why_text(self) -> str:

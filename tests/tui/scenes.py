@@ -45,6 +45,7 @@ from tests.support.scripted_port import ScriptedPort
 NOW = 1_790_000_000.0
 LINES = 60
 RUN = RunId("20260921-130613-a4f2")
+BASELINE = StageName("train_baseline")
 
 _EDGES: dict[str, tuple[str, ...]] = {
     "fetch_raw": (),

@@ -21,7 +21,7 @@ from pivot_tui import format as fmt
 from pivot_tui.board import Board
 from pivot_tui.panels import artifacts, attempts, errors, remotes, timeline
 from pivot_tui.panels.timeline import Bar, Window
-from pivot_tui.spans import plain, width
+from pivot_tui.spans import Paint, plain, width
 from tests.tui import scenes
 from tests.tui.driving import opened
 
@@ -174,6 +174,16 @@ def test_a_card_shows_the_user_s_frame_and_then_what_went_to_standard_error_last
 
 
 # --- on screen ---
+
+
+async def test_the_footer_shows_what_can_be_done_once_the_answer_is_there(tmp_path: Path) -> None:
+    async with opened(scenes.port(scenes.a_run_that_is_done(), tmp_path)) as driver:
+        driver.dag.select(TRAIN)
+        await driver.press("5")
+        await driver.until(lambda: "b331" in driver.text(5))
+        await driver.until(lambda: (" enter ", Paint.ACCENT) in driver.hints)
+        await driver.press("j", "j")  # restored, without a log
+        await driver.until(lambda: (" enter ", Paint.MUTED) in driver.hints)
 
 
 async def test_a_hidden_panel_asks_nothing(tmp_path: Path) -> None:

@@ -1,10 +1,12 @@
 """What the screens look like; a changed picture is reviewed like code."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
+from pivot_core.port import RunFinished, RunStatus, StageChanged
 from pivot_tui.screens.run_menu import RunMenu
 from tests.tui import scenes
 from tests.tui.driving import Driver, opened
@@ -111,6 +113,42 @@ async def test_a_definition_that_cannot_be_used(picture: SnapshotAssertion, tmp_
 
 async def test_no_stages_yet(picture: SnapshotAssertion, tmp_path: Path) -> None:
     async with opened(scenes.port(scenes.nothing_defined(), tmp_path)) as driver:
+        assert driver.picture == picture
+
+
+@pytest.mark.parametrize(
+    ("number", "seen"),
+    [(4, "features.csv"), (5, "b331"), (6, "workers"), (7, "remote"), (8, "KeyError")],
+    ids=["in_out", "history", "timeline", "remote", "errors"],
+)
+async def test_a_panel(number: int, seen: str, picture: SnapshotAssertion, tmp_path: Path) -> None:
+    async with opened(scenes.port(scenes.a_run_in_progress(), tmp_path)) as driver:
+        await driver.press(str(number))
+        await driver.until(lambda: seen in driver.text(number))
+        await driver.pilot.pause()
+        assert driver.picture == picture
+
+
+async def test_two_attempts_compared_in_the_whole_window(
+    picture: SnapshotAssertion, tmp_path: Path
+) -> None:
+    async with opened(scenes.port(scenes.a_run_in_progress(), tmp_path)) as driver:
+        await driver.press("5", "plus", "plus")
+        await driver.until(lambda: "b331" in driver.text(5))
+        await driver.press("space", "j", "space")
+        await driver.until(lambda: "learning_rate" in driver.text(5).partition("b331 → a4f2")[2])
+        await driver.pilot.pause()
+        assert driver.picture == picture
+
+
+async def test_the_event_log_with_its_commands(picture: SnapshotAssertion, tmp_path: Path) -> None:
+    async with opened(scenes.port(scenes.a_run_in_progress(), tmp_path)) as driver:
+        failed = replace(scenes.a_run_in_progress().states[scenes.BASELINE], attempt=2)
+        driver.port.publish(StageChanged(scenes.BASELINE, failed))
+        driver.port.publish(RunFinished(scenes.run_state(RunStatus.FAILED)))
+        await driver.until(lambda: "3:37" in driver.said("header"))
+        await driver.press("at")
+        await driver.pilot.pause()
         assert driver.picture == picture
 
 
