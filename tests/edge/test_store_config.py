@@ -146,7 +146,7 @@ remotes:
         ("ui:\n  bell: loud\n", 2, "'ui.bell' is 'loud'", "one of: off, bell, notify"),
         ("ui:\n  keys: [r]\n", 2, "'ui.keys' is ['r']", "a mapping from actions to keys"),
         ("ui: {keys: {quit: []}}\n", 1, "'ui.keys' is", "a mapping from actions to keys"),
-        ("ui:\n  theme: drak\n", 2, "'ui.theme' is 'drak'", "did you mean 'dark'?"),
+        ("ui:\n  bell: nofity\n", 2, "'ui.bell' is 'nofity'", "did you mean 'notify'?"),
         ("remotes: 3\n", 1, "3 stands where settings are expected", "section"),
         (
             "remotes: {o: {ulr: x}}\n",
