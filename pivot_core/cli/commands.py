@@ -29,6 +29,9 @@ SECTIONS: dict[str, dict[str, str]] = {
         "serve": "Run the engine alone, for clients.",
     },
     "Data": {
+        "push": "Send results to a remote.",
+        "pull": "Bring results from a remote into the workspace.",
+        "fetch": "Bring results from a remote into the cache.",
         "checkout": "Restore outputs from the cache.",
     },
     "Look": {
@@ -42,6 +45,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "init": "Make a directory a Pivot project.",
         "demo": "Make and run an example project.",
         "config": "Show and change settings.",
+        "remote": "List and check remotes.",
     },
 }
 

@@ -9,24 +9,31 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 
 from pivot_core.cli import door, project
 from pivot_core.cli.signals import Signals
 from pivot_core.engine.engine import Engine
-from pivot_core.engine.grounds import identity
+from pivot_core.engine.grounds import credentials, identity
 from pivot_core.engine.lease import Lease
 from pivot_core.errors import EXIT_OK, EXIT_TERMINATED, StoreError, UsageError
 from pivot_core.model import codec
 from pivot_core.model.decision import Status
-from pivot_core.model.ids import RunId
+from pivot_core.model.ids import RequestId, RunId
 from pivot_core.port.client import SocketPort
-from pivot_core.port.commands import CancelRun, Refused, Run
-from pivot_core.port.events import Published, RunFinished, RunStarted, StageChanged
+from pivot_core.port.commands import CancelRun, CancelTransfer, Refused, Run, Transfer
+from pivot_core.port.events import (
+    Published,
+    RunFinished,
+    RunStarted,
+    StageChanged,
+    TransferFinished,
+)
 from pivot_core.port.protocol import Port
 from pivot_core.port.queries import Explain
 from pivot_core.port.snapshot import PROTOCOL, EngineInfo, Snapshot
+from pivot_core.port.transfers import TransferState
 from pivot_core.port.values import RunState, RunStatus, StageState, Verdict
 from pivot_core.store import journal
 from pivot_core.store.config import Config
@@ -53,21 +60,71 @@ async def run(
     ``consumer`` sees every event on the way; it must return at once. SIGINT cancels the request and not the engine of
     others, a second one at once; SIGTERM does the same and makes the exit code 143.
     """
-    here, config = project.opened(root)
+
+    async def follow(port: Port, signals: Signals) -> RunState | None:
+        return await _follow(port, request, consumer, signals)
+
     with Signals() as signals:
-        while True:
-            lease = Lease(here)
-            try:
-                is_engine = lease.acquire(request.command)
-            except StoreError as error:
-                return await _run_nothing(root, request, consumer, error)
-            if is_engine:
-                finished = await _run_here(here, config, lease, request, consumer, signals)
-            else:
-                finished = await _hand_over(here, lease, request, consumer, on_wait, signals)
-            if finished is not None:
-                code = EXIT_TERMINATED if signals.is_terminated else finished.exit_code
-                return replace(finished, exit_code=code)
+        asked = _Asked(request.command, request.request_id, follow, _stands_in, on_wait, signals)
+        try:
+            finished = await _ask(root, asked)
+        except _NotWritableError as error:
+            return await _run_nothing(root, request, consumer, error)
+        code = EXIT_TERMINATED if signals.is_terminated else finished.exit_code
+        return replace(finished, exit_code=code)
+
+
+async def transfer(
+    root: str, request: Transfer, consumer: Consumer, *, on_wait: Callable[[str], None]
+) -> TransferState:
+    """Has a transfer done, by an engine of this process or by the live one, and returns how it ended.
+
+    The rest is as `run` has it.
+    """
+
+    async def follow(port: Port, signals: Signals) -> TransferState | None:
+        return await _follow_transfer(port, request, consumer, signals)
+
+    with Signals() as signals:
+        asked = _Asked(request.command, request.request_id, follow, _speaks, on_wait, signals)
+        finished = await _ask(root, asked)
+        code = EXIT_TERMINATED if signals.is_terminated else finished.exit_code
+        return replace(finished, exit_code=code)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked[T]:
+    """A request on its way to an engine."""
+
+    command: str
+    request_id: RequestId
+    follow: Callable[[Port, Signals], Awaitable[T | None]]
+    """Hands it over and waits for its end; ``None`` when the engine ends before."""
+    may_take: Callable[[EngineInfo], bool]
+    """Whether a live engine may do it."""
+    on_wait: Callable[[str], None]
+    signals: Signals
+
+
+class _NotWritableError(StoreError):
+    """The project cannot be locked."""
+
+
+async def _ask[T](root: str, asked: _Asked[T]) -> T:
+    """Becomes the engine or finds it, as often as it takes."""
+    here, config = project.opened(root)
+    while True:
+        lease = Lease(here)
+        try:
+            is_engine = lease.acquire(asked.command)
+        except StoreError as error:
+            raise _NotWritableError(error.what, error.where, error.hint) from error
+        if is_engine:
+            finished = await _be_engine(here, config, lease, asked)
+        else:
+            finished = await _hand_over(here, lease, asked)
+        if finished is not None:
+            return finished
 
 
 async def _run_nothing(
@@ -105,20 +162,13 @@ async def _run_nothing(
     return ended
 
 
-async def _run_here(
-    here: Layout,
-    config: Config,
-    lease: Lease,
-    request: Run,
-    consumer: Consumer,
-    signals: Signals,
-) -> RunState | None:
+async def _be_engine[T](here: Layout, config: Config, lease: Lease, asked: _Asked[T]) -> T | None:
     is_needed = False
     try:
-        engine = Engine(here, config, command=request.command, only=request.request_id)
+        engine = Engine(here, config, command=asked.command, only=asked.request_id)
         await engine.open()
         try:
-            return await _follow(engine, request, consumer, signals)
+            return await asked.follow(engine, asked.signals)
         finally:
             is_needed = engine.is_wanted
             await engine.end("its command is done")
@@ -128,15 +178,8 @@ async def _run_here(
             door.start_server(here.root)
 
 
-async def _hand_over(
-    here: Layout,
-    lease: Lease,
-    request: Run,
-    consumer: Consumer,
-    on_wait: Callable[[str], None],
-    signals: Signals,
-) -> RunState | None:
-    """Lets the live engine run the request; returns ``None`` when there is none any more."""
+async def _hand_over[T](here: Layout, lease: Lease, asked: _Asked[T]) -> T | None:
+    """Lets the live engine do what is asked; returns ``None`` when there is none any more."""
     began = time.monotonic()
     is_said = False
     while True:
@@ -144,22 +187,22 @@ async def _hand_over(
         if port is not None:
             try:
                 info = await port.hello()
-                if _stands_in(info):
-                    return await _follow(port, request, consumer, signals)
+                if asked.may_take(info):
+                    return await asked.follow(port, asked.signals)
                 why = f"{info.command} (pid {info.pid}), which runs in another environment"
-                await _wait_for(here, why, on_wait, signals)
+                await _wait_for(here, why, asked.on_wait, asked.signals)
                 return None
             except ConnectionError:
                 return None
             finally:
                 await port.close()
-        if lease.acquire(request.command):
+        if lease.acquire(asked.command):
             lease.release()
             return None
         if not is_said and time.monotonic() - began > _SAY_S:
             is_said = True
-            on_wait(f"waiting for {project.named(lease.holder())}")
-        await signals.pause(_TRY_S)
+            asked.on_wait(f"waiting for {project.named(lease.holder())}")
+        await asked.signals.pause(_TRY_S)
 
 
 async def _wait_for(
@@ -210,6 +253,36 @@ async def _follow(
     return None
 
 
+async def _follow_transfer(
+    port: Port, request: Transfer, consumer: Consumer, signals: Signals
+) -> TransferState | None:
+    """Shows events until the request's transfer has ended; ``None`` when the engine ends before."""
+    subscription = await port.subscribe()
+    reply = await port.send(request)
+    if isinstance(reply, Refused):
+        raise UsageError(reply.problem.what, reply.problem.where, reply.problem.hint)
+    name = reply.transfer_id
+    if name is None:
+        raise ConnectionResetError("the engine took no request")
+
+    async def cancel(at_once: bool) -> None:
+        del at_once  # nothing is half done, so there is nothing to be patient for
+        with contextlib.suppress(ConnectionError):
+            await port.send(CancelTransfer(name))
+
+    with signals.to(cancel):
+        async for item in subscription:
+            consumer(item)
+            ended = item.transfer if isinstance(item, Snapshot) else _transferred(item)
+            if ended is not None and ended.transfer_id == name and ended.ended_at is not None:
+                return ended
+    return None
+
+
+def _transferred(item: Published) -> TransferState | None:
+    return item.event.transfer if isinstance(item.event, TransferFinished) else None
+
+
 def _finished(item: Published) -> RunState | None:
     return item.event.run if isinstance(item.event, RunFinished) else None
 
@@ -219,6 +292,17 @@ def _stands_in(info: EngineInfo) -> bool:
     prefix = "variable "
     names = [key.removeprefix(prefix) for key in info.environment if key.startswith(prefix)]
     return info.protocol == PROTOCOL and dict(info.environment) == dict(identity(names))
+
+
+def _speaks(info: EngineInfo) -> bool:
+    """Tells whether an engine can do a transfer as this process would."""
+    if info.protocol == PROTOCOL and info.credentials != credentials():
+        raise UsageError(
+            f"{info.command} (pid {info.pid}) has this project and other AWS_* variables",
+            "",
+            "end it (a dashboard: quit), or name a profile: `pivot config set remotes.NAME.profile`",
+        )
+    return info.protocol == PROTOCOL
 
 
 # --- engines for others ----------------------------------------------------------------------------------------------

@@ -13,22 +13,30 @@ from pivot_core.model import codec
 from pivot_core.port import (
     Account,
     Affected,
+    Change,
     CodeChanged,
     DepChanged,
     Evidence,
     Explanation,
+    FailedItem,
     Failure,
     Impact,
+    Item,
     Notice,
     Origin,
     Problem,
+    Progress,
     Reason,
+    RemoteFinding,
+    RemoteReport,
+    RemoteRow,
     RunState,
     RunSummary,
     SourceLocation,
     StageName,
     StageRow,
     StageState,
+    TransferState,
     headline,
 )
 
@@ -116,6 +124,116 @@ def run_finished(run: RunState) -> records.RunFinishedRecord:
         duration_s=round((run.ended_at or started) - started, 6),
         counts=dict(run.counts or {}),
         problems=[problem(found) for found in run.problems],
+    )
+
+
+def transfer_started(state: TransferState) -> records.TransferStartedRecord:
+    """Returns the first line of a transfer."""
+    return records.TransferStartedRecord(
+        event="transfer_started",
+        schema=records.SCHEMA,
+        transfer_id=state.transfer_id,
+        kind=state.kind.value,
+        targets=list(state.targets),
+    )
+
+
+def transfer_progress(given: Progress) -> records.TransferProgressRecord:
+    """Returns the line of how far a transfer is."""
+    return records.TransferProgressRecord(
+        event="transfer_progress",
+        phase=given.phase.value,
+        files=given.files,
+        size_bytes=given.size_bytes,
+        files_done=given.files_done,
+        bytes_done=given.bytes_done,
+        failures=given.failures,
+        retries=given.retries,
+        bytes_per_s=round(given.bytes_per_s),
+        left_s=None if given.left_s is None else round(given.left_s, 1),
+        silent_s=round(given.silent_s, 1),
+    )
+
+
+def object_failed(given: FailedItem) -> records.ObjectFailedRecord:
+    """Returns the line of an object that did not arrive."""
+    return records.ObjectFailedRecord(
+        event="object_failed", item=_item(given.item), problem=problem(given.problem)
+    )
+
+
+def transfer_finished(state: TransferState) -> records.TransferFinishedRecord:
+    """Returns the last line of a transfer."""
+    began = state.started_at or state.queued_at
+    known = state.progress
+    return records.TransferFinishedRecord(
+        event="transfer_finished",
+        schema=records.SCHEMA,
+        transfer_id=state.transfer_id,
+        kind=state.kind.value,
+        status=state.status.value,
+        exit_code=state.exit_code or 0,
+        remote=state.remote,
+        url=state.url,
+        is_dry_run=state.options.dry_run,
+        duration_s=round((state.ended_at or began) - began, 6),
+        files_done=known.files_done if known else 0,
+        bytes_done=known.bytes_done if known else 0,
+        present=state.present,
+        failures=max(known.failures if known else 0, len(state.failed)),
+        runs=state.runs,
+        items=[_item(each) for each in state.items],
+        failed=[object_failed(each) for each in state.failed],
+        changes=[_change(each) for each in state.changes],
+        problems=[problem(found) for found in state.problems],
+    )
+
+
+def remote_row(given: RemoteRow) -> records.RemoteRecord:
+    """Returns a remote as the settings have it."""
+    return records.RemoteRecord(
+        name=given.name,
+        url=given.url,
+        is_default=given.is_default,
+        is_read_only=given.is_read_only,
+        jobs=given.jobs,
+    )
+
+
+def remote_finding(given: RemoteFinding) -> records.RemoteFindingRecord:
+    """Returns one line of what a check of a remote found."""
+    return records.RemoteFindingRecord(
+        subject=given.subject,
+        is_good=given.is_good,
+        is_needed=given.is_needed,
+        detail=given.detail,
+        hint=given.hint,
+    )
+
+
+def remote_report(given: RemoteReport) -> records.RemoteStatusRecord:
+    """Returns what is missing where."""
+    return records.RemoteStatusRecord(
+        schema=records.SCHEMA,
+        remote=remote_row(given.remote),
+        looked_at=given.looked_at,
+        artifacts=[
+            records.RemoteArtifactRecord(
+                stage=each.stage,
+                path=each.path,
+                files=each.files,
+                size_bytes=each.size_bytes,
+                absent_here=each.absent_here,
+                absent_there=each.absent_there,
+                absent_both=each.absent_both,
+                bytes_absent_here=each.bytes_absent_here,
+                bytes_absent_there=each.bytes_absent_there,
+            )
+            for each in given.artifacts
+        ],
+        runs=given.runs,
+        runs_absent_there=given.runs_absent_there,
+        problem=None if given.problem is None else problem(given.problem),
     )
 
 
@@ -244,6 +362,19 @@ def failure(given: Failure) -> records.FailureRecord:
         exit_code=given.exit_code,
         signal=given.signal,
         hint=given.hint,
+    )
+
+
+def _item(given: Item) -> records.ItemRecord:
+    return records.ItemRecord(path=given.path, hash=given.hash, size_bytes=given.size_bytes)
+
+
+def _change(given: Change) -> records.ChangeRecord:
+    return records.ChangeRecord(
+        stage=given.stage,
+        path=given.path or "",
+        action=given.action.value,
+        problem=given.problem,
     )
 
 

@@ -13,6 +13,8 @@ from pivot_core.engine.record import Recorder
 from pivot_core.errors import StoreError
 from pivot_core.port.queries import (
     Accounts,
+    CheckRemote,
+    CompareRemote,
     Explain,
     ExplainRun,
     Explanations,
@@ -20,11 +22,15 @@ from pivot_core.port.queries import (
     FindLog,
     History,
     Impacts,
+    ListRemotes,
     LogAnswer,
     Query,
+    RemoteFindings,
+    RemoteRows,
     ShowRun,
     Summaries,
 )
+from pivot_core.port.transfers import RemoteReport
 from pivot_core.port.values import RunReport, StageRow, Verdict
 from pivot_core.store.cache import Cache
 from pivot_core.store.config import Config
@@ -37,6 +43,12 @@ if TYPE_CHECKING:
     from pivot_core.engine.workspace import Workspace
 
 
+@overload
+def answer(root: str, query: CheckRemote) -> RemoteFindings: ...
+@overload
+def answer(root: str, query: CompareRemote) -> RemoteReport: ...
+@overload
+def answer(root: str, query: ListRemotes) -> RemoteRows: ...
 @overload
 def answer(root: str, query: Explain) -> Explanations: ...
 @overload

@@ -35,7 +35,7 @@ class Paper:
         self._columns: int | None = columns
         self.is_terminal: bool = is_terminal
         self.has_colour: bool = is_terminal and not os.environ.get("NO_COLOR")
-        self._has_glyphs: bool = (
+        self.has_glyphs: bool = (
             (stream.encoding or "").lower().replace("-", "").startswith("utf")
             and not os.environ.get("PIVOT_ASCII")
         )  # fmt: skip
@@ -89,7 +89,7 @@ class Paper:
 
     def glyph(self, mark: Mark) -> str:
         """Returns the status's symbol in the characters that the stream can show."""
-        return mark.glyph if self._has_glyphs else mark.ascii
+        return mark.glyph if self.has_glyphs else mark.ascii
 
     def render(self, parts: Iterable[Part]) -> str:
         """Returns one line's text with its colours, without an end."""

@@ -316,3 +316,165 @@ class ConfigRecord(TypedDict):
 
     schema: int
     settings: list[SettingRecord]
+
+
+class ItemRecord(TypedDict):
+    """One object that travels, or would."""
+
+    path: str
+    """The output that it belongs to, with the file's name for a directory; empty where none is known."""
+    hash: str
+    size_bytes: int
+
+
+class ChangeRecord(TypedDict):
+    """What became of one output in the workspace."""
+
+    stage: str
+    path: str
+    action: str
+    """`restored` or `refused`."""
+    problem: str
+    """Why it was left as it is."""
+
+
+class TransferStartedRecord(TypedDict):
+    """First line of `push --json`, `pull --json` and `fetch --json`."""
+
+    event: str
+    """`transfer_started`."""
+    schema: int
+    transfer_id: str
+    kind: str
+    """`push`, `fetch` or `pull`."""
+    targets: list[str]
+
+
+class TransferProgressRecord(TypedDict):
+    """How far it is, every five seconds."""
+
+    event: str
+    """`transfer_progress`."""
+    phase: str
+    """`looking`, `moving` or `restoring`."""
+    files: int
+    """Objects to move; 0 while `looking`."""
+    size_bytes: int
+    files_done: int
+    bytes_done: int
+    failures: int
+    retries: int
+    bytes_per_s: int
+    left_s: float | None
+    """Null as long as no sound estimate can be made."""
+    silent_s: float
+    """Since anything moved."""
+
+
+class ObjectFailedRecord(TypedDict):
+    """An object did not arrive; the others go on."""
+
+    event: str
+    """`object_failed`."""
+    item: ItemRecord
+    problem: ProblemRecord
+
+
+class TransferFinishedRecord(TypedDict):
+    """Last line: what arrived is in place."""
+
+    event: str
+    """`transfer_finished`."""
+    schema: int
+    transfer_id: str
+    kind: str
+    status: str
+    """`done`, `failed` or `cancelled`."""
+    exit_code: int
+    """What the command exits with."""
+    remote: str
+    url: str
+    is_dry_run: bool
+    duration_s: float
+    files_done: int
+    bytes_done: int
+    present: int
+    """Objects that were there already."""
+    failures: int
+    runs: int
+    """Run-cache entries that travelled."""
+    items: list[ItemRecord]
+    """With `--dry-run`, what would travel."""
+    failed: list[ObjectFailedRecord]
+    """The first thousand."""
+    changes: list[ChangeRecord]
+    """What a pull did in the workspace."""
+    problems: list[ProblemRecord]
+    """Why it could not start, or was given up."""
+
+
+class RemoteRecord(TypedDict):
+    """A remote as the settings have it."""
+
+    name: str
+    url: str
+    is_default: bool
+    is_read_only: bool
+    jobs: int
+
+
+class RemotesRecord(TypedDict):
+    """`remote list --json`."""
+
+    schema: int
+    remotes: list[RemoteRecord]
+
+
+class RemoteFindingRecord(TypedDict):
+    """One thing that was tried."""
+
+    subject: str
+    is_good: bool
+    is_needed: bool
+    """Whether transfers fail without it."""
+    detail: str
+    hint: str
+
+
+class RemoteCheckRecord(TypedDict):
+    """`remote check --json`."""
+
+    schema: int
+    ok: bool
+    findings: list[RemoteFindingRecord]
+
+
+class RemoteArtifactRecord(TypedDict):
+    """How one output stands; numbers of files, a file being one."""
+
+    stage: str
+    path: str
+    files: int
+    size_bytes: int
+    absent_here: int
+    """Not in the cache."""
+    absent_there: int
+    absent_both: int
+    bytes_absent_here: int
+    bytes_absent_there: int
+
+
+class RemoteStatusRecord(TypedDict):
+    """`status --remote --json`."""
+
+    schema: int
+    remote: RemoteRecord
+    looked_at: float
+    """Epoch seconds."""
+    artifacts: list[RemoteArtifactRecord]
+    """Upstream before downstream."""
+    runs: int
+    """Run-cache entries of the lock files."""
+    runs_absent_there: int
+    problem: ProblemRecord | None
+    """Why the remote could not be asked."""

@@ -46,10 +46,10 @@ Shell completion: `eval "$(_PIVOT_COMPLETE=bash_source pivot)"` in `~/.bashrc` (
 _JSON_INTRO = """\
 # JSON output
 
-`pivot repro --json` and `pivot run --json` write one object a line while the run goes on; every other `--json` writes
-one object. Output is ASCII: other characters are escaped as JSON has it. Durations are seconds, times are seconds since
-1970 (UTC), paths are relative to the project. `schema` is {schema}: within one number fields may be added, and none is
-removed, renamed or given another meaning.
+`pivot repro --json`, `pivot run --json` and the `--json` of `push`, `pull` and `fetch` write one object a line while
+the work goes on; every other `--json` writes one object. Output is ASCII: other characters are escaped as JSON has it.
+Durations are seconds, times are seconds since 1970 (UTC), paths are relative to the project. `schema` is {schema}:
+within one number fields may be added, and none is removed, renamed or given another meaning.
 
 A command that cannot do its work writes its error to stderr, in words, and says so by its exit code; what keeps a run
 from starting or from being completed is in `problems` of its last line.
@@ -64,6 +64,14 @@ _JSON_SECTIONS = {
     "history --json, show --json": ("HistoryRecord", "ShowRecord", "SummaryRecord"),
     "verify --json": ("VerifyRecord", "FindingRecord"),
     "config list --json": ("ConfigRecord", "SettingRecord"),
+    "push --json, pull --json, fetch --json": (
+        *("TransferStartedRecord", "TransferProgressRecord", "ObjectFailedRecord", "TransferFinishedRecord"),
+        *("ItemRecord", "ChangeRecord"),
+    ),
+    "remote list --json, remote check --json": (
+        *("RemotesRecord", "RemoteRecord", "RemoteCheckRecord", "RemoteFindingRecord"),
+    ),
+    "status --remote --json": ("RemoteStatusRecord", "RemoteArtifactRecord"),
     "Parts of the above": ("StateRecord", "ReasonRecord", "FailureRecord", "ProblemRecord", "LocationRecord"),
 }  # fmt: skip
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, assert_never, cast, override
 import pivot_core
 from pivot_core.engine import lease
 from pivot_core.engine.bus import Bus
-from pivot_core.engine.grounds import identity
+from pivot_core.engine.grounds import credentials, identity
 from pivot_core.engine.history import RunJournal
 from pivot_core.engine.plan import Plan, Planner
 from pivot_core.engine.pool import WorkerLost
@@ -243,6 +243,7 @@ class Engine(Port):
             self._standing.project,
             self._command,
             identity(self._planner.known_variables),
+            credentials(),
         )
 
     # --- the port ----------------------------------------------------------------------------------------------------

@@ -25,6 +25,8 @@ class EngineInfo:
     """What the engine was started as, for "waiting for …" messages: ``pivot repro``."""
     environment: Mapping[str, str]
     """What must be equal for a request to be handed over: interpreter, prefix, packages, variables (hashed)."""
+    credentials: str = ""
+    """A digest of the ``AWS_*`` variables: what must be equal for a transfer to be handed over."""
 
 
 @dataclass(frozen=True, slots=True)
