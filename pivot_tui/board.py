@@ -164,7 +164,7 @@ def apply(board: Board, item: Published | Snapshot) -> Dirty:
     if not isinstance(event, TICKS):
         if item.seq <= board.seq:
             return Dirty()
-        if item.seq > board.seq + 1:
+        if (item.since or item.seq) > board.seq + 1:
             return Dirty(gap=True)
         board.seq = item.seq
     dirty = _fold(board, event)

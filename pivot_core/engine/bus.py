@@ -1,16 +1,20 @@
 """Owns the delivery of events to subscribers: each has its own bounded queue, and none can slow the engine down."""
 
 import asyncio
-from collections import deque
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from typing import override
 
-from pivot_core.port.events import TICKS, Event, LogGrew, Published, Tick
+from pivot_core.model.ids import StageName
+from pivot_core.port.events import TICKS, Event, LogGrew, Published, StageChanged, Tick
 from pivot_core.port.protocol import Subscription
 from pivot_core.port.snapshot import Snapshot
 
+LATE_FROM = 1_000
+"""State changes that one subscriber may leave unread; of more, only the last one of each stage is kept."""
 PENDING_LIMIT = 20_000
-"""State changes that one subscriber may leave unread; beyond it they are replaced by a new snapshot."""
+"""Of yet more, none is kept: a new snapshot stands for them."""
 
 
 class Bus:
@@ -35,9 +39,9 @@ class Bus:
         for subscriber in self._subscribers:
             subscriber.push(published)
 
-    def subscribe(self, limit: int = PENDING_LIMIT) -> "Subscriber":
+    def subscribe(self, late_from: int = LATE_FROM, limit: int = PENDING_LIMIT) -> "Subscriber":
         """Begins a subscription with a snapshot of this moment."""
-        subscriber = Subscriber(lambda: self.snapshot, self._subscribers.discard, limit)
+        subscriber = Subscriber(lambda: self.snapshot, self._subscribers.discard, late_from, limit)
         self._subscribers.add(subscriber)
         return subscriber
 
@@ -51,22 +55,29 @@ class Bus:
 class Subscriber(Subscription):
     """One reader's queue.
 
-    Overflow rule: ticks of one attempt, or of one transfer, replace one another; more than ``limit`` unread changes are
-    dropped together and a new snapshot stands for them.
+    Overflow rule: ticks of one attempt, or of one transfer, replace one another. From ``late_from`` unread state changes
+    on so do those of one stage, until all has been read; more than ``limit`` are dropped together and a new snapshot
+    stands for them.
     """
 
     def __init__(
         self,
         snapshot: Callable[[], Snapshot],
         forget: Callable[["Subscriber"], None],
+        late_from: int,
         limit: int,
     ) -> None:
         self._take = snapshot
         self._forget = forget
+        self._late_from = late_from
         self._limit = limit
         self._snapshot = snapshot()
-        self._changes: deque[Published] = deque()
-        self._ticks: dict[object, Published] = {}
+        self._changes: OrderedDict[int | StageName, Published] = OrderedDict()
+        """By number; by stage once there are many."""
+        self._ticks: OrderedDict[object, Published] = OrderedDict()
+        self._seq = self._snapshot.seq
+        """The number that the reader knows."""
+        self._is_late = False
         self._is_behind = False
         self._is_ended = False
         self._wake = asyncio.Event()
@@ -82,12 +93,24 @@ class Subscriber(Subscription):
         if isinstance(event, TICKS):
             self._ticks[_subject(event)] = published
         elif not self._is_behind:
-            if len(self._changes) >= self._limit:
+            self._keep(published)
+            if len(self._changes) == self._late_from and not self._is_late:
+                self._is_late = True
+                unread, self._changes = self._changes, OrderedDict()
+                for each in unread.values():
+                    self._keep(each)
+            if len(self._changes) > self._limit:
                 self._changes.clear()
                 self._is_behind = True
-            else:
-                self._changes.append(published)
         self._wake.set()
+
+    def _keep(self, published: Published) -> None:
+        match published.event:
+            case StageChanged(stage=stage) if self._is_late:
+                self._changes[stage] = published
+                self._changes.move_to_end(stage)
+            case _:
+                self._changes[published.seq] = published
 
     def end(self) -> None:
         """Lets the reader finish what is queued, then ends the iteration."""
@@ -100,14 +123,21 @@ class Subscriber(Subscription):
             self._wake.clear()
             if self._is_behind:
                 self._is_behind = False
-                yield self._take()
+                taken = self._take()
+                self._seq = taken.seq
+                yield taken
             while self._changes:
-                yield self._changes.popleft()
+                yield self._told(self._changes.popitem(last=False)[1])
+            self._is_late = False
             while self._ticks:
-                yield self._ticks.pop(next(iter(self._ticks)))
+                yield self._ticks.popitem(last=False)[1]
             if self._is_ended and not self._changes and not self._is_behind:
                 return
             await self._wake.wait()
+
+    def _told(self, published: Published) -> Published:
+        known, self._seq = self._seq, published.seq
+        return published if published.seq == known + 1 else replace(published, since=known + 1)
 
     @override
     async def close(self) -> None:

@@ -1,8 +1,8 @@
 """Owns the JSON form of frozen values, so that each value that crosses a process or a socket is defined once.
 
-A dataclass becomes an object of its fields; where a field may hold one of several dataclasses the object also says
-which (``"type": "DepChanged"``). Enums become their value, tuples become lists. Converters are built once a type
-from its annotations and then only call one another.
+A dataclass becomes an object of its fields, but for those that have their default; where a field may hold one of
+several dataclasses the object also says which (``"type": "DepChanged"``). Enums become their value, tuples become
+lists. Converters are built once a type from its annotations and then only call one another.
 """
 
 import dataclasses
@@ -17,6 +17,8 @@ from pivot_core.model.ids import Json
 
 _TAG = "type"
 _ALIAS_UNION = typing.Union  # pyright: ignore[reportDeprecated] what `Alias | None` gives before Python 3.14
+
+_SCALARS = frozenset({bool, int, float, str, type(None)})
 
 type _Decode = Callable[[object], object]
 type _Encode = Callable[[object], Json]
@@ -48,8 +50,7 @@ def _encoder(form: object) -> _Encode:
     if isinstance(form, type) and issubclass(form, Enum):
         return lambda value: cast("Enum", value).value
     if _is_dataclass(cast("object", form)):
-        fields = [(name, _encoder(hint)) for name, hint in _hints(cast("type", form)).items()]
-        return lambda value: {name: encode(getattr(value, name)) for name, encode in fields}
+        return _dataclass_encoder(cast("type", form))
     if origin in (tuple, list):
         return _sequence_encoder(typing.get_args(form))
     if origin in (dict, Mapping, types.MappingProxyType) or form is Mapping:
@@ -113,30 +114,41 @@ def _listed(data: object) -> list[object]:
     return cast("list[object]", data)
 
 
+def _dataclass_encoder(form: type) -> _Encode:
+    defaults = {field.name: field.default for field in dataclasses.fields(form)}
+    fields = [(name, defaults[name], _encoder(hint)) for name, hint in _hints(form).items()]
+
+    def encode(value: object) -> Json:
+        data = dict[str, Json]()
+        for name, default, item in fields:
+            member = getattr(value, name)
+            if member is not default:  # equal is not enough: True == 1
+                data[name] = member if type(member) in _SCALARS else item(member)
+        return data
+
+    return encode
+
+
 def _dataclass_decoder(form: type) -> _Decode:
-    fields = [(name, _decoder(hint)) for name, hint in _hints(form).items()]
-    optional = {
-        field.name
-        for field in dataclasses.fields(form)
-        if field.default is not dataclasses.MISSING
-        or field.default_factory is not dataclasses.MISSING
-    }
+    fields = {name: (_scalar(hint), _decoder(hint)) for name, hint in _hints(form).items()}
 
     def decode(data: object) -> object:
-        given = cast("dict[str, object]", data)
-        try:
-            return form(*[item(given[name]) for name, item in fields])
-        except KeyError:  # not written by us: fields that have a default may be left out
-            pass
-        return form(
-            **{
-                name: item(given[name])
-                for name, item in fields
-                if name in given or name not in optional
-            }
-        )
+        found = dict[str, object]()
+        for name, member in cast("dict[str, object]", data).items():
+            if name in fields:
+                scalar, item = fields[name]
+                found[name] = member if type(member) is scalar else item(member)
+        return form(**found)
 
     return decode
+
+
+def _scalar(form: object) -> type | None:
+    """Returns the type of which values are their own JSON form; ``None`` where that is not all there is to it."""
+    form = _resolve(form)
+    members = [member for member in _union(form) if member is not type(None)] or [form]
+    only = members[0]
+    return cast("type", only) if len(members) == 1 and cast("type", only) in _SCALARS else None
 
 
 def _sequence_encoder(args: tuple[object, ...]) -> _Encode:

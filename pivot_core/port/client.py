@@ -1,12 +1,14 @@
 """Owns the way from a front end to a live engine: a ``Port`` over the project's Unix socket.
 
 One task reads the socket and hands answers to those who asked and events to the subscription; a subscription that is
-not read makes the task wait, the socket fill up, and the engine coalesce.
+not read makes the task wait, the socket fill up, and the engine coalesce. A burst of events is taken in by the chunk:
+a task switch for each would cost more than the event.
 """
 
 import asyncio
 import contextlib
 import json
+from collections import deque
 from collections.abc import AsyncIterator
 from typing import cast, override
 
@@ -21,6 +23,7 @@ from pivot_core.port.queries import ANSWERS, Query
 from pivot_core.port.snapshot import EngineInfo, Snapshot
 
 _UNREAD_LIMIT = 1_000
+_CHUNK = 1 << 18
 
 
 class SocketPort(Port):
@@ -37,7 +40,7 @@ class SocketPort(Port):
     @classmethod
     async def connect(cls, path: str) -> "SocketPort":
         """Connects to the engine's socket at ``path``; raises ``OSError`` when none listens there."""
-        reader, writer = await asyncio.open_unix_connection(path, limit=rpc.MESSAGE_LIMIT)
+        reader, writer = await asyncio.open_unix_connection(path, limit=_CHUNK)
         return cls(reader, writer)
 
     async def hello(self) -> EngineInfo:
@@ -89,9 +92,17 @@ class SocketPort(Port):
             del self._waiting[number]
 
     async def _read(self) -> None:
+        rest = bytearray()
         try:
-            while line := await self._reader.readline():
-                await self._take(cast("dict[str, Json]", json.loads(line)))
+            while len(rest) <= rpc.MESSAGE_LIMIT and (chunk := await self._reader.read(_CHUNK)):
+                rest += chunk
+                if b"\n" not in chunk:
+                    continue
+                *lines, rest = rest.split(b"\n")
+                for line in lines:
+                    self._take(cast("dict[str, Json]", json.loads(line)))
+                if self._subscription is not None:
+                    await self._subscription.has_room()
         except (OSError, ValueError):
             pass  # a torn line or a reset: the same as an engine that is gone
         finally:
@@ -101,14 +112,14 @@ class SocketPort(Port):
             if self._subscription is not None:
                 self._subscription.end()
 
-    async def _take(self, message: dict[str, Json]) -> None:
+    def _take(self, message: dict[str, Json]) -> None:
         if "method" in message:
             if self._subscription is None:
                 return
             if message["method"] == rpc.SNAPSHOT:
-                await self._subscription.push(codec.from_json(Snapshot, message["params"]))
+                self._subscription.push(codec.from_json(Snapshot, message["params"]))
             elif message["method"] == rpc.EVENT:
-                await self._subscription.push(codec.from_json(Published, message["params"]))
+                self._subscription.push(codec.from_json(Published, message["params"]))
             return
         future = self._waiting.get(cast("int", message.get("id")))
         if future is None or future.done():
@@ -123,10 +134,12 @@ class _SocketSubscription(Subscription):
     """The events of one connection, in order."""
 
     def __init__(self) -> None:
-        self._queue: asyncio.Queue[Published | Snapshot | None] = asyncio.Queue(_UNREAD_LIMIT)
+        self._unread: deque[Published | Snapshot] = deque()
         self._snapshot: Snapshot | None = None
-        self._is_closed = False
-        self._ended = asyncio.Event()
+        self._is_ended = False
+        self._arrived = asyncio.Event()
+        self._room = asyncio.Event()
+        self._room.set()
 
     @property
     @override
@@ -139,38 +152,37 @@ class _SocketSubscription(Subscription):
         """Sets the snapshot that the subscription began with."""
         self._snapshot = snapshot
 
-    async def push(self, item: Published | Snapshot) -> None:
-        """Takes an event in; waits while the reader is behind, so that the engine's side coalesces."""
-        if not self._is_closed:
-            await self._queue.put(item)
+    def push(self, item: Published | Snapshot) -> None:
+        """Takes an event in."""
+        if self._is_ended:
+            return
+        self._unread.append(item)
+        self._arrived.set()
+        if len(self._unread) >= _UNREAD_LIMIT:
+            self._room.clear()
+
+    async def has_room(self) -> None:
+        """Waits while the reader is behind, so that the engine's side coalesces."""
+        await self._room.wait()
 
     def end(self) -> None:
         """Ends the iteration once what is queued has been read."""
-        self._ended.set()
+        self._is_ended = True
+        self._arrived.set()
 
     @override
     async def __aiter__(self) -> AsyncIterator[Published | Snapshot]:
-        ended = asyncio.create_task(self._ended.wait())
-        try:
-            while True:
-                if not self._queue.empty():
-                    item = self._queue.get_nowait()
-                else:
-                    getter = asyncio.create_task(self._queue.get())
-                    await asyncio.wait((getter, ended), return_when=asyncio.FIRST_COMPLETED)
-                    if not getter.done():
-                        getter.cancel()
-                        return
-                    item = getter.result()
-                if item is None:
-                    return
-                yield item
-        finally:
-            ended.cancel()
+        while True:
+            while self._unread:
+                yield self._unread.popleft()
+            self._room.set()
+            if self._is_ended:
+                return
+            self._arrived.clear()
+            await self._arrived.wait()
 
     @override
     async def close(self) -> None:
-        self._is_closed = True
-        while not self._queue.empty():
-            self._queue.get_nowait()
-        self._ended.set()
+        self._unread.clear()
+        self.end()
+        self._room.set()

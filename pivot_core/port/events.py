@@ -160,3 +160,5 @@ class Published:
 
     seq: int
     event: Event
+    since: int | None = None
+    """The first number that this event stands for, where it is not its own: what came before is out of date."""

@@ -79,6 +79,15 @@ def test_a_missing_event_asks_for_a_new_snapshot_and_changes_nothing() -> None:
     assert board.state(TRAIN).status is Status.RUNNING
 
 
+def test_an_event_that_stands_for_those_before_it_leaves_no_gap() -> None:
+    board = a_board()
+    event = StageChanged(TRAIN, StageState(Status.RAN))
+    assert apply(board, Published(board.seq + 3, event, since=board.seq + 2)).gap
+    assert not apply(board, Published(board.seq + 3, event, since=board.seq + 1)).gap
+    assert board.state(TRAIN).status is Status.RAN
+    assert not apply(board, next_of(board, event)).gap
+
+
 def test_an_event_of_the_snapshot_is_not_applied_twice() -> None:
     board = a_board()
     assert not apply(board, Published(board.seq, StageChanged(TRAIN, StageState(Status.RAN))))
