@@ -7,6 +7,8 @@ from pivot_core.port import StageName, Status
 from pivot_tui.board import ENDED, Board
 
 _MANY = 500
+_SHARE = 2_000
+"""A walk over so many stages is made once a second; one over more is made as much less often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,21 +52,29 @@ def forecast(board: Board, stages: Iterable[StageName], now: float | None) -> Fo
     return Forecast(tuple(reversed(path)), until[last], work_s)
 
 
+def moment(board: Board, now: float) -> int:
+    """Returns the number of the stretch of time in which walks over all stages are made but once.
+
+    It is a second; with very many stages longer, so that following a run takes no more than a small share of it.
+    """
+    return int(now / max(len(board.stages) / _SHARE, 1.0))
+
+
 def of_run(board: Board, now: float) -> Forecast:
     """Returns what is ahead of the active run; nothing where there is none.
 
-    That of very many stages is worked out once a second, however often they change.
+    That of very many stages is worked out once in a ``moment``, however often they change.
     """
     run = board.active
     if run is None:
         return Forecast()
-    moment = (run.run_id, int(now))
-    if len(run.stages) > _MANY and board.ahead is not None and board.ahead[0] == moment:
+    here = (run.run_id, moment(board, now))
+    if len(run.stages) > _MANY and board.ahead is not None and board.ahead[0] == here:
         return board.ahead[1]
     found = forecast(
         board, [name for name in run.stages if board.state(name).status not in ENDED], now
     )
-    board.ahead = (moment, found)
+    board.ahead = (here, found)
     return found
 
 

@@ -20,7 +20,7 @@ from pivot_tui.widgets.page import Page
 _ROWS_MOST = 100
 """So many stages are drawn at most, those nearest to now."""
 _LIVE_MOST = 500
-"""With more stages than this the panel follows a run once a second, not each change of it."""
+"""With more stages than this the panel follows a run as time passes, not each change of it."""
 _NAME_MOST = 18
 _LABEL = 10
 """Cells between two labels of the axis, at least."""
@@ -66,13 +66,14 @@ class Timeline(Paper):
         self._zoom: int = 0
         self._pan: float = 1.0
         """Where the window stands when zoomed: 0 at the beginning, 1 at the end."""
-        self._known: tuple[tuple[int, float], list[Bar], Forecast] | None = None
-        """Bars and forecast of one moment: a page is laid out twice where it needs a scroll bar."""
+        self._drawn_in: int = -1
+        """The moment that is on screen."""
 
     @override
     def is_touched(self, dirty: Dirty) -> bool:
         is_live = self.board.active is None or len(self.board.stages) <= _LIVE_MOST
-        return dirty.plan or dirty.tick or (dirty.run and is_live)
+        is_due = forecast.moment(self.board, self.desk.clock()) != self._drawn_in
+        return dirty.plan or (dirty.tick and is_due) or (dirty.run and is_live)
 
     @override
     def select(self, stage: StageName) -> None:
@@ -93,7 +94,8 @@ class Timeline(Paper):
         if run is None or run.started_at is None:
             return Page([spans.text(" no run yet", Paint.MUTED)])
         now = run.ended_at or self.desk.clock()
-        drawn, ahead = self._at(run, now)
+        self._drawn_in = forecast.moment(self.board, now)
+        drawn, ahead = bars(self.board, run, now), forecast.of_run(self.board, now)
         if not drawn:
             return Page([spans.text(" nothing had to run", Paint.MUTED)])
         name = min(max(len(bar.stage) for bar in drawn), _NAME_MOST, cells // 4) + 1
@@ -134,13 +136,6 @@ class Timeline(Paper):
         whole = max(end - begin, 1.0)
         seconds = whole / 2**self._zoom
         return Window(begin + (whole - seconds) * self._pan, seconds, max(cells, 1))
-
-    def _at(self, run: RunState, now: float) -> tuple[list[Bar], Forecast]:
-        key = (self.board.seq, now)
-        if self._known is None or self._known[0] != key:
-            ahead = forecast.of_run(self.board, now)
-            self._known = (key, bars(self.board, run, now), ahead)
-        return self._known[1:]
 
     def _ahead(
         self, run: RunState, drawn: Sequence[Bar], ahead: Forecast, now: float, cells: int

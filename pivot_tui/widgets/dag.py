@@ -56,7 +56,7 @@ class DagView(Scrolled):
         """The row of the open group that a stage is in."""
         self._cursor: int = 0
         self._scene: Scene = Scene(board, 0.0)
-        self._path_at: float = -1.0
+        self._path_at: int = -1
         self._widths: tuple[int, rows.Columns] = (-1, rows.Columns(0, 0, 0, 0))
         self._empty: list[Line] = []
         self._selected: StageName | None = None
@@ -126,7 +126,7 @@ class DagView(Scrolled):
             self._is_first = False
             self._view = arrangement.first_view(self._board)
             wanted = self._first(Status.RUNNING, Status.FAILED)
-        self._path_at = -1.0
+        self._path_at = -1
         self._arrange(wanted)
         self.refresh(layout=True)
 
@@ -154,10 +154,11 @@ class DagView(Scrolled):
                 self.refresh_line(at)
 
     def _path(self, now: float) -> frozenset[StageName]:
-        """The critical path, looked for once a second at most: it takes a walk over all stages."""
-        if abs(now - self._path_at) < 1.0:
+        """The critical path, looked for once a moment at most: it takes a walk over all stages."""
+        here = forecast.moment(self._board, now)
+        if here == self._path_at:
             return frozenset(self._scene.path)
-        self._path_at = now
+        self._path_at = here
         return frozenset(forecast.of_run(self._board, now).path)
 
     def _first(self, *wanted: Status) -> StageName | None:

@@ -89,11 +89,12 @@ class PageView(Scrolled):
         """Lays out again, where there is a width."""
         if not self.size.width:
             return  # not on screen; laid out once it has a width
-        cells = self.size.width
-        page = self._lay(cells)
-        if len(page.lines) > self.size.height:
-            page = self._lay(cells - 1)  # beside a scroll bar
-        before, self._page = self._page, page
+        before = self._page
+        scrolls = len(before.lines) > self.size.height
+        page = self._lay(self.size.width - scrolls)
+        if (len(page.lines) > self.size.height) is not scrolls:
+            page = self._lay(self.size.width - (not scrolls))
+        self._page = page
         self._at = min(self._at, max(len(page.stops) - 1, 0))
         self.virtual_size = Size(self.size.width, len(page.lines))
         if self.has_focus:
