@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 from typing import ClassVar, override
 
-from textual.app import App
 from textual.binding import BindingType
 
 from pivot_core.port import RunState, Snapshot, Taste, one_line
@@ -19,6 +18,7 @@ from pivot_tui import theme as colors
 from pivot_tui.board import Board, Dirty
 from pivot_tui.feed import Connect, Feed
 from pivot_tui.screens.main import MainScreen
+from pivot_tui.widgets.painting import Inked
 
 EXIT_BUG = 70
 _WARNED_S = 20.0
@@ -38,7 +38,7 @@ class Bell(enum.Enum):
     """By the terminal, as a notification of the desktop (OSC 9)."""
 
 
-class Dashboard(App[bool], inherit_bindings=False):
+class Dashboard(Inked, inherit_bindings=False):
     """The dashboard of one project; ``run`` returns true when leaving stopped the run as well."""
 
     CSS_PATH = "theme.tcss"

@@ -17,7 +17,7 @@ from textual.widgets import Input
 from pivot_core.port import one_line
 from pivot_tui import spans
 from pivot_tui.spans import Line, Paint
-from pivot_tui.widgets.painting import Scrolled, strip, title
+from pivot_tui.widgets.painting import Scrolled, application, strip, title
 
 _KEYS = 10
 
@@ -99,7 +99,7 @@ class Entries(Scrolled, can_focus=False):
         if isinstance(row, str):
             return strip(self, spans.text(f" {row}", Paint.MUTED), cells)
         chosen = at == self._at
-        under = self.get_component_rich_style("paint--cursor", partial=True) if chosen else None
+        under = application(self).ink("cursor") if chosen else None
         return strip(self, _line(row, chosen, cells), cells, under)
 
 

@@ -48,6 +48,7 @@ class Body(Container):
         self._panels: Mapping[Scope, Widget] = panels
         self._between: Widget = between
         self._places: Layout = _Places(self._regions)
+        self._frame: Frame | None = None
 
     @property
     @override
@@ -55,8 +56,11 @@ class Body(Container):
         return self._places
 
     def arrange_anew(self) -> None:
-        """Takes up another frame."""
+        """Takes up another frame, where it is another."""
         frame = self._plan(self.size.width, self.size.height)
+        if frame == self._frame:
+            return
+        self._frame = frame
         for scope, widget in self._panels.items():
             widget.display = scope in frame.panels
         self._between.display = frame.between is not None

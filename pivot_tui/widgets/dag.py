@@ -19,7 +19,7 @@ from pivot_tui.keys import Scope
 from pivot_tui.rows import Scene
 from pivot_tui.spans import Line, Paint
 from pivot_tui.widgets.bindings import bindings
-from pivot_tui.widgets.painting import Scrolled, strip
+from pivot_tui.widgets.painting import Scrolled, application, strip
 
 _FORMS = (Form.TREE, Form.GROUPS, Form.FLAT)
 
@@ -373,7 +373,7 @@ class DagView(Scrolled):
         chosen = at == self._cursor
         scene = replace(self._scene, words=self._view.words, marked=self.marked)
         line = rows.line(self._rows[at], self._columns(cells), scene, chosen)
-        under = self.get_component_rich_style("paint--cursor", partial=True) if chosen else None
+        under = application(self).ink("cursor") if chosen else None
         return strip(self, line, cells, under)
 
     def _nothing(self) -> list[Line]:

@@ -13,7 +13,7 @@ from pivot_tui.logreader import LogReader
 from pivot_tui.spans import Paint
 from pivot_tui.widgets import logrow
 from pivot_tui.widgets.logrow import Clock, Drawn, Inks, Layout
-from pivot_tui.widgets.painting import PAINTS, Titled, application, is_ascii, strip
+from pivot_tui.widgets.painting import PLAIN, Titled, application, is_ascii, strip
 from pivot_tui.window import Place, Window
 
 _SHOWN_BYTES = 4096
@@ -28,7 +28,7 @@ class LogPane(Titled):
     """What a window shows of a log that is read; nothing while there is none."""
 
     ALLOW_SELECT = False  # selects by itself: what lies beyond the screen, and never the borders
-    COMPONENT_CLASSES: ClassVar[set[str]] = PAINTS | {"paint--hit", "paint--selected"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {PLAIN}
 
     def __init__(self, id: str, classes: str) -> None:  # noqa: A002 Textual's name
         super().__init__(id=id, classes=classes)
@@ -252,7 +252,7 @@ class LogPane(Titled):
         return self._inks_now
 
     def _ink(self, name: str) -> Style:
-        return self.get_component_rich_style(f"paint--{name}", partial=True)
+        return application(self).ink(name)
 
     def on_resize(self, _: Resize) -> None:
         """Lines are as wide as the panel."""

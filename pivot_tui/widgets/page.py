@@ -14,7 +14,7 @@ from textual.strip import Strip
 from pivot_tui.keys import PANELS, Scope
 from pivot_tui.spans import Line
 from pivot_tui.widgets.bindings import bindings
-from pivot_tui.widgets.painting import Scrolled, strip
+from pivot_tui.widgets.painting import Scrolled, application, strip
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ class PageView(Scrolled):
         page = self._page
         line = page.lines[at] if at < len(page.lines) else ()
         here = bool(page.stops) and self.has_focus and page.stops[self._at] == at
-        under = self.get_component_rich_style("paint--cursor", partial=True) if here else None
+        under = application(self).ink("cursor") if here else None
         return strip(self, line, self.scrollable_content_region.width, under)
 
     def on_resize(self, _: Resize) -> None:

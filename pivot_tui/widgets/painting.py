@@ -18,16 +18,43 @@ from textual.widget import Widget
 from pivot_tui import glyphs
 from pivot_tui.spans import Line, Paint
 
-PAINTS: set[str] = {f"paint--{paint.value}" for paint in Paint} | {
-    "paint--cursor",
-    "paint--note",
-    "paint--err",
-}
+PLAIN = "paint--text"
+"""The component class that every painting widget has: the style of plain text is that of the widget."""
+_OTHERS = ("cursor", "note", "err", "hit", "selected")
+"""Paints that only some widgets use."""
 
 
-def application(widget: Widget) -> App[bool]:
+class Inked(App[bool], inherit_bindings=False):
+    """An application that owns the paints.
+
+    Each widget having them as component classes, Textual would work out all of them anew whenever the focus moves.
+    """
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        f"paint--{name}" for name in (*(paint.value for paint in Paint), *_OTHERS)
+    }
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._inks: dict[str, Style] = {}
+
+    def ink(self, name: str) -> Style:
+        """Returns what a paint adds to the style of plain text."""
+        found = self._inks.get(name)
+        if found is None:
+            found = self.get_component_styles(f"paint--{name}").partial_rich_style
+            self._inks[name] = found
+        return found
+
+    @override
+    def refresh_css(self, animate: bool = True) -> None:
+        self._inks.clear()
+        super().refresh_css(animate)
+
+
+def application(widget: Widget) -> Inked:
     """Returns the application that a widget or screen belongs to."""
-    return cast("App[bool]", widget.app)
+    return cast("Inked", widget.app)
 
 
 def is_ascii(widget: Widget) -> bool:
@@ -73,14 +100,12 @@ class Titled(Widget):
 def strip(widget: Widget, line: Line, cells: int, under: Style | None = None) -> Strip:
     """Returns ``line`` filled up to ``cells``; ``under`` lies below every style (the cursor's row)."""
     # The style of plain text is that of the widget, which Textual would work out anew for each line.
-    plain = widget.get_component_rich_style("paint--text")
+    plain = widget.get_component_rich_style(PLAIN)
     base = plain if under is None else plain + under
     ascii_only = is_ascii(widget)
+    ink = application(widget).ink
     segments = [
-        Segment(
-            glyphs.to_ascii(text) if ascii_only else text,
-            base + widget.get_component_rich_style(f"paint--{paint.value}", partial=True),
-        )
+        Segment(glyphs.to_ascii(text) if ascii_only else text, base + ink(paint.value))
         for text, paint in line
     ]
     return Strip(segments).adjust_cell_length(cells, base)
@@ -89,7 +114,7 @@ def strip(widget: Widget, line: Line, cells: int, under: Style | None = None) ->
 class Lines(Widget):
     """A few lines that are set from outside: header, tabs, banner, footer, the body of a popup."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = PAINTS
+    COMPONENT_CLASSES: ClassVar[set[str]] = {PLAIN}
 
     @dataclass
     class Clicked(Message):
@@ -134,7 +159,7 @@ class Lines(Widget):
 class Scrolled(ScrollView, Titled, can_focus=True):  # pyright: ignore[reportUnsafeMultipleInheritance, reportIncompatibleMethodOverride] Titled only paints
     """A panel of lines with the movements of the binding table."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = PAINTS
+    COMPONENT_CLASSES: ClassVar[set[str]] = {PLAIN}
 
     virtual_size: Reactive[Size] = Reactive(Size(0, 0), repaint=False)
     """What is scrolled over. As Textual has it, each change would lay out the whole screen anew."""
