@@ -55,8 +55,8 @@ class Bus:
 class Subscriber(Subscription):
     """One reader's queue.
 
-    Overflow rule: ticks of one attempt, or of one transfer, replace one another. From ``late_from`` unread state changes
-    on so do those of one stage, until all has been read; more than ``limit`` are dropped together and a new snapshot
+    Overflow rule: ticks of one attempt, or of one transfer, replace one another. From ``late_from`` unread changes on
+    so do those of one stage, until all has been read; more than ``limit`` are dropped together, and a new snapshot
     stands for them.
     """
 

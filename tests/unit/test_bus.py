@@ -6,7 +6,8 @@ from pivot_core.engine.bus import Bus, Subscriber
 from pivot_core.model.decision import Status
 from pivot_core.model.ids import RunId, StageName
 from pivot_core.port.events import Level, LogGrew, Notice, Published, StageChanged
-from pivot_core.port.values import EngineInfo, Snapshot, StageState
+from pivot_core.port.snapshot import EngineInfo, Snapshot
+from pivot_core.port.values import StageState
 
 A, B = StageName("a"), StageName("b")
 RUNNING, RAN = StageState(Status.RUNNING), StageState(Status.RAN)
