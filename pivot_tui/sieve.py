@@ -7,6 +7,7 @@ of the origin, -1 and down behind it, so that a number never changes while the s
 import re
 from array import array
 from bisect import bisect_left
+from collections.abc import Sequence
 from operator import neg
 from typing import Protocol
 
@@ -17,6 +18,8 @@ from pivot_tui.pattern import Pattern
 _MOST = 1 << 20
 _SHRINK = 8
 """So many times smaller is the slice after one that took too long; then each is by as great a part larger."""
+_SPARSE = 20
+"""Where fewer than one line in so many is worth reading, those are read one by one."""
 _PREFIX = 15
 _STREAM = 13
 _ERR = ("e", "E", "p", "P")
@@ -68,6 +71,10 @@ class Lines(Protocol):
 
     def raw(self, low: int, high: int) -> list[str]:
         """Returns lines whole, with their prefix."""
+        ...
+
+    def holding(self, low: int, high: int, words: str) -> Sequence[int]:
+        """Returns which lines may hold some words, whatever their case: a first look without reading them."""
         ...
 
     def line(self, at: int, limit_bytes: int = ...) -> LogLine:
@@ -173,7 +180,7 @@ class Sieve:
             self._has_open = bool(found)
         return has_ahead or has_behind
 
-    def _try(self, low: int, high: int) -> list[int] | None:
+    def _try(self, low: int, high: int) -> Sequence[int] | None:
         """Returns the lines that are meant; ``None`` where so many take too long."""
         try:
             found = self._hits(low, high)
@@ -185,14 +192,26 @@ class Sieve:
         self._most = min(self._most + self._most // _SHRINK + 1, _MOST)
         return found
 
-    def _hits(self, low: int, high: int) -> list[int]:
-        lines = self._lines.raw(low, high)
-        places = list(range(low, high))
+    def _hits(self, low: int, high: int) -> Sequence[int]:
+        places = self._worth_reading(low, high)
+        if len(places) * _SPARSE < high - low:
+            lines = [self._lines.raw(at, at + 1)[0] for at in places]
+        else:
+            whole = self._lines.raw(low, high)
+            lines = [whole[at - low] for at in places] if len(places) < len(whole) else whole
         if self.only_err:
-            places = [at for at in places if lines[at - low][_STREAM : _STREAM + 1] in _ERR]
-        texts = [bare(lines[at - low]) for at in places]
+            kept = [at for at, line in enumerate(lines) if line[_STREAM : _STREAM + 1] in _ERR]
+            places, lines = [places[at] for at in kept], [lines[at] for at in kept]
+        texts = [bare(line) for line in lines]
         for pattern in self.patterns:
             kept = pattern.matching(texts)
             places = [places[at] for at in kept]
             texts = [texts[at] for at in kept]
         return places
+
+    def _worth_reading(self, low: int, high: int) -> Sequence[int]:
+        """Returns the lines that may match: a word is found in the bytes of a file much faster than in its lines."""
+        for pattern in self.patterns:
+            if pattern.literal and not pattern.inverted:
+                return self._lines.holding(low, high, pattern.literal)
+        return range(low, high)

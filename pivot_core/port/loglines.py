@@ -14,6 +14,7 @@ import os
 import re
 from array import array
 from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, count, pairwise
 from operator import add, neg
@@ -30,6 +31,8 @@ _GOES_ON = (b"O", b"E")
 _HEAD = re.compile(rb"\d{13}([oepOEP]) ")
 _PIECE = re.compile(rb"\n\d{13}[OE] ")
 _JOINT = re.compile(rb"\n\d{13}[oepOEP] ")
+_LOWER_IS_ASCII = ("\u0130".encode(), "\u212a".encode())
+"""Letters that become an i and a k."""
 _OVERWRITTEN = re.compile(r"^.*\r(?=.)", re.DOTALL)
 
 
@@ -181,6 +184,22 @@ class LogLines:
         cuts = [self.start(at) - begin for at in range(low, high + 1)]
         pieces = [chunk[one : other - 1] for one, other in pairwise(cuts)]
         return [_JOINT.sub(b"", piece).decode(errors="replace") for piece in pieces]
+
+    def holding(self, low: int, high: int, words: str) -> Sequence[int]:
+        """Returns which lines may hold some words, whatever their case; all, where telling takes as long as reading."""
+        begin, length = self.start(low), self.start(high) - self.start(low)
+        with _Open(self.path) as file:
+            chunk = file.read(begin, length)
+        is_plain = words.isascii() and b"\x1b" not in chunk and chunk.count(b"\n") == high - low
+        if not is_plain or any(letter in chunk for letter in _LOWER_IS_ASCII):
+            return range(low, high)
+        wanted, chunk = words.lower().encode(), chunk.lower()
+        found = list[int]()
+        at = chunk.find(wanted)
+        while at >= 0:
+            found.append(self._at(begin + at))
+            at = chunk.find(wanted, self.start(found[-1] + 1) - begin)
+        return found
 
     def began_ms(self) -> int:
         """Returns the time of the first line of the file; 0 where it has none."""

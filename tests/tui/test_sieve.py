@@ -13,7 +13,7 @@ from pivot_tui import pattern
 from pivot_tui.logreader import LogReader
 from pivot_tui.merged import Merged
 from pivot_tui.patience import TooSlowError
-from pivot_tui.sieve import Sieve
+from pivot_tui.sieve import Sieve, bare
 from pivot_tui.window import Window
 
 TEXTS = st.lists(st.tuples(st.sampled_from("oe"), st.sampled_from(["cat", "dog", "Cat dog", ""])))
@@ -236,3 +236,45 @@ def test_a_filter_that_one_line_holds_up_is_given_up_too(tmp_path: Path) -> None
     assert reader.gave_up == ENDLESS
     assert reader.filter is None
     assert reader.only_err
+
+
+WORDY = st.lists(
+    st.tuples(
+        st.sampled_from("ooeO"),
+        st.lists(st.sampled_from(["Ki", "k", "\u212a", "\u0130", "é", "\x1b[1m", "\r", " "])),
+    ),
+    max_size=12,
+)
+
+
+@hypothesis_settings(max_examples=150, deadline=None)
+@given(records=WORDY, words=st.sampled_from(["k", "ki", "i", "é", "K", "k k"]))
+def test_lines_that_hold_words_are_never_passed_over(
+    records: list[tuple[str, list[str]]], words: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("log") / "log"
+    lines = a_log(path, *(record(stream, "".join(parts)) for stream, parts in records))
+    numbers = range(lines.first, lines.end)
+
+    worth = lines.holding(lines.first, lines.end, words)
+
+    texts = [bare(raw) for raw in lines.raw(lines.first, lines.end)] if numbers else []
+    kept = [numbers[at] for at in pattern.parse(words).matching(texts)]
+    assert set(kept) <= set(worth)
+    sieve = Sieve(lines, 0, (pattern.parse(words),))
+    while sieve.scan(ahead=True):
+        pass
+    assert [sieve.at(number) for number in range(sieve.first, sieve.end)] == kept
+
+
+def test_few_lines_of_many_are_found_in_their_bytes(tmp_path: Path) -> None:
+    records = [record("o", f"needle {at}" if at % 500 == 7 else f"hay {at}") for at in range(5000)]
+    lines = a_log(tmp_path / "log", *records)
+
+    worth = lines.holding(lines.first, lines.end, "NEEDLE")
+
+    assert [lines.line(at).text for at in worth] == [f"needle {at}" for at in range(7, 5000, 500)]
+    sieve = Sieve(lines, lines.first, (pattern.parse("needle"),))
+    while sieve.scan(ahead=True):
+        pass
+    assert found(lines, sieve) == [f"needle {at}" for at in range(7, 5000, 500)]
