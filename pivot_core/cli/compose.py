@@ -64,8 +64,11 @@ async def run(
     async def follow(port: Port, signals: Signals) -> RunState | None:
         return await _follow(port, request, consumer, signals)
 
+    def may_take(info: EngineInfo) -> bool:
+        return _stands_in(info) and (not request.options.pull or _speaks(info))
+
     with Signals() as signals:
-        asked = _Asked(request.command, request.request_id, follow, _stands_in, on_wait, signals)
+        asked = _Asked(request.command, request.request_id, follow, may_take, on_wait, signals)
         try:
             finished = await _ask(root, asked)
         except _NotWritableError as error:

@@ -1,6 +1,7 @@
 """Owns the commands that look at a project, or put things right in it, without an engine."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, cast, overload
 
@@ -89,12 +90,26 @@ def stage_rows(root: str) -> tuple[str, tuple[StageRow, ...]]:
     return _look(root, ask)
 
 
-def verify(root: str, targets: Sequence[str]) -> list[Finding]:
-    """Returns what keeps the project from being done and whole."""
+def verify(
+    root: str, targets: Sequence[str], *, may_be_absent: bool = False, remote: str | None = None
+) -> list[Finding]:
+    """Returns what keeps the project from being done and whole.
+
+    With ``may_be_absent`` outs may be on a remote alone: the default one, or ``remote``.
+    """
 
     async def ask(look: _Look) -> list[Finding]:
         plan = await look.planner.current()
-        found = await asyncio.to_thread(lambda: list(look.workspace(plan).verify(targets)))
+        async with contextlib.AsyncExitStack() as stack:
+            if may_be_absent:
+                from pivot_core.engine import supply
+
+                here = (look.here, look.config, look.cache)
+                taken = supply.opened(*here, plan, targets, remote, ())
+                look.observer.distant = (await stack.enter_async_context(taken)).distant
+            work = look.workspace(plan).verify(targets, may_be_absent=may_be_absent)
+            found = await asyncio.to_thread(list, work)
+        look.observer.distant = None
         look.is_complete = not found and not targets
         return found
 
@@ -135,22 +150,22 @@ class _Look:
         self.here = here
         self.state = state
         self.config = config
-        self._cache = Cache(here, config.cache_link)
+        self.cache = Cache(here, config.cache_link)
         self.planner = Planner(
             here,
             state,
             self._define,
             counts_packages=config.fingerprint_packages == "rerun",
         )
-        self.observer = Observer(here, self._cache, state, Ignore.load(here.root))
-        self.recorder = Recorder(here, self._cache, state, self.observer, commit=True)
+        self.observer = Observer(here, self.cache, state, Ignore.load(here.root))
+        self.recorder = Recorder(here, self.cache, state, self.observer, commit=True)
         self.is_complete = False
         """Whether every stage of the plan was found up to date."""
 
     def workspace(self, plan: Plan) -> "Workspace":
         from pivot_core.engine.workspace import Workspace
 
-        return Workspace(self.here, self._cache, plan, self.observer, self.recorder)
+        return Workspace(self.here, self.cache, plan, self.observer, self.recorder)
 
     def finish(self) -> None:
         """Keeps what was learnt; to be called by the project's only writer."""

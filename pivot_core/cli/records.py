@@ -287,7 +287,8 @@ class FindingRecord(TypedDict):
     """Something that `verify` found."""
 
     kind: str
-    """`would_run`, `lost`, `damaged`, `broken` or `not_checked_out`; the last one alone fails nothing."""
+    """`would_run`, `lost`, `damaged` or `broken`; what fails nothing is `not_checked_out`, `on_remote` or
+    `not_here`."""
     stage: str
     """Empty where no stage is concerned."""
     path: str

@@ -139,8 +139,11 @@ def explain(
     options: RunOptions,
     gatherer: Gatherer | None = None,
     only: Sequence[str] = (),
+    predicted: Mapping[ArtifactPath, Content] | None = None,
 ) -> tuple[Explanation, ...]:
     """Tells what a run of ``targets`` would do, stage by stage in the order of the run.
+
+    ``predicted`` are inputs that count as if they were there.
 
     A ``gatherer`` adds the evidence behind the reasons, to the stages that ``only`` names; without names to all.
     """
@@ -152,7 +155,7 @@ def explain(
         forced.update(names if not targets else ())
     chosen = set(names)
     verdicts = dict[StageName, Verdict]()
-    predicted = dict[ArtifactPath, Content]()
+    predicted = dict(predicted or {})
     found = list[Explanation]()
     for name in names:
         parents = [parent for parent in plan.graph.upstream[name] if parent in chosen]

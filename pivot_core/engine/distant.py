@@ -6,7 +6,7 @@ Asked from the threads that look, answered by way of the event loop's connection
 import asyncio
 import contextlib
 import json
-from collections.abc import Collection
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, cast
 
 from pivot_core.engine.holdings import files
@@ -17,6 +17,7 @@ from pivot_core.model.artifact import Content
 from pivot_core.model.ids import ContentHash, Json
 from pivot_core.model.lock import RunCacheEntry
 from pivot_core.store import content
+from pivot_core.store.cache import Cache
 
 if TYPE_CHECKING:
     from pivot_core.remote.base import Connection, Remote
@@ -29,18 +30,15 @@ _WAIT_S = 120.0
 class Distant:
     """One remote, for the time of a block."""
 
-    def __init__(
-        self, remote: "Remote", jobs: int, there: Collection[ContentHash] | None = None
-    ) -> None:
-        """``there`` are the objects that the remote has; ``None`` where that is left to be seen."""
+    def __init__(self, remote: "Remote", cache: Cache, jobs: int) -> None:
         self._remote = remote
+        self._cache = cache
         self._jobs = jobs
-        self._there = there
+        self._there: set[ContentHash] = set()
         self._loop = asyncio.get_running_loop()
         self._lock = asyncio.Lock()
         self._stack = contextlib.AsyncExitStack()
         self._connection: Connection | None = None
-        self._promised: set[ContentHash] = set()
         self.found: dict[str, RunCacheEntry] = {}
         """The entries that were asked for and are there, by their keys in the state."""
         self.error: PivotError | None = None
@@ -61,23 +59,35 @@ class Distant:
                 )
         return self._connection
 
+    def expect(self, names: Iterable[ContentHash]) -> None:
+        """Takes it that the remote has some objects: whether it does, fetching them will show."""
+        self._there.update(names)
+
+    async def ask(self, wanted: Mapping[ContentHash, int]) -> None:
+        """Asks which objects the remote has; raises ``RemoteError``."""
+        from pivot_core.remote.transfer import present
+
+        there = await present(await self.connection(), wanted, self._jobs)
+        self._there.update(name for name, size in there.items() if wanted[name] == size)
+
     def has(self, wanted: Content) -> bool:
-        """Tells whether the remote has every object of a content, as far as is known."""
-        if self._there is None:
-            return True
-        known, promised = self._there, self._promised
-        return all(file.hash in known or file.hash in promised for _, file in files("", wanted))
+        """Tells whether cache and remote together have every object of a content, by what was asked so far."""
+        return all(
+            file.hash in self._there or self._cache.has(file.hash, file.size_bytes)
+            for _, file in files("", wanted)
+        )
 
     def run(self, key: str) -> RunCacheEntry | None:
-        """Returns the run-cache entry of a key of the state; from any thread but the event loop's."""
+        """Returns the run-cache entry of a key of the state, if its objects can be had.
+
+        To be called from any thread but the event loop's.
+        """
         if key not in self.found:
             asked = asyncio.run_coroutine_threadsafe(self._read(key), self._loop)
             entry = asked.result(_WAIT_S)
             if entry is None:
                 return None
             self.found[key] = entry
-            for path, wanted in entry.outs.items():
-                self._promised.update(file.hash for _, file in files(path, wanted))
         return self.found[key]
 
     async def _read(self, key: str) -> RunCacheEntry | None:
@@ -85,10 +95,20 @@ class Distant:
 
         try:
             data = await (await self.connection()).read(run_key(run_name(key)))
+            entry = None if data is None else parse(data)
+            if entry is None:
+                return None
+            lacking = {
+                name: size
+                for name, (_, size) in objects_of(entry).items()
+                if name not in self._there and not self._cache.has(name, size)
+            }
+            if lacking:
+                await self.ask(lacking)
         except PivotError as error:
             self.error = error
             return None
-        return None if data is None else parse(data)
+        return entry if all(self.has(each) for each in entry.outs.values()) else None
 
 
 def render(entry: Json) -> bytes:

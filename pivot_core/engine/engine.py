@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never, cast, override
 
 import pivot_core
-from pivot_core.engine import lease
+from pivot_core.engine import lease, supply
 from pivot_core.engine.bus import Bus
 from pivot_core.engine.grounds import credentials, identity
 from pivot_core.engine.history import RunJournal
@@ -27,6 +27,7 @@ from pivot_core.engine.record import expected_s
 from pivot_core.engine.run import ActiveRun, Tools
 from pivot_core.engine.serve import Server
 from pivot_core.engine.standing import Standing, problem_of
+from pivot_core.engine.supply import Supply
 from pivot_core.engine.sync import Transfers
 from pivot_core.engine.workshop import Workshop
 from pivot_core.errors import (
@@ -364,26 +365,54 @@ class Engine(Port):
 
     async def _execute(self, run: RunState, command: Run) -> None:
         self._run = run = replace(run, status=RunStatus.RUNNING, started_at=time.time())
-        try:
-            plan = await self._plan(keep=run.options.commit)
-            stages = select(plan.graph, run.targets, run.options.selection)
-            self._check_inputs(plan, stages)
-            jobs = run.options.jobs or self._config.run_jobs or cpus()
-            tools = await self._shop.tools(run.run_id, jobs, commit=run.options.commit)
-        except PivotError as error:
-            self._finish(replace(run, problems=problem_of(error), exit_code=error.exit_code))
-            return
-        except WorkerLost as error:
-            problem = Problem("a worker died while it loaded the definition", "", str(error))
+        async with contextlib.AsyncExitStack() as stack:
+            try:
+                plan = await self._plan(keep=run.options.commit)
+                stages = select(plan.graph, run.targets, run.options.selection)
+                self._check_inputs(plan, stages)
+                jobs = run.options.jobs or self._config.run_jobs or cpus()
+                run = self._run = replace(run, jobs=jobs, stages=stages)
+                taken = await self._supply(run, plan, stack)
+                tools = await self._shop.tools(
+                    run.run_id, jobs, commit=run.options.commit, supply=taken
+                )
+            except PivotError as error:
+                run = replace(run, problems=problem_of(error), exit_code=error.exit_code)
+                self._finish(replace(run, stages=()))
+                return
+            except WorkerLost as error:
+                problem = Problem("a worker died while it loaded the definition", "", str(error))
+                if self._is_cancelled:
+                    self._finish(replace(run, exit_code=EXIT_INTERRUPTED))
+                else:
+                    self._finish(replace(run, problems=(problem,), exit_code=EXIT_STAGE))
+                return
             if self._is_cancelled:
-                self._finish(replace(run, exit_code=EXIT_INTERRUPTED))
-            else:
-                self._finish(replace(run, problems=(problem,), exit_code=EXIT_STAGE))
-            return
-        if self._is_cancelled:
-            self._finish(replace(run, exit_code=EXIT_INTERRUPTED))
-            return
-        run = self._run = replace(run, jobs=jobs, stages=stages)
+                self._finish(replace(run, stages=(), exit_code=EXIT_INTERRUPTED))
+                return
+            await self._drive(run, command, plan, tools)
+
+    async def _supply(
+        self, run: RunState, plan: Plan, stack: contextlib.AsyncExitStack
+    ) -> Supply | None:
+        """Opens the remote that a run may take from, for as long as ``stack``; raises ``PivotError``."""
+        if not run.options.pull:
+            return None
+        asked = self._targets(plan, run, run.stages) if run.targets else ()
+        return await stack.enter_async_context(
+            supply.opened(
+                self._layout,
+                self._config,
+                self._shop.cache,
+                plan,
+                run.targets,
+                run.options.remote,
+                asked,
+            )
+        )
+
+    async def _drive(self, run: RunState, command: Run, plan: Plan, tools: Tools) -> None:
+        stages, jobs = run.stages, run.jobs
         targets = self._targets(plan, run, stages)
         active = self._active = ActiveRun(
             tools,
@@ -396,6 +425,7 @@ class Engine(Port):
             self._standing.changed,
             self._standing.noted,
             self._planner.analyse_again,
+            lambda said: self._standing.publish(Notice(Level.INFO, said)),
         )
         journal = RunJournal(self._layout, self._config, run, command.command)
         self._standing.begin(run, active.states, journal)
@@ -418,7 +448,9 @@ class Engine(Port):
                 await loop.run_in_executor(self._shop.writer, tools.recorder.ignore_outs, stages)
             await loop.run_in_executor(self._shop.writer, tools.recorder.finish)
             last = self._planner.last
-            if last and last[0] is plan and run.options.commit and _is_complete(active, plan):
+            is_here = tools.supply is None or not tools.supply.promised
+            is_proven = is_here and run.options.commit and _is_complete(active, plan)
+            if last and last[0] is plan and is_proven:
                 prover = Prover(self._layout, self._config, self._state, tools.observer)
                 await loop.run_in_executor(self._shop.writer, prover.keep, *last)
         except StoreError as failed:

@@ -211,7 +211,8 @@ class Observer:
         """Tells whether the cache holds every file of a content."""
         return self._cache.has_all(wanted)
 
-    def _can_give(self, wanted: Content) -> bool:
+    def can_give(self, wanted: Content) -> bool:
+        """Tells whether a content can be had, from the cache or from ``distant``."""
         return self.has(wanted) or (self.distant is not None and self.distant.has(wanted))
 
     def rules(self, path: ArtifactPath) -> Ignore | None:
@@ -282,7 +283,7 @@ class Observer:
                 return replace(facts, run_cache=self._run_cache(facts))
             case Need.CACHED:
                 wanted = tiers.wanted(facts)
-                cached = {each.hash: self._can_give(each) for each in wanted.values()}
+                cached = {each.hash: self.can_give(each) for each in wanted.values()}
                 return replace(facts, cached=cached)
 
     def _generations(self, facts: Facts) -> Generations:

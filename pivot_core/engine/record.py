@@ -119,9 +119,10 @@ class Recorder:
         """Records outs that the user says follow from these inputs; no run-cache entry is made of a promise."""
         self._publish(subject, deps, outs, {})
 
-    def put_back(self, subject: Subject, seen: Observation) -> None:
+    def put_back(self, subject: Subject, seen: Observation, *, is_whole: bool = True) -> None:
         """Restores the outs that the decision names and records them.
 
+        ``is_whole`` is unset for a stage whose inputs are not all here.
         Raises ``BadObject`` when the cache cannot give one (the stage must run), other ``StoreError`` otherwise.
         """
         decision, deps = seen.decision, seen.facts.deps
@@ -131,6 +132,20 @@ class Recorder:
             self.place(path, wanted)
         outs = self.wanted_outs(seen)
         self._publish(subject, deps, outs, {}, is_restored=True)
+        if not is_whole:
+            self._forget(subject)
+
+    def adopt(self, subject: Subject, seen: Observation) -> None:
+        """Writes the lock file of a stage whose outs are known and not brought; raises ``StoreError``."""
+        if seen.facts.deps is None:
+            raise Bug(f"stage '{subject.stage.name}' has nothing to adopt")
+        self._publish(subject, seen.facts.deps, self.wanted_outs(seen), {}, is_restored=True)
+        self._forget(subject)
+
+    def _forget(self, subject: Subject) -> None:
+        """Drops the generations of a stage: those of files that are not here would vouch for others."""
+        if self._commit:
+            self._state.put({f"dep:{subject.stage.name}": None})
 
     def bring_previous(self, subject: Subject, seen: Observation) -> None:
         """Restores incremental outs that are not as recorded, for the stage to go on from; raises ``StoreError``."""

@@ -7,8 +7,9 @@ scheduler ──order──► settle, put back (threads) · launch (pool) · re
 
 import asyncio
 import contextlib
+import functools
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import batched
@@ -20,15 +21,17 @@ from pivot_core.engine.observe import Observation, Observer, Subject
 from pivot_core.engine.plan import Plan
 from pivot_core.engine.pool import Pool, WorkerLost
 from pivot_core.engine.record import Recorder, expected_s, made_from_report
+from pivot_core.engine.supply import Supply
 from pivot_core.engine.tail import Tail
-from pivot_core.errors import Bug, DefinitionError, StoreError
+from pivot_core.errors import Bug, DefinitionError, PivotError, RemoteError, StoreError
 from pivot_core.model import codec
 from pivot_core.model.artifact import found_hash
 from pivot_core.model.decision import Execute, NoInput, Restore, Skip, Status
 from pivot_core.model.failure import Failure, FailureKind
 from pivot_core.model.fingerprint import Analysis
 from pivot_core.model.graph import Selection
-from pivot_core.model.ids import RunId, StageName
+from pivot_core.model.ids import ArtifactPath, RunId, StageName
+from pivot_core.model.lock import Lock
 from pivot_core.model.message import (
     CancelRun,
     CancelStage,
@@ -49,7 +52,7 @@ from pivot_core.model.message import (
     Step,
     Unsettled,
 )
-from pivot_core.model.stage import Stage
+from pivot_core.model.stage import OutKind, Stage
 from pivot_core.plan.schedule import Scheduler, Task
 from pivot_core.port.values import Inputs, RunOptions, StageState
 from pivot_core.store.cache import BadObject
@@ -78,6 +81,8 @@ class Tools:
     """Threads that stat and hash."""
     writer: ThreadPoolExecutor
     """The one thread that writes locks and state."""
+    supply: Supply | None = None
+    """What the run may take from a remote; ``None`` where it was not asked to."""
 
 
 class ActiveRun:
@@ -95,6 +100,7 @@ class ActiveRun:
         on_state: Callable[[StageName, StageState], None],
         on_inputs: Callable[[StageName, int, Inputs], None],
         analyse_again: Callable[[Stage], tuple[Analysis, Mapping[str, str]]],
+        say: Callable[[str], None],
     ) -> None:
         """``targets`` are the stages that were named (all of them without names); ``force`` applies to those."""
         self._tools = tools
@@ -105,6 +111,7 @@ class ActiveRun:
         self._on_state = on_state
         self._on_inputs = on_inputs
         self._analyse_again = analyse_again
+        self._say = say
         self._inbox: asyncio.Queue[Signal | BaseException] = asyncio.Queue()
         self._tasks: set[asyncio.Task[None]] = set()
         self._subjects: dict[StageName, Subject] = {}
@@ -208,22 +215,33 @@ class ActiveRun:
         for stage in stages:
             if stage not in self._subjects:
                 self._subjects[stage] = self._plan.subject(stage)
+        signals = list[Signal]()
+        if self._tools.supply is not None:
+            unsettled = await self._bring_around(self._tools.supply, stages)
+            signals += unsettled
+            stages = [each for each in stages if Unsettled(each) not in unsettled]
         loop = asyncio.get_running_loop()
         found = await loop.run_in_executor(self._tools.lookers, self._look, stages)
-        return [self._settled(stage, seen) for stage, seen in zip(stages, found, strict=True)]
+        return signals + [
+            await self._settled(stage, seen) for stage, seen in zip(stages, found, strict=True)
+        ]
 
     def _look(self, stages: Sequence[StageName]) -> Sequence[Observation | StoreError]:
         """Decides about some stages, in a thread that looks."""
         found = list[Observation | StoreError]()
+        supply = self._tools.supply
+        promised = None if supply is None else dict(supply.promised)
         for stage in stages:
             subject, is_forced = self._subjects[stage], stage in self._forced
             try:
-                found.append(self._tools.observer.settle(subject, forced=is_forced))
+                found.append(
+                    self._tools.observer.settle(subject, forced=is_forced, predicted=promised)
+                )
             except StoreError as error:
                 found.append(error)
         return found
 
-    def _settled(self, stage: StageName, seen: Observation | StoreError) -> Signal:
+    async def _settled(self, stage: StageName, seen: Observation | StoreError) -> Signal:
         if isinstance(seen, StoreError):
             self._failures[stage] = Failure(FailureKind.INPUT, seen.what, hint=seen.hint)
             return Unsettled(stage)
@@ -232,17 +250,58 @@ class ActiveRun:
         if isinstance(seen.decision, NoInput):
             self._failures[stage] = self._no_input(seen.decision)
         elif isinstance(seen.decision, Skip) and seen.decision.tier > 1:
-            recorder = self._tools.recorder
-            self._tools.writer.submit(recorder.skipped, self._subjects[stage], seen)
+            if not self._rests_on_promises(stage):
+                recorder = self._tools.recorder
+                self._tools.writer.submit(recorder.skipped, self._subjects[stage], seen)
+        elif self._tools.supply is not None and self._tools.supply.may_wait(stage, seen):
+            return await self._promise(self._tools.supply, stage, seen)
         return Settled(stage, seen.decision)
+
+    async def _promise(self, supply: Supply, stage: StageName, seen: Observation) -> Signal:
+        """Lets a stage's outs count that are on the remote, until somebody reads them."""
+        assert isinstance(seen.decision, Restore)
+        if seen.decision.tier > 2:
+            loop, subject = asyncio.get_running_loop(), self._subjects[stage]
+            recorder = self._tools.recorder
+            await loop.run_in_executor(self._tools.writer, recorder.adopt, subject, seen)
+        supply.promise(seen)
+        self._seen[stage] = replace(seen, decision=Skip(seen.decision.tier))
+        return Settled(stage, Skip(seen.decision.tier))
+
+    def _rests_on_promises(self, stage: StageName) -> bool:
+        supply = self._tools.supply
+        return supply is not None and supply.rests_on_promises(self._subjects[stage])
+
+    async def _bring_around(
+        self, supply: Supply, stages: Sequence[StageName]
+    ) -> Sequence[Unsettled]:
+        """Brings promised outs that only a part of an input is, or that have one as a part; tells where that failed."""
+        unsettled = list[Unsettled]()
+        for stage in stages:
+            try:
+                await self._place(supply, supply.around(self._subjects[stage].stage.dep_paths))
+            except (RemoteError, StoreError) as error:
+                self._failures[stage] = _not_fetched(error)
+                unsettled.append(Unsettled(stage))
+        return unsettled
+
+    async def _place(self, supply: Supply, paths: Collection[ArtifactPath]) -> None:
+        """Puts promised outs into the workspace; raises ``PivotError``."""
+        tools = self._tools
+        await supply.place(paths, tools.recorder, tools.writer, self._say)
 
     async def _put_back(self, stage: StageName) -> Signal:
         subject, seen = self._subjects[stage], self._seen[stage]
         loop = asyncio.get_running_loop()
-        recorder = self._tools.recorder
+        recorder, supply = self._tools.recorder, self._tools.supply
         try:
-            await loop.run_in_executor(self._tools.writer, recorder.put_back, subject, seen)
-        except BadObject:
+            if supply is not None and isinstance(seen.decision, Restore):
+                await supply.bring([wanted for _, wanted in seen.decision.outs], self._say)
+            put_back = functools.partial(
+                recorder.put_back, subject, seen, is_whole=not self._rests_on_promises(stage)
+            )
+            await loop.run_in_executor(self._tools.writer, put_back)
+        except (BadObject, RemoteError):
             return Restored(stage, ok=False)
         except StoreError as error:
             # The stage may still run; when the disk is what fails, running it says so.
@@ -254,6 +313,8 @@ class ActiveRun:
         self._began[stage] = time.monotonic()
         subject = await asyncio.to_thread(self._read_now, stage)
         try:
+            if self._tools.supply is not None:
+                await self._bring_inputs(self._tools.supply, stage)
             if subject.stage.is_incremental:
                 await asyncio.get_running_loop().run_in_executor(
                     self._tools.writer,
@@ -264,6 +325,9 @@ class ActiveRun:
             if (stage, attempt) in self._interrupted:
                 return Finished(stage, Outcome.CANCELLED)
             report = await self._tools.pool.run(self._info(stage, attempt))
+        except RemoteError as error:
+            self._failures[stage] = _not_fetched(error)
+            return Finished(stage, Outcome.FAILED)
         except StoreError as error:
             self._failures[stage] = Failure(FailureKind.DISK, error.what, hint=error.hint)
             return Finished(stage, Outcome.FAILED)
@@ -274,6 +338,15 @@ class ActiveRun:
         if report["failure"] is not None:
             self._failures[stage] = codec.from_json(Failure, report["failure"])
         return Finished(stage, Outcome(report["outcome"]))
+
+    async def _bring_inputs(self, supply: Supply, stage: StageName) -> None:
+        """Fetches what a stage that is about to run will read; raises ``PivotError``."""
+        subject, lock = self._subjects[stage], self._seen[stage].facts.lock
+        await self._place(supply, subject.stage.dep_paths)
+        if subject.stage.is_incremental and isinstance(lock, Lock):
+            kept = {out.path for out in subject.stage.outs if out.kind is OutKind.INCREMENTAL}
+            before = [wanted for path, wanted in lock.outs.items() if path in kept]
+            await supply.bring([each for each in before if supply.distant.has(each)], self._say)
 
     def _read_now(self, stage: StageName) -> Subject:
         """Returns a stage whose fingerprint has the files that its modules read on import as they are now."""
@@ -436,6 +509,11 @@ class ActiveRun:
             isolation=config.run_isolation,
             commit=self._options.commit,
         )
+
+
+def _not_fetched(error: PivotError) -> Failure:
+    what = f"an input could not be fetched: {error.what}"
+    return Failure(FailureKind.INPUT, what, hint=error.hint)
 
 
 def _tasks(

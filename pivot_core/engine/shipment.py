@@ -70,13 +70,14 @@ async def fetch(course: Course, plan: "Plan", remote: Remote, jobs: int) -> Chos
     shop, options = course.shop, course.state.options
     chosen = choose(plan, course.state.targets, Selection.UPSTREAM)
     entries = dict[str, Json]()
-    async with Distant(remote, jobs) as distant:
+    async with Distant(remote, shop.cache, jobs) as distant:
         if options.whole:
             connection = await distant.connection()
             wanted = await _whole_remote(connection)
             entries = await _all_entries(connection, shop.state.get, jobs)
         else:
             wanted = objects(await asyncio.to_thread(holdings, shop.layout, plan, chosen))
+            distant.expect(wanted)
             entries = await _found_runs(course, plan, chosen, distant)
             for key in entries:
                 for name, (path, size) in objects_of(distant.found[key]).items():

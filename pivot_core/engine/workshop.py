@@ -8,6 +8,7 @@ from pivot_core.engine.observe import Observer
 from pivot_core.engine.pool import Pool
 from pivot_core.engine.record import Recorder
 from pivot_core.engine.run import Tools
+from pivot_core.engine.supply import Supply
 from pivot_core.model.ids import RunId
 from pivot_core.store import aside, atomic
 from pivot_core.store.cache import Cache
@@ -55,9 +56,12 @@ class Workshop:
             atomic.sweep(directory)
         self.cache.sweep()
 
-    async def tools(self, run_id: RunId, jobs: int, *, commit: bool) -> Tools:
+    async def tools(
+        self, run_id: RunId, jobs: int, *, commit: bool, supply: Supply | None = None
+    ) -> Tools:
         """Returns what one run works with."""
         observer = self.observer()
+        observer.distant = None if supply is None else supply.distant
         return Tools(
             self.layout,
             self.config,
@@ -67,6 +71,7 @@ class Workshop:
             self.recorder(observer, commit=commit, run_id=run_id),
             self.lookers,
             self.writer,
+            supply,
         )
 
     def observer(self) -> Observer:

@@ -3,6 +3,7 @@
 The caller holds the project's lease, or has a read-only state for ``verify``.
 """
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 
 from pivot_core.engine.answer import explain
@@ -142,10 +143,34 @@ class Workspace:
 
     # --- verify ------------------------------------------------------------------------------------------------------
 
-    def verify(self, targets: Sequence[str]) -> Iterator[Finding]:
-        """Yields what keeps the project from being done and whole; nothing when all is well."""
-        for each in explain(self._plan, self._observer, targets, RunOptions()):
+    def verify(self, targets: Sequence[str], *, may_be_absent: bool = False) -> Iterator[Finding]:
+        """Yields what keeps the project from being done and whole; nothing when all is well.
+
+        With ``may_be_absent`` outs may be on the remote alone (the observer's ``distant``), and inputs that no stage
+        makes may be absent: they then count as they were.
+        """
+        absent = dict[ArtifactPath, Content]()
+        if may_be_absent:
+            for name in select(self._plan.graph, targets, Selection.UPSTREAM):
+                for path, content in self._absent_inputs(name):
+                    if path not in absent:
+                        message = "not here; taken to be as it was"
+                        yield Finding(FindingKind.NOT_HERE, message, name, path)
+                    absent[path] = content
+        for each in explain(self._plan, self._observer, targets, RunOptions(), predicted=absent):
             yield from self._judge(each)
+
+    def _absent_inputs(self, name: StageName) -> Iterator[tuple[ArtifactPath, Content]]:
+        """Yields the inputs of a stage that lie nowhere and that no stage makes, with what they held."""
+        missing = [
+            path
+            for path in self._plan.graph.stages[name].dep_paths
+            if not self._plan.graph.producers[path]
+            and not os.path.lexists(self._layout.absolute(path))
+        ]
+        lock = self._lock(name) if missing else None
+        if isinstance(lock, Lock):
+            yield from ((path, lock.deps[path]) for path in missing if path in lock.deps)
 
     def _judge(self, each: Explanation) -> Iterator[Finding]:
         why = "; ".join(headline(reason) for reason in each.reasons)
@@ -172,6 +197,9 @@ class Workspace:
             if path in kept and self._cache.has_all(wanted):
                 message = "only in the cache: `pivot checkout` restores it"
                 yield Finding(FindingKind.NOT_CHECKED_OUT, message, name, path)
+            elif path in kept and self._observer.can_give(wanted):
+                message = "only on the remote: `pivot pull` brings it"
+                yield Finding(FindingKind.ON_REMOTE, message, name, path)
             else:
                 yield Finding(FindingKind.LOST, "in neither workspace nor cache", name, path)
 

@@ -23,6 +23,10 @@ class RunOptions:
     """``None`` for the project's default."""
     commit: bool = True
     """Unset: no lock, no state and no cache object is written."""
+    pull: bool = False
+    """Takes from a remote what is there instead of running; only the bytes that are read, and the targets' outs."""
+    remote: str | None = None
+    """With ``pull``, the remote; ``None`` for the default."""
 
 
 class RunStatus(Enum):
@@ -302,6 +306,13 @@ class FindingKind(Enum):
     """A stage that could not run."""
     NOT_CHECKED_OUT = "not_checked_out"
     """An output that the cache holds and the workspace does not; it fails nothing."""
+    ON_REMOTE = "on_remote"
+    """An output that only the remote holds, where that was allowed; it fails nothing."""
+    NOT_HERE = "not_here"
+    """An input that nothing makes and that is absent, where that was allowed; it fails nothing."""
+
+
+_HARMLESS = (FindingKind.NOT_CHECKED_OUT, FindingKind.ON_REMOTE, FindingKind.NOT_HERE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,7 +329,7 @@ class Finding:
     @property
     def fails(self) -> bool:
         """Whether it makes ``verify`` exit 1."""
-        return self.kind is not FindingKind.NOT_CHECKED_OUT
+        return self.kind not in _HARMLESS
 
 
 class Action(Enum):

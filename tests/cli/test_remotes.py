@@ -195,3 +195,38 @@ def test_settings_of_remotes_tell_where_they_come_from(project: Project) -> None
     assert rows["remotes.origin.url"][-1] == "project"
     assert rows["remotes.origin.profile"] == ["me", "local"]
     assert project.pivot("config", "get", "remotes.origin.jobs").ok().out == "20\n"
+
+
+def test_the_gate_of_a_clone_without_data(project: Project, tmp_path: Path) -> None:
+    project.pivot("push").ok()
+    clone = cloned(project)
+    (clone.root / "raw.json").unlink()
+    assert clone.pivot("verify").code == 1
+    passed = clone.pivot("verify", "--allow-missing").ok()
+    assert passed.out.splitlines()[-1] == "verified"
+    kinds = {" ".join(line.split()[:2]) for line in passed.out.splitlines()[:-1]}
+    assert kinds == {"not here", "on remote"}
+    assert list(clone.root.glob(".pivot/cache/files/*/*")) == []
+    record = parsed(clone.pivot("verify", "--allow-missing", "--json").ok().out)
+    check(records.VerifyRecord, record)
+    clone.write("helpers.py", clone.read("helpers.py").replace("* 2", "* 3"))
+    stale = clone.pivot("verify", "--allow-missing")
+    assert stale.code == 1
+    assert "would run  train" in stale.out
+    clone.write("helpers.py", project.read("helpers.py"))
+    for path in (tmp_path / "remote").glob("files/*/*"):
+        path.unlink()
+    gone = clone.pivot("verify", "--allow-missing")
+    assert gone.code == 1
+    assert "clean" in gone.out
+
+
+def test_a_run_takes_from_the_remote_what_is_there(project: Project) -> None:
+    project.pivot("push").ok()
+    clone = cloned(project)
+    clone.write("pipeline.py", clone.read("pipeline.py").replace('"sum: {', '"total: {'))
+    ran = clone.pivot("repro", "--pull").ok()
+    assert "1 ran, 2 same" in ran.out
+    assert not (clone.root / "clean.json").exists()
+    assert clone.pivot("repro", "--remote", "origin").code == 2
+    assert clone.pivot("repro", "--pull", "--no-commit").code == 2

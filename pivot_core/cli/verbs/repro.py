@@ -15,6 +15,8 @@ from pivot_core.port import Depth, Explain, RunOptions, UsageError
 @click.option("-f", "--force", is_flag=True, help="Run TARGETs (else everything) though unchanged.")
 @click.option("-k", "--keep-going", is_flag=True, help="After a failure run what does not need it.")
 @click.option("-j", "--jobs", type=click.IntRange(min=1), metavar="N", help="Workers at once.")
+@click.option("--pull", is_flag=True, help="Fetch what a remote has instead of running.")
+@click.option("-r", "--remote", metavar="NAME", help="With --pull: not the default remote.")
 @click.option("--no-commit", is_flag=True, help="Write no lock file, no state, no cache object.")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object a line.")
 @click.pass_obj
@@ -27,6 +29,8 @@ def command(
     force: bool,
     keep_going: bool,
     jobs: int | None,
+    pull: bool,
+    remote: str | None,
     no_commit: bool,
     as_json: bool,
 ) -> int:
@@ -34,13 +38,32 @@ def command(
 
     A TARGET is a stage, all variants of one, or the path of an output; what it needs runs first.
 
+    With --pull a stage whose result the remote has is not run. Only what a stage that runs will
+    read is downloaded, and the outputs of the TARGETs; the rest stays where it is.
+
     \b
     Examples:
       pivot repro                     everything
       pivot repro train --dry-run     what would run for 'train'?
       pivot repro data/clean.csv -j 4
+      pivot repro train --pull
     """
-    options = RunOptions(force=force, keep_going=keep_going, jobs=jobs, commit=not no_commit)
+    options = RunOptions(
+        force=force,
+        keep_going=keep_going,
+        jobs=jobs,
+        commit=not no_commit,
+        pull=pull,
+        remote=remote,
+    )
+    if remote is not None and not pull:
+        raise UsageError("'--remote' needs '--pull'", hint="without it no remote is asked")
+    if pull and (no_commit or dry_run):
+        other = "--no-commit" if no_commit else "--dry-run"
+        raise UsageError(
+            f"'--pull' and '{other}' exclude each other",
+            hint="`pivot pull --dry-run` tells what comes",
+        )
     if explain and not dry_run:
         raise UsageError("'--explain' needs '--dry-run'", hint="`pivot explain` tells it too")
     root = project.find_root(None)

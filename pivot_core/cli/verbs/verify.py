@@ -15,22 +15,45 @@ from pivot_core.port import UsageError
 @click.command("verify")
 @target_argument()
 @click.option("--cache", is_flag=True, help="Hash every object of the cache instead.")
+@click.option("--allow-missing", is_flag=True, help="Outputs may be on the remote alone.")
+@click.option("-r", "--remote", metavar="NAME", help="With --allow-missing: not the default one.")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object.")
 @click.pass_obj
-def command(session: Session, targets: tuple[str, ...], *, cache: bool, as_json: bool) -> int:
+def command(
+    session: Session,
+    targets: tuple[str, ...],
+    *,
+    cache: bool,
+    allow_missing: bool,
+    remote: str | None,
+    as_json: bool,
+) -> int:
     """Check that nothing would run, and that every output is in the workspace or the cache.
 
     Exits 1 when something is found. An output that is merely not checked out is said and passes.
+    With --allow-missing so does one that only the remote holds, and an input that no stage makes
+    may be absent: the check for a clone without data.
 
     \b
     Examples:
       pivot verify
+      pivot verify --allow-missing
       pivot verify --cache
     """
     if cache and targets:
         raise UsageError("'--cache' takes no targets", hint="it looks at every object of the cache")
+    if cache and allow_missing:
+        raise UsageError(
+            "'--cache' and '--allow-missing' exclude each other", hint="the cache is what is here"
+        )
+    if remote is not None and not allow_missing:
+        raise UsageError("'--remote' needs '--allow-missing'", hint="without it no remote is asked")
     root = project.find_root(None)
-    found = list(look.verify_cache(root) if cache else look.verify(root, inside(root, targets)))
+    if cache:
+        found = list(look.verify_cache(root))
+    else:
+        wanted = inside(root, targets)
+        found = look.verify(root, wanted, may_be_absent=allow_missing, remote=remote)
     ok = not any(finding.fails for finding in found)
     if as_json:
         record = records.VerifyRecord(

@@ -1,0 +1,157 @@
+"""Owns what a run takes from a remote instead of making it, as late as can be: outs are promised, and come when read.
+
+decided: Restore ──nobody asked for these outs──► promised: what is downstream is decided by their hashes
+                                                      │ a stage that must run reads one
+                                                      └──► its objects are fetched, the out is put in place
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pivot_core.engine.distant import Distant
+from pivot_core.engine.holdings import Chosen, files, holdings, objects
+from pivot_core.engine.observe import Observation, Subject
+from pivot_core.engine.record import Recorder
+from pivot_core.engine.remotes import reach
+from pivot_core.model.artifact import Content, Missing
+from pivot_core.model.decision import Restore
+from pivot_core.model.graph import Selection
+from pivot_core.model.ids import ArtifactPath, StageName
+from pivot_core.plan.select import select
+from pivot_core.store.cache import Cache
+from pivot_core.store.config import Config
+from pivot_core.store.layout import Layout
+
+if TYPE_CHECKING:
+    from pivot_core.engine.plan import Plan
+    from pivot_core.remote.base import Remote
+
+SAY_S = 5.0
+"""How often a run says that it still waits for bytes."""
+
+
+@dataclass(slots=True)
+class Supply:
+    """One run's share of a remote."""
+
+    remote: "Remote"
+    jobs: int
+    distant: Distant
+    cache: Cache
+    asked: frozenset[StageName]
+    """Stages whose outs the user wants in the workspace."""
+    promised: dict[ArtifactPath, Content] = field(default_factory=dict[ArtifactPath, Content])
+    """Outs that are as recorded, or as others made them, and not here."""
+    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    # --- deciding ----------------------------------------------------------------------------------------------------
+
+    def may_wait(self, stage: StageName, seen: Observation) -> bool:
+        """Tells whether a stage's outs need not come now: they are absent, on the remote alone, and not asked for."""
+        decision, outs = seen.decision, seen.facts.outs
+        return (
+            stage not in self.asked
+            and isinstance(decision, Restore)
+            and outs is not None
+            and bool(decision.outs)
+            and all(isinstance(outs.get(path), Missing) for path, _ in decision.outs)
+            and not all(self.cache.has_all(wanted) for _, wanted in decision.outs)
+        )
+
+    def promise(self, seen: Observation) -> None:
+        """Lets a stage's outs count as if they were there."""
+        if isinstance(seen.decision, Restore):
+            self.promised.update(seen.decision.outs)
+
+    def rests_on_promises(self, subject: Subject) -> bool:
+        """Tells whether a stage reads what is not here: no generation may then be recorded."""
+        return any(path in self.promised for path in subject.stage.dep_paths)
+
+    def around(self, paths: Iterable[ArtifactPath]) -> list[ArtifactPath]:
+        """Returns the promised outs that lie inside some directories, or are directories around some paths."""
+        return [
+            out
+            for out in self.promised
+            for path in paths
+            if out != path and (_holds(path, out) or _holds(out, path))
+        ]
+
+    # --- bringing ----------------------------------------------------------------------------------------------------
+
+    async def bring(self, wanted: Iterable[Content], say: Callable[[str], None]) -> None:
+        """Makes sure that the cache has some contents; raises ``PivotError`` when one does not arrive."""
+        from pivot_core.remote import transfer
+
+        sizes = {
+            file.hash: file.size_bytes
+            for each in wanted
+            for _, file in files("", each)
+            if not self.cache.has(file.hash, file.size_bytes)
+        }
+        if not sizes:
+            return
+        said_s = 0.0
+
+        def report(news: transfer.News) -> None:
+            nonlocal said_s
+            if isinstance(news, transfer.Progress) and news.elapsed_s - said_s >= SAY_S:
+                said_s = news.elapsed_s
+                say(f"fetching: {news.files_done} of {news.files_total} objects")
+
+        summary = await transfer.fetch(self.remote, self.cache, sizes, self.jobs, report)
+        if summary.failed:
+            raise summary.failed[0].error
+
+    async def place(
+        self,
+        paths: Collection[ArtifactPath],
+        recorder: Recorder,
+        writer: ThreadPoolExecutor,
+        say: Callable[[str], None],
+    ) -> None:
+        """Puts promised outs into the workspace; raises ``PivotError``."""
+        async with self._lock:
+            due = {path: self.promised[path] for path in paths if path in self.promised}
+            await self.bring(due.values(), say)
+            for path, wanted in due.items():
+                await asyncio.get_running_loop().run_in_executor(
+                    writer, recorder.place, path, wanted
+                )
+                del self.promised[path]
+
+
+@asynccontextmanager
+async def opened(
+    layout: Layout,
+    config: Config,
+    cache: Cache,
+    plan: "Plan",
+    targets: Sequence[str],
+    remote_name: str | None,
+    asked: Collection[StageName],
+) -> AsyncGenerator[Supply]:
+    """Opens a remote for one run of some targets; asks it at once which of the missing objects it has.
+
+    Raises ``UsageError`` for an unknown remote, ``RemoteError`` for one that does not answer.
+    """
+    known, _, remote = reach(layout, config, remote_name)
+    stages = select(plan.graph, targets, Selection.UPSTREAM)
+    held = await asyncio.to_thread(holdings, layout, plan, Chosen(stages, {}))
+    wanted = objects(held)
+    lacking = {
+        name: each.size_bytes
+        for name, each in wanted.items()
+        if not cache.has(name, each.size_bytes)
+    }
+    async with Distant(remote, cache, known.jobs) as distant:
+        if lacking:
+            await distant.ask(lacking)
+        yield Supply(remote, known.jobs, distant, cache, frozenset(asked))
+
+
+def _holds(directory: ArtifactPath, path: ArtifactPath) -> bool:
+    return directory.endswith("/") and path.startswith(directory)

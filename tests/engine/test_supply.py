@@ -1,0 +1,169 @@
+"""Runs that take from a remote what is there: nothing is made twice, and no byte comes that nobody reads."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from pivot_core.model.ids import RequestId
+from pivot_core.port.commands import Accepted, Run
+from pivot_core.port.events import Published, RunFinished
+from pivot_core.port.values import RunOptions, RunState
+from pivot_core.store import config_edit
+from tests.engine.test_sync import CHAIN, cloned, done, push
+from tests.support.project import Project
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A project that was run and pushed."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
+    (tmp_path / "remote").mkdir()
+    made = Project(tmp_path / "project", CHAIN.replace(", local):", "):"))
+    made.put("raw.txt", " text ")
+    config_edit.set_value(str(made.root), "remotes.origin", str(tmp_path / "remote"))
+    return made
+
+
+async def repro(project: Project, *targets: str) -> tuple[RunState, dict[str, str]]:
+    """Does a run with ``pull`` and returns how it and its stages ended."""
+    async with project.live() as live:
+        subscription = await live.engine.subscribe()
+        command = Run(RequestId("r"), targets, RunOptions(pull=True))
+        assert isinstance(await live.engine.send(command), Accepted)
+        async for item in subscription:
+            assert isinstance(item, Published)
+            if isinstance(item.event, RunFinished):
+                states = live.engine.standing.states
+                run = item.event.run
+                return run, {name: states[name].status.value for name in run.stages}
+    raise AssertionError("the engine ended before the run")
+
+
+def cached(project: Project) -> list[bytes]:
+    return sorted(path.read_bytes() for path in project.objects())
+
+
+def here(
+    project: Project, paths: Sequence[str] = ("clean.txt", "parts", "score.json")
+) -> list[str]:
+    return [path for path in paths if (project.root / path).exists()]
+
+
+async def test_where_all_is_on_the_remote_nothing_runs_and_nothing_comes(project: Project) -> None:
+    await project.run()
+    await done(project, push())
+    clone = cloned(project, "clone")
+    run, states = await repro(clone)
+    assert run.exit_code == 0
+    assert states == {"clean": "same", "parts": "same", "score": "same"}
+    assert (cached(clone), here(clone)) == ([], [])
+    assert clone.ran_log() == []
+
+
+async def test_after_an_edit_of_the_last_stage_only_its_inputs_come(project: Project) -> None:
+    await project.run()
+    await done(project, push())
+    clone = cloned(project, "clone")
+    clone.replace("pipeline.py", '{"length":', '{"size":')
+    run, states = await repro(clone)
+    assert run.exit_code == 0
+    assert states == {"clean": "same", "parts": "same", "score": "ran"}
+    assert clone.ran_log() == ["score"]
+    assert here(clone) == ["parts", "score.json"]
+    assert cached(clone) == sorted([b"texta", b"textb", clone.get("score.json").encode()])
+
+
+async def test_what_was_asked_for_comes_and_what_it_needs_does_not(project: Project) -> None:
+    await project.run()
+    await done(project, push())
+    clone = cloned(project, "clone")
+    _, states = await repro(clone, "score")
+    assert states == {"clean": "same", "parts": "same", "score": "restored"}
+    assert here(clone) == ["score.json"]
+    assert len(cached(clone)) == 1
+    (clone.root / "clean.txt").write_text("something else")
+    ended = await clone.run()  # what is not here is made, and nothing was taken to be proven
+    assert sorted(ended.ran) == ["clean", "parts"]
+
+
+async def test_what_a_colleague_made_counts_without_its_bytes(project: Project) -> None:
+    await project.run()
+    clone = cloned(project, "clone")
+    project.replace("pipeline.py", 'text + "a"', 'text + "A"')
+    await project.run()
+    await done(project, push())
+    project.ran_log()
+    clone.put("pipeline.py", project.get("pipeline.py"))
+    run, states = await repro(clone)
+    assert run.exit_code == 0
+    assert set(states.values()) == {"same"}
+    assert clone.ran_log() == []
+    assert here(clone) == []
+    for stage in ("parts", "score"):
+        path = f".pivot/stages/{stage}.lock"
+        assert clone.get(path) == project.get(path), "the lock file names what the colleague made"
+    _, states = await repro(clone, "parts", "score")
+    assert clone.get("parts/a.txt") == "textA"
+    assert (await clone.run("score")).ran == ["clean"]
+    assert clone.ran_log() == ["clean"]
+
+
+async def test_a_part_of_a_directory_comes_with_the_directory(project: Project) -> None:
+    project.put(
+        "pipeline.py",
+        project.get("pipeline.py")
+        + '\ndef one(text: Annotated[str, Dep("parts/a.txt", Text())]) -> Annotated[str, Out("one.txt", Text())]:\n'
+        + '    note("one")\n    return text\n\npipeline.register(one)\n',
+    )
+    await project.run()
+    await done(project, push())
+    clone = cloned(project, "clone")
+    clone.replace("pipeline.py", 'note("one")\n    return text', 'note("one")\n    return text * 2')
+    _, states = await repro(clone)
+    assert states == {"clean": "same", "parts": "same", "score": "same", "one": "ran"}
+    assert clone.get("one.txt") == "textatexta"
+
+
+async def test_what_the_remote_lost_is_made_again(project: Project, tmp_path: Path) -> None:
+    await project.run()
+    await done(project, push())
+    for path in (tmp_path / "remote/files").glob("*/*"):
+        if path.read_bytes() in (b"texta", b"textb"):
+            path.unlink()
+    clone = cloned(project, "clone")
+    run, states = await repro(clone)
+    assert run.exit_code == 0
+    assert states == {"clean": "same", "parts": "ran", "score": "same"}
+    assert here(clone) == ["clean.txt", "parts"]
+
+
+async def test_a_damaged_object_makes_its_reader_fail_and_is_not_used(
+    project: Project, tmp_path: Path
+) -> None:
+    await project.run()
+    await done(project, push())
+    (bad,) = [p for p in (tmp_path / "remote/files").glob("*/*") if p.read_bytes() == b"texta"]
+    bad.chmod(0o644)
+    bad.write_bytes(b"evil!")
+    clone = cloned(project, "clone")
+    clone.replace("pipeline.py", '{"length":', '{"size":')
+    run, states = await repro(clone)
+    assert run.exit_code == 1
+    assert states["score"] == "failed"
+    assert not (clone.root / "parts").exists()
+    run, states = await repro(clone, "parts", "score")
+    assert states == {"clean": "same", "parts": "ran", "score": "ran"}, "what cannot come is made"
+
+
+async def test_a_remote_that_is_gone_ends_the_run_before_anything_runs(
+    project: Project, tmp_path: Path
+) -> None:
+    await project.run()
+    clone = cloned(project, "clone")
+    shutil.rmtree(tmp_path / "remote")
+    run, _ = await repro(clone)
+    assert run.exit_code == 5
+    assert "does not exist" in run.problems[0].what
+    assert clone.ran_log() == []
