@@ -70,14 +70,19 @@ def command(
     wanted = inside(root, targets)
     if not dry_run:
         return running.execute(session, root, wanted, options, as_json=as_json)
+    _show_plan(
+        session, root, Explain(wanted, options, Depth.ALL if explain else Depth.REASONS), as_json
+    )
+    return 0
+
+
+def _show_plan(session: Session, root: str, query: Explain, as_json: bool) -> None:
     from pivot_core.cli import causes, plans
 
-    depth = Depth.ALL if explain else Depth.REASONS
-    plan = look.answer(root, Explain(wanted, options, depth))
+    plan = look.answer(root, query)
     if as_json:
         plans.show_json(session, plan)
-    elif explain:
+    elif query.depth is Depth.ALL:
         causes.show_plan(session, plan)
     else:
         plans.show_lines(session, plan, all_stages=session.is_verbose)
-    return 0
