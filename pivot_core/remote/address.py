@@ -34,11 +34,12 @@ class Address:
     @property
     def shown_url(self) -> str:
         """The URL without user, password and query."""
-        parts = urlsplit(self.url)
-        if not parts.scheme:
-            return self.url
-        host = parts.netloc.rpartition("@")[2]
-        return f"{parts.scheme}://{host}{parts.path}"
+        return _bare(self.url)
+
+    @property
+    def endpoint(self) -> str | None:
+        """The same of the endpoint's: S3 signs requests, and nothing that a URL could hold beside the place is used."""
+        return _bare(self.endpoint_url) if self.endpoint_url else None
 
 
 def remote_at(address: Address) -> Remote:
@@ -65,3 +66,10 @@ def _directory(address: Address, path: str) -> Remote:
     from pivot_core.remote.directory import DirectoryRemote
 
     return DirectoryRemote(address, os.path.normpath(path))
+
+
+def _bare(url: str) -> str:
+    parts = urlsplit(url)
+    if not parts.scheme:
+        return url
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

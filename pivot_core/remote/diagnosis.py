@@ -79,9 +79,7 @@ class Doctor:
         self._address: Address = address
         self._setting: str = f"remotes.{address.name}"
         self._bucket: str = bucket
-        self._service: str = (
-            Address("", address.endpoint_url).shown_url if address.endpoint_url else "Amazon S3"
-        )
+        self._service: str = address.endpoint or "Amazon S3"
         self._name: str = f"the remote '{address.name}'"
 
     def fault(self, error: BaseException, key: str = "") -> RemoteFault:

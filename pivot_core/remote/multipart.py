@@ -21,7 +21,7 @@ from pivot_core.remote.crew import crew
 from pivot_core.remote.diagnosis import NOT_IMPLEMENTED, Answer
 from pivot_core.remote.errors import Absent, Corrupt, RemoteFault
 from pivot_core.remote.partial import Partial
-from pivot_core.remote.wire import ANSWER_S, Wire
+from pivot_core.remote.wire import Wire
 from pivot_core.store import hashing
 from pivot_core.store.cache import BadObject
 
@@ -299,7 +299,10 @@ class Download:
 
         async def bring(client: "S3Client") -> None:
             nonlocal at  # another try goes on where this one broke
-            async with ranged(client, self._bucket, self._key, at, end, self._size) as body:
+            asking = ranged(
+                client, self._bucket, self._key, at, end, self._size, self._wire.answer_s
+            )
+            async with asking as body:
                 async for chunks in gathered(body, end - at):
                     await self._wire.do(self._partial.write, chunks, at)
                     count = sum(map(len, chunks))
@@ -320,11 +323,17 @@ class Download:
 
 @contextlib.asynccontextmanager
 async def ranged(
-    client: "S3Client", bucket: str, key: str, begin: int, end: int, size_bytes: int
+    client: "S3Client",
+    bucket: str,
+    key: str,
+    begin: int,
+    end: int,
+    size_bytes: int,
+    answer_s: float,
 ) -> AsyncGenerator["StreamingBody"]:
     """Asks for bytes of an object that must have ``size_bytes`` of them; gives the body once it has begun."""
     is_whole = begin == 0 and end == size_bytes
-    async with asyncio.timeout(ANSWER_S):
+    async with asyncio.timeout(answer_s):
         if is_whole:
             answer = await client.get_object(Bucket=bucket, Key=key)
         else:

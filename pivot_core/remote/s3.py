@@ -310,11 +310,13 @@ class _S3Connection(Connection):
         meter: Meter,
     ) -> bool:
         async def bring(client: "S3Client") -> list[bytes]:
-            body = multipart.ranged(client, self._bucket, full, 0, size_bytes, size_bytes)
-            async with body as stream:
+            asking = multipart.ranged(
+                client, self._bucket, full, 0, size_bytes, size_bytes, self._wire.answer_s
+            )
+            async with asking as body:
                 return [
                     chunk
-                    async for chunks in multipart.gathered(stream, size_bytes)
+                    async for chunks in multipart.gathered(body, size_bytes)
                     for chunk in chunks
                 ]
 

@@ -27,9 +27,11 @@ if TYPE_CHECKING:
 
 TRIES = 8
 ANSWER_S = 10.0
-"""How long the service may take to begin an answer that holds no bytes of an object."""
+"""How long the service may take to begin an answer, at most."""
 _HOPELESS_S = 8.0
 """A service that cannot be reached for this long is given up."""
+_FIRST_TRIES = 3
+"""And one that has never answered after so many tries."""
 _DEAD_S = 30.0
 """A service that has answered is taken for a slow one for so long."""
 _MEMORY_BYTES = 40 << 20
@@ -53,6 +55,8 @@ class Wire:
         self.jobs: int = jobs
         self.pace: Pace = Pace(jobs)
         self.budget: Budget = Budget(_MEMORY_BYTES)
+        self.answer_s: float = min(ANSWER_S, address.read_timeout_s)
+        """How long the service may take to begin an answer."""
         self.has_conditions: bool = True
         """Turns false once the service refused a condition as unknown."""
         self._address: Address = address
@@ -103,7 +107,7 @@ class Wire:
                 fault = self._fault(error, key)
                 if isinstance(fault, Expired) and await self._renew(client):
                     continue
-                if number == tries or not self._is_worth_another(fault, began):
+                if number == tries or not self._is_worth_another(fault, number, began):
                     raise fault from error
             if isinstance(fault, Busy):
                 self.pace.slow_down()
@@ -114,7 +118,7 @@ class Wire:
 
     async def brief[R](self, ask: Ask[R], key: str = "") -> R:
         """The same for a request without bytes of an object, whose answer begins soon or never."""
-        return await self.ask(ask, key=key, limit_s=ANSWER_S)
+        return await self.ask(ask, key=key, limit_s=self.answer_s)
 
     async def do[*A, R](self, work: Callable[[*A], R], *args: *A) -> R:
         """Runs what would block in a thread."""
@@ -128,9 +132,12 @@ class Wire:
             return self.doctor.interrupted(key)
         return self.doctor.fault(error, key)
 
-    def _is_worth_another(self, fault: RemoteFault, began: float) -> bool:
-        is_hopeless = isinstance(fault, Unreachable) and time.monotonic() - began >= _HOPELESS_S
-        return fault.is_transient and not is_hopeless
+    def _is_worth_another(self, fault: RemoteFault, number: int, began: float) -> bool:
+        if isinstance(fault, Unreachable):
+            is_unknown = self._answered_at is None and number >= _FIRST_TRIES
+            if is_unknown or time.monotonic() - began >= _HOPELESS_S:
+                return False
+        return fault.is_transient
 
     async def _renew(self, stale: "S3Client") -> bool:
         """Reads the credentials anew, once a batch; tells whether another try makes sense."""
@@ -159,7 +166,7 @@ class Wire:
             making = session.create_client(  # pyright: ignore[reportUnknownMemberType] its stubs name services that are not installed
                 "s3",
                 region_name=self._address.region,
-                endpoint_url=self._address.endpoint_url,
+                endpoint_url=self._address.endpoint,
                 config=config,
             )
             client = await self._clients.enter_async_context(making)

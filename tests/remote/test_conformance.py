@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import random
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -27,14 +26,9 @@ from pivot_core.remote.errors import Absent, Corrupt, ReadOnly
 from pivot_core.remote.transfer import Failed, News, Progress, Summary
 from pivot_core.store import hashing
 from pivot_core.store.cache import BadObject, Cache
-from pivot_core.store.layout import Layout
-from tests.remote.conftest import Services
+from tests.remote.conftest import Services, a_cache, fill, quiet
 
 JOBS = 8
-
-
-def quiet(_: News) -> None:
-    """Hears of progress and does nothing."""
 
 
 class Place:
@@ -46,8 +40,7 @@ class Place:
 
     def clone(self, name: str) -> Cache:
         """Makes a project with an empty cache."""
-        (self.root / name / ".pivot").mkdir(parents=True)
-        return Cache(Layout.at(str(self.root / name)))
+        return a_cache(self.root / name)
 
 
 @pytest.fixture
@@ -64,18 +57,6 @@ def cache(place: Place) -> Cache:
 async def connection(place: Place) -> AsyncIterator[Connection]:
     async with place.remote.connect(JOBS) as connection:
         yield connection
-
-
-def fill(cache: Cache, count: int, size: int = 100, seed: int = 0) -> dict[ContentHash, int]:
-    """Caches some files of random bytes."""
-    chance = random.Random(seed)
-    wanted = dict[ContentHash, int]()
-    for number in range(count):
-        path = Path(cache.layout.root) / f"file{number}"
-        path.write_bytes(chance.randbytes(size))
-        found = cache.put_file(str(path))
-        wanted[found.hash] = found.size_bytes
-    return wanted
 
 
 async def push(place: Place, cache: Cache, wanted: dict[ContentHash, int]) -> Summary:
@@ -106,6 +87,27 @@ async def test_what_is_pushed_here_is_fetched_there(place: Place, cache: Cache) 
     assert {name for name, _ in there.objects()} == set(wanted)
     assert bad(there) == []
     assert not os.listdir(there.layout.partial_dir)
+
+
+async def test_large_objects_go_up_and_come_down_whole(place: Place, cache: Cache) -> None:
+    wanted = fill(cache, 1, size=(16 << 20) + 3) | fill(cache, 1, size=(8 << 20) + 1)
+    there = place.clone("there")
+    heard = list[News]()
+
+    pushed = await transfer.push(place.remote, cache, wanted, JOBS, heard.append)
+    fetched = await transfer.fetch(place.remote, there, wanted, JOBS, heard.append)
+
+    assert (pushed.failed, fetched.failed) == ((), ())
+    assert {
+        each.bytes_done for each in heard if isinstance(each, Progress) and not each.active
+    } >= {sum(wanted.values())}
+    assert max(each.bytes_done for each in heard if isinstance(each, Progress)) == sum(
+        wanted.values()
+    )
+    assert bad(there) == []
+    assert not os.listdir(there.layout.partial_dir)
+    async with place.remote.connect(JOBS) as connection:
+        assert await connection.uploads() == ()
 
 
 async def test_only_what_is_missing_moves(place: Place, cache: Cache) -> None:

@@ -1,0 +1,44 @@
+"""A process of its own that moves objects, so that it can be killed: ``python -m tests.remote.mover``.
+
+It reads ``{"verb": "push" or "fetch", "root": …, "url": …, "endpoint": …, "jobs": …, "wanted": {hash: size}}``.
+"""
+
+import asyncio
+import json
+import sys
+from typing import TypedDict, cast
+
+from pivot_core.model import ids
+from pivot_core.remote import transfer
+from pivot_core.remote.address import Address, remote_at
+from pivot_core.remote.transfer import News
+from pivot_core.store.cache import Cache
+from pivot_core.store.layout import Layout
+
+
+class Task(TypedDict):
+    """What is to be done."""
+
+    verb: str
+    root: str
+    url: str
+    endpoint: str
+    jobs: int
+    wanted: dict[str, int]
+
+
+async def move(task: Task) -> int:
+    """Does it; returns how many objects failed."""
+    remote = remote_at(Address("origin", task["url"], endpoint_url=task["endpoint"]))
+    cache = Cache(Layout.at(task["root"]))
+    wanted = {ids.content_hash(name): size for name, size in task["wanted"].items()}
+    verb = transfer.push if task["verb"] == "push" else transfer.fetch
+
+    def report(_: News) -> None:
+        pass
+
+    return len((await verb(remote, cache, wanted, task["jobs"], report)).failed)
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(move(cast("Task", json.load(sys.stdin)))))
