@@ -146,7 +146,7 @@ TABLE: tuple[Key, ...] = (
     # The other panels.
     Key("open", ("o", "enter"), "o enter", Scope.IN_OUT, "Open the file", "open", 1),
     Key("copy", ("y",), "y", Scope.IN_OUT, "Copy path and full hash", "copy", 2),
-    Key("open", ("enter",), "enter", Scope.HISTORY, "Log of the attempt", "log", 1),
+    Key("open", ("enter",), "enter", Scope.HISTORY, "Log and reasons of the attempt", "log", 1),
     Key("mark", ("space",), "space", Scope.HISTORY, "Mark; two are compared", "compare", 2),
     Key("pan(-1)", ("comma",), ",", Scope.TIMELINE, "Earlier", called="pan_earlier"),
     Key("pan(1)", ("full_stop",), ".", Scope.TIMELINE, "Later", called="pan_later"),

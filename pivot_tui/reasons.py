@@ -7,6 +7,7 @@ from typing import assert_never
 from rich.cells import cell_len, chop_cells
 
 from pivot_core.port import (
+    Account,
     CodeChanged,
     ContentHash,
     DepChanged,
@@ -35,6 +36,7 @@ from pivot_core.port import (
 )
 from pivot_tui import format as fmt
 from pivot_tui import spans
+from pivot_tui.glyphs import LOOKS
 from pivot_tui.spans import Line, Paint
 
 _VERDICTS = {
@@ -73,6 +75,31 @@ def lines(
         text += [_BLANK, *_recorded(state.run_id, state.reasons, found, cells)]
     where = spans.text(one_line(f"{row.function}  {row.where}"), Paint.MUTED)
     return [spans.crop(line, cells) for line in [*text, _BLANK, where]]
+
+
+def account(found: Account, run_id: RunId, unfolded: bool, cells: int) -> list[Line]:
+    """Returns what a past run did with a stage, and why it decided so."""
+    state = found.state
+    text = list[Line]()
+    if state.failure is not None:
+        text += [*_failure(state.failure, cells), _BLANK]
+    look = LOOKS[state.status]
+    number = len(state.reasons)
+    because = f" because ({fmt.plural(number, 'reason')})" if number else ""
+    if state.by:
+        because = f" by {one_line(', '.join(state.by))}"
+    said = f" in run {fmt.short_run(run_id)}{because}"
+    text += [((look.word.upper(), look.paint), (said, Paint.MUTED)), _BLANK]
+    for reason in state.reasons:
+        text += _reason(reason, cells) + _evidence(reason, found.evidence, unfolded, cells)
+    if any(found.evidence.diffs.values()):
+        again = "fold" if unfolded else "show"
+        text.append(
+            (("  · lines that differed", Paint.MUTED), (f"   enter: {again}", Paint.ACCENT))
+        )
+    if state.tier is not None:
+        text.append(spans.text(f"decided by {_TIERS[state.tier]}", Paint.MUTED))
+    return [spans.crop(line, cells) for line in text]
 
 
 def broken(problems: tuple[Problem, ...], cells: int) -> list[Line]:

@@ -84,15 +84,14 @@ class Attempts(Asking[tuple[Attempt, ...]]):
 
     @override
     def refusal(self, action: str) -> str:
-        if not self.found:
-            return "there is no attempt"
-        no_log = not self.found[self.view.at].has_log
-        return "it wrote no log" if action == "open" and no_log else ""
+        del action
+        return "" if self.found else "there is no attempt"
 
     def _open(self) -> None:
         if self.found:
             chosen = self.found[self.view.at]
-            self.desk.host.open_attempt(chosen.run_id, chosen.number)
+            number = chosen.number if chosen.has_log else None
+            self.desk.host.open_attempt(chosen.run_id, number)
 
     def _mark(self) -> None:
         if self.found:

@@ -67,8 +67,8 @@ class Host(Protocol):
         """Selects a stage and goes to a panel."""
         ...
 
-    def open_attempt(self, run_id: RunId, number: int) -> None:
-        """Goes to the log of one attempt of the selected stage."""
+    def open_attempt(self, run_id: RunId, number: int | None) -> None:
+        """Goes to the log of one attempt of the selected stage, or to its reasons where it wrote none."""
         ...
 
     def run_menu(self, stage: StageName) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import tempfile
+from collections.abc import Callable
 from typing import ClassVar, override
 
 from pivot_core.port import (
@@ -48,7 +49,15 @@ class Logs(Keeper):
 
     scope: ClassVar[Scope] = Scope.LOGS
 
-    def __init__(self, board: Board, feed: Feed, log: LogView) -> None:
+    def __init__(
+        self,
+        board: Board,
+        feed: Feed,
+        log: LogView,
+        on_turned: Callable[[RunId | None], None] = lambda _: None,
+    ) -> None:
+        """``on_turned`` hears whose attempt is shown: that of a past run, or what the stage does now."""
+        self._on_turned: Callable[[RunId | None], None] = on_turned
         self._board: Board = board
         self._feed: Feed = feed
         self._log: LogView = log
@@ -120,7 +129,7 @@ class Logs(Keeper):
         place = (stage, state.run_id, state.attempt, state.status)
         if place != self._place:
             if place[:3] != self._place[:3]:
-                self._pinned = None
+                self._turn_to(None)
             self._place = place
             self._finding.want(stage)
         else:
@@ -176,9 +185,20 @@ class Logs(Keeper):
         if self._stage is None:
             return
         state = self._board.state(self._stage)
-        self._merged, self._pinned = None, (run_id, attempt)
+        self._merged = None
+        self._turn_to((run_id, attempt))
         self._place = (self._stage, state.run_id, state.attempt, None)  # so that it is found again
         self._renew(self._stage)
+
+    def unpin(self) -> None:
+        """Shows again what the stage does now."""
+        if self._pinned is not None and self._stage is not None:
+            self._turn_to(None)
+            self._finding.want(self._stage)
+
+    def _turn_to(self, attempt: _Attempt | None) -> None:
+        self._pinned = attempt
+        self._on_turned(attempt[0] if attempt is not None else None)
 
     @override
     def turn(self, by: int) -> None:
@@ -194,9 +214,8 @@ class Logs(Keeper):
         elif at >= len(places):
             self._say("no older log is kept")
         else:
-            self._pinned = places[at]
-            if places[at] == _now(self._board.state(self._stage)):
-                self._pinned = None
+            is_now = places[at] == _now(self._board.state(self._stage))
+            self._turn_to(None if is_now else places[at])
             self._finding.want(self._stage)
 
     # --- all stages of the run ---

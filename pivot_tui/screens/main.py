@@ -17,6 +17,7 @@ from pivot_tui.keymap import DEFAULT, Keymap
 from pivot_tui.keys import DETAILS, PANELS, Key, Scope
 from pivot_tui.panels import PAPERS
 from pivot_tui.panels.panel import Desk, Panel, Paper
+from pivot_tui.panels.why import Why
 from pivot_tui.screens.actions import StageActions
 from pivot_tui.screens.finder import Entry, Finder
 from pivot_tui.screens.logs import Logs
@@ -49,8 +50,10 @@ class MainScreen(StageActions, inherit_bindings=False):
         self._clock: Callable[[], float] = clock
         self._log: LogView = LogView(id="log", classes="panel")
         desk = Desk(board, feed, clock, self)
-        self._logs: Logs = Logs(board, feed, self._log)
-        details: tuple[Panel, ...] = (self._logs, *(panel(desk) for panel in PAPERS))
+        papers = [panel(desk) for panel in PAPERS]
+        self._why: Why = next(panel for panel in papers if isinstance(panel, Why))
+        self._logs: Logs = Logs(board, feed, self._log, self._why.turn_to)
+        details: tuple[Panel, ...] = (self._logs, *papers)
         self._details: dict[Scope, Panel] = {panel.scope: panel for panel in details}
         self._widgets: dict[Scope, Widget] = {Scope.STAGES: self._dag} | {
             scope: panel.view for scope, panel in self._details.items()
@@ -255,6 +258,10 @@ class MainScreen(StageActions, inherit_bindings=False):
             return
         if self._panel is Scope.LOGS and self._log.back():
             return
+        if self._panel in (Scope.LOGS, Scope.WHY) and self._why.is_past:
+            self._logs.unpin()
+            self._why.turn_to(None)
+            return
         if self._zoom is not Zoom.NORMAL:
             self.action_grow(-len(Zoom))
         else:
@@ -303,10 +310,13 @@ class MainScreen(StageActions, inherit_bindings=False):
         self._dag.select(stage)
         self.action_go(panel.value)
 
-    def open_attempt(self, run_id: RunId, number: int) -> None:
-        """Goes to the log of one attempt of the selected stage."""
-        self._logs.pin(run_id, number)
-        self.action_go(Scope.LOGS.value)
+    def open_attempt(self, run_id: RunId, number: int | None) -> None:
+        """Goes to the log of one attempt of the selected stage, or to its reasons where it wrote none."""
+        if number is not None:
+            self._logs.pin(run_id, number)
+        else:
+            self._why.turn_to(run_id)
+        self.action_go((Scope.WHY if number is None else Scope.LOGS).value)
 
     def run_menu(self, stage: StageName) -> None:
         """Opens the run menu for a stage."""

@@ -8,11 +8,13 @@ from typing import override
 from pivot_core.port import (
     TICKS,
     Accepted,
+    Account,
     ArtifactRow,
     Attempt,
     Command,
     Event,
     Explain,
+    ExplainRun,
     Explanation,
     FindLog,
     ListArtifacts,
@@ -23,6 +25,7 @@ from pivot_core.port import (
     Published,
     Query,
     Reply,
+    RunId,
     Snapshot,
     StageName,
     Subscription,
@@ -70,6 +73,8 @@ class ScriptedPort(Port):
         self.logs: dict[StageName, LogAnswer] = {}
         self.artifacts: dict[StageName, tuple[ArtifactRow, ...]] = {}
         self.attempts: dict[StageName, tuple[Attempt, ...]] = {}
+        self.older: dict[tuple[StageName, RunId], LogAnswer] = {}
+        self.accounts: dict[RunId, tuple[Account, ...]] = {}
         self.is_gone = False
         self._subscriptions: list[ScriptedSubscription] = []
 
@@ -119,10 +124,14 @@ class ScriptedPort(Port):
         match query:
             case Explain():
                 return tuple(self.explanations.values())
+            case ExplainRun(run_id, targets):
+                return tuple([one for one in self.accounts.get(run_id, ()) if one.stage in targets])
             case ListArtifacts(stage):
                 return self.artifacts.get(stage, ())
             case ListAttempts(stage):
                 return self.attempts.get(stage, ())
+            case FindLog(stage, run_id) if run_id is not None and (stage, run_id) in self.older:
+                return self.older[stage, run_id]
             case FindLog(stage):
                 return self.logs.get(stage, NoLog("not started yet"))
             case _:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pivot_core.port import (
+    Account,
     ArtifactPath,
     ArtifactRow,
     Attempt,
@@ -13,6 +14,7 @@ from pivot_core.port import (
     DepChanged,
     Edit,
     EngineInfo,
+    Evidence,
     Explanation,
     Failure,
     FailureKind,
@@ -365,6 +367,22 @@ def attempts() -> tuple[Attempt, ...]:
     )
 
 
+OLDER = RunId("20260921-110214-b331")
+
+
+def accounts() -> dict[RunId, tuple[Account, ...]]:
+    """Returns what two earlier runs did with ``train@large``, and why."""
+    train = StageName("train@large")
+    ran = StageState(Status.RAN, OLDER, 1, NOW - 7_600, 242.0, reasons=_TRAIN_REASONS[1:2])
+    diff = "@@ -41,2 +41,2 @@\n def forward(x):\n-    return x\n+    return x * 2\n"
+    restored = RunId("20260918-170812-77c0")
+    back = StageState(Status.RESTORED, restored, reasons=_TRAIN_REASONS[:1], tier=3)
+    return {
+        OLDER: (Account(train, ran, Evidence({"model:Net.forward": diff}, {})),),
+        restored: (Account(train, back, Evidence({}, {})),),
+    }
+
+
 def port(snapshot: Snapshot, folder: Path, lines: int = LINES) -> ScriptedPort:
     """Returns a scripted port with explanations and the log of ``train@large``."""
     scripted = ScriptedPort(snapshot)
@@ -374,6 +392,7 @@ def port(snapshot: Snapshot, folder: Path, lines: int = LINES) -> ScriptedPort:
     train = StageName("train@large")
     scripted.artifacts[train] = artifacts()
     scripted.attempts[train] = attempts()
+    scripted.accounts = accounts()
     scripted.logs[train] = LogRef(RUN, train, 1, str(path), ((RUN, 1),))
     return scripted
 

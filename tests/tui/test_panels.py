@@ -10,6 +10,7 @@ from pivot_core.port import (
     DepChanged,
     ListArtifacts,
     ListAttempts,
+    LogRef,
     ParamChanged,
     StageChanged,
     StageName,
@@ -182,7 +183,7 @@ async def test_the_footer_shows_what_can_be_done_once_the_answer_is_there(tmp_pa
         await driver.press("5")
         await driver.until(lambda: "b331" in driver.text(5))
         await driver.until(lambda: (" enter ", Paint.ACCENT) in driver.hints)
-        await driver.press("j", "j")  # restored, without a log
+        driver.dag.select(BASELINE)
         await driver.until(lambda: (" enter ", Paint.MUTED) in driver.hints)
 
 
@@ -210,9 +211,41 @@ async def test_two_marked_attempts_are_compared(tmp_path: Path) -> None:
         assert "learning_rate" in driver.text(5).partition("b331 → a4f2")[2]
         await driver.press("space")
         assert "→" not in driver.text(5)
+
+
+async def test_an_attempt_opens_its_reasons_and_esc_goes_back_to_now(tmp_path: Path) -> None:
+    port = scenes.port(scenes.a_run_in_progress(), tmp_path)
+    log = tmp_path / "old.log"
+    scenes.write_text(log, "what it printed then")
+    port.older = {
+        (TRAIN, scenes.OLDER): LogRef(scenes.OLDER, TRAIN, 1, str(log), ((scenes.OLDER, 1),))
+    }
+    async with opened(port) as driver:
+        await driver.press("5")
+        await driver.until(lambda: "b331" in driver.text(5))
         await driver.press("j", "enter")
-        await driver.until(lambda: driver.toasts != [])
-        assert driver.toasts == ["it wrote no log"]
+        await driver.until(lambda: driver.log.count == 1)
+        assert driver.log.has_focus
+        await driver.press("3", "enter")
+        await driver.until(lambda: "return x * 2" in driver.why_text)
+        assert "RAN in run b331 because (1 reason)" in driver.why_text
+        assert "run b331" in str(driver.why.border_title)
+        await driver.press("escape")
+        await driver.until(lambda: "WILL RUN" in driver.why_text)
+        assert driver.why.has_focus
+        await driver.press("2")
+        await driver.until(lambda: driver.log.count == scenes.LINES)
+
+
+async def test_an_attempt_without_a_log_opens_its_reasons(tmp_path: Path) -> None:
+    async with opened(scenes.port(scenes.a_run_in_progress(), tmp_path)) as driver:
+        await driver.press("5")
+        await driver.until(lambda: "77c0" in driver.text(5))
+        await driver.press("j", "j", "enter")
+        await driver.until(lambda: "RESTORED in run 77c0 because" in driver.why_text)
+        assert driver.why.has_focus
+        driver.dag.select(BASELINE)
+        await driver.until(lambda: "never ran here" in driver.why_text)
 
 
 async def test_an_attempt_opens_its_log(tmp_path: Path) -> None:
