@@ -23,6 +23,7 @@ from pivot_core.port import (
     PlanChanged,
     Problem,
     Published,
+    RemoteReport,
     RunFinished,
     RunId,
     RunQueued,
@@ -39,6 +40,8 @@ from pivot_core.port import (
     TransferProgress,
     TransferQueued,
     TransferStarted,
+    TransferState,
+    TransferStatus,
     outline,
 )
 
@@ -59,6 +62,7 @@ PROBLEMS = frozenset({Status.FAILED, Status.BLOCKED, Status.STALE})
 
 _ACTIVE = frozenset({RunStatus.QUEUED, RunStatus.RUNNING})
 _NOTICES_KEPT = 100
+_FAILED_KEPT = 1000
 
 
 class Link(Enum):
@@ -82,6 +86,8 @@ class Dirty:
     notices: list[Notice] = field(default_factory=list[Notice])
     events: list[Event] = field(default_factory=list[Event])
     """Those that the event log may tell."""
+    transfer: bool = False
+    """What travels to or from a remote, or is known of one."""
     gap: bool = False
     """Events are missing: a new snapshot is needed."""
     tick: bool = False
@@ -95,10 +101,19 @@ class Dirty:
         self.logs |= other.logs
         self.notices += other.notices
         self.events += other.events
+        self.transfer |= other.transfer
         self.gap |= other.gap
 
     def __bool__(self) -> bool:
-        return bool(self.plan or self.run or self.stages or self.logs or self.notices or self.gap)
+        return bool(
+            self.plan
+            or self.run
+            or self.stages
+            or self.logs
+            or self.transfer
+            or self.notices
+            or self.gap
+        )
 
 
 @dataclass(slots=True)
@@ -122,6 +137,12 @@ class Board:
     run: RunState | None = None
     """The active run, else the last one; ``None`` when this engine had none."""
     queue: list[RunState] = field(default_factory=list[RunState])
+    transfer: TransferState | None = None
+    """The transfer under way, else the last one; ``None`` when this engine had none."""
+    transfers: list[TransferState] = field(default_factory=list[TransferState])
+    """Those that wait."""
+    compared: RemoteReport | None = None
+    """What was missing here and on a remote when that was asked last."""
     problems: tuple[Problem, ...] = ()
     logs: dict[StageName, LogGrew] = field(default_factory=dict[StageName, LogGrew])
     """The newest attempt of each stage that wrote something since the snapshot."""
@@ -137,6 +158,12 @@ class Board:
     def active(self) -> RunState | None:
         """The run that goes on now."""
         return self.run if self.run is not None and self.run.status in _ACTIVE else None
+
+    @property
+    def moving(self) -> TransferState | None:
+        """The transfer that is under way."""
+        now = self.transfer
+        return now if now is not None and now.status is TransferStatus.RUNNING else None
 
     @property
     def done(self) -> tuple[int, int]:
@@ -182,12 +209,21 @@ def _begin(board: Board, snapshot: Snapshot) -> Dirty:
         board.run = snapshot.run
     # Else the run that ended stays on show: its engine is gone, and the one that took over had none.
     board.queue = list(snapshot.queue)
+    if snapshot.transfer is not None or board.moving is not None:
+        board.transfer = snapshot.transfer
+    board.transfers = list(snapshot.transfers)
     board.problems = snapshot.problems
     board.logs.clear()
     if snapshot.stages or snapshot.seq:
         _plan(board, snapshot.stages, dict(snapshot.states))
     # Else the engine has just begun to load the definition, and what was known before stays on show.
-    return Dirty(plan=True, run=True, stages=set(board.stages), logs=set(board.stages))
+    return Dirty(
+        plan=True,
+        run=True,
+        transfer=True,
+        stages=set(board.stages),
+        logs=set(board.stages),
+    )
 
 
 def _fold(board: Board, event: Event) -> Dirty:
@@ -217,10 +253,17 @@ def _fold(board: Board, event: Event) -> Dirty:
         case LogGrew(stage=stage):
             board.logs[stage] = event
             return Dirty(logs={stage})
-        case TransferQueued() | TransferStarted() | TransferProgress() | ObjectFailed():
-            return Dirty()  # the Remote panel shows what the settings say
-        case TransferFinished():
-            return Dirty()
+        case TransferQueued() | TransferStarted() | TransferFinished():
+            return _transfer(board, event)
+        case TransferProgress(transfer_id, progress):
+            if board.transfer is not None and board.transfer.transfer_id == transfer_id:
+                board.transfer = replace(board.transfer, progress=progress)
+            return Dirty(transfer=True)
+        case ObjectFailed(transfer_id, failed):
+            now = board.transfer
+            if now is not None and now.transfer_id == transfer_id:
+                board.transfer = replace(now, failed=(*now.failed, failed)[:_FAILED_KEPT])
+            return Dirty(transfer=True)
         case Notice():
             board.notices.append(event)
             del board.notices[:-_NOTICES_KEPT]
@@ -237,6 +280,16 @@ def _plan(board: Board, stages: tuple[StageRow, ...], states: dict[StageName, St
     board.rows = outline(board.stages, {row.name: row.upstream for row in stages})
     board.states = {name: states[name] for name in board.stages if name in states}
     board.counts = Counter(board.state(name).status for name in board.stages)
+
+
+def _transfer(board: Board, event: TransferQueued | TransferStarted | TransferFinished) -> Dirty:
+    told, now = event.transfer, board.transfer
+    board.transfers = [one for one in board.transfers if one.transfer_id != told.transfer_id]
+    if isinstance(event, TransferQueued):
+        board.transfers.append(told)
+    elif now is None or board.moving is None or now.transfer_id == told.transfer_id:
+        board.transfer = told
+    return Dirty(transfer=True)
 
 
 def _start(board: Board, run: RunState, expected_s: Mapping[StageName, float]) -> Dirty:

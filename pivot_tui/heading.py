@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 from pivot_core.port import Problem, RunState, RunStatus, StageName, Status, one_line
 from pivot_tui import format as fmt
-from pivot_tui import refusals, rows, spans
+from pivot_tui import refusals, rows, spans, transfer
 from pivot_tui.board import Board, Link
 from pivot_tui.glyphs import LOOKS
 from pivot_tui.keymap import DEFAULT, Keymap
@@ -36,7 +36,9 @@ def header(board: Board, now: float, cells: int, left_s: float = 0.0) -> Line:
     branch = _branch(board) if cells >= _BRANCH_FROM else ()
     for long_run, bar, with_link in ((1, 1, 1), (0, 1, 1), (0, 0, 1), (0, 0, 0)):
         start = _start(board, branch, now, bool(long_run), bool(bar), left_s)
+        moving = transfer.header(board.moving, is_long=bool(long_run))
         end = (
+            *((*moving, ("  ", Paint.TEXT)) if moving else ()),
             *counts,
             *(whole + link if with_link or is_told else ()),
             (" ", Paint.TEXT),

@@ -6,7 +6,18 @@ from collections.abc import Collection
 from pivot_core.port import StageName, Status, one_line
 from pivot_tui.board import PROBLEMS, Board, Link
 
-_NEEDS_ENGINE = ("run_menu", "run_now", "cancel_stage", "cancel_run", "redraw", "sample")
+_NEEDS_ENGINE = (
+    "run_menu",
+    "run_now",
+    "cancel_stage",
+    "cancel_run",
+    "redraw",
+    "sample",
+    "push",
+    "pull",
+    "transfer",
+    "remote",
+)
 _NEEDS_STAGE = (
     *("run_menu", "run_now", "cancel_stage", "why", "logs", "edit", "open", "copy_menu"),
     *("look_for", "state_menu", "sort_menu", "mark", "mark_range", "form", "fold", "unfold"),

@@ -3,11 +3,20 @@
 from collections.abc import Callable, Mapping
 from typing import ClassVar, override
 
-from pivot_core.port import ArtifactRow, ListArtifacts, Port, StageName, Status, one_line
+from pivot_core.port import (
+    ArtifactRow,
+    ListArtifacts,
+    Port,
+    RemoteReport,
+    StageName,
+    Status,
+    one_line,
+)
 from pivot_tui import format as fmt
 from pivot_tui import spans
+from pivot_tui.board import Dirty
 from pivot_tui.keys import Scope
-from pivot_tui.panels.panel import Asking
+from pivot_tui.panels.panel import Asking, Desk
 from pivot_tui.spans import Line, Paint
 from pivot_tui.widgets.page import Page
 
@@ -24,6 +33,11 @@ class Artifacts(Asking[tuple[ArtifactRow, ...]]):
 
     scope: ClassVar[Scope] = Scope.IN_OUT
 
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk)
+        self._report: RemoteReport | None = None
+        """What was known of the remote when the panel was drawn last."""
+
     @override
     async def ask(self, port: Port, stage: StageName) -> tuple[ArtifactRow, ...]:
         return await port.ask(ListArtifacts(stage))
@@ -38,14 +52,28 @@ class Artifacts(Asking[tuple[ArtifactRow, ...]]):
             return Page(self.missing())
         if not self.found:
             return Page([spans.text(" it reads nothing and writes nothing", Paint.MUTED)])
+        self._report = self.board.compared
         writing = self.board.state(self.stage).status is Status.RUNNING
         lines = [_row("", " ", "path", "hash", "size", "cached", "remote", cells, Paint.MUTED)]
         role = ""
         for row in self.found:
             now = "in" if row.kind is None else "out"
-            lines.append(line(row, now if now != role else "", writing=writing, cells=cells))
+            shown = now if now != role else ""
+            lines.append(line(row, shown, self._there(row), writing=writing, cells=cells))
             role = now
         return Page(lines, tuple(range(1, len(lines))))
+
+    @override
+    def is_touched(self, dirty: Dirty) -> bool:
+        return super().is_touched(dirty) or self._report is not self.board.compared
+
+    def _there(self, row: ArtifactRow) -> str:
+        """Tells whether the remote has an artifact, as far as it was asked."""
+        report = self._report
+        for one in report.artifacts if report is not None else ():
+            if one.path == row.path:
+                return "no" if one.absent_there else "yes"
+        return "—"
 
     @property
     @override
@@ -70,8 +98,8 @@ class Artifacts(Asking[tuple[ArtifactRow, ...]]):
             self.desk.host.open_file(self.found[self.view.at].path)
 
 
-def line(row: ArtifactRow, role: str, *, writing: bool, cells: int) -> Line:
-    """Returns the row of one artifact; an out of a stage that runs is being written."""
+def line(row: ArtifactRow, role: str, there: str = "—", *, writing: bool, cells: int) -> Line:
+    """Returns the row of one artifact; an out of a stage that runs is being written; ``there``: on the remote."""
     mark, paint = _state(row, writing)
     old, new = fmt.short_hash(row.recorded), fmt.short_hash(row.found)
     if row.is_unread:
@@ -82,7 +110,7 @@ def line(row: ArtifactRow, role: str, *, writing: bool, cells: int) -> Line:
     size = "—" if row.size_bytes is None else fmt.size(row.size_bytes)
     cached = "yes" if row.is_cached else "no"
     path = row.path if row.files is None else f"{row.path} ({fmt.plural(row.files, 'file')})"
-    return _row(role, mark, path, digest, size, cached, "—", cells, paint)
+    return _row(role, mark, path, digest, size, cached, there, cells, paint)
 
 
 def _state(row: ArtifactRow, writing: bool) -> tuple[str, Paint]:

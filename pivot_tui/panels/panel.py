@@ -7,7 +7,7 @@ from typing import ClassVar, Protocol, override
 
 from textual.widget import Widget
 
-from pivot_core.port import PivotError, Port, RunId, StageName, one_line
+from pivot_core.port import PivotError, Port, RunId, StageName, TransferKind, one_line
 from pivot_tui import spans
 from pivot_tui.board import Board, Dirty, Link
 from pivot_tui.feed import Feed
@@ -81,6 +81,26 @@ class Host(Protocol):
 
     def open_file(self, path: str) -> None:
         """Opens a file of the project with what the desktop opens it with."""
+        ...
+
+    def transfer(self, kind: TransferKind) -> None:
+        """Begins a transfer of what is marked, or of all."""
+        ...
+
+    def transfer_again(self) -> None:
+        """Repeats the last transfer."""
+        ...
+
+    def transfer_list(self) -> None:
+        """Lists what a transfer would move."""
+        ...
+
+    def cancel_transfer(self) -> None:
+        """Cancels the transfer under way."""
+        ...
+
+    def paint(self, dirty: Dirty) -> None:
+        """Draws what differs."""
         ...
 
     def hint(self) -> None:

@@ -125,7 +125,7 @@ class Commands:
     def look_again(self) -> None:
         """Lets the engine load the definition and look at every file again."""
         if self._board.link is Link.ATTACHED and not self._board.is_read_only:
-            self._screen.run_worker(self._send(Refresh()))
+            self._screen.run_worker(self.send(Refresh()))
 
     def quit(self) -> None:
         """Leaves; asks first while a run is active."""
@@ -142,20 +142,20 @@ class Commands:
             self._screen.notify("no stage failed or is blocked", markup=False)
             return
         why = requests.warning(asked, stages, plan, self._board, jobs)
-        if why and await self._answer("Force?", why, ("Leave it", "Force")) != 1:
+        if why and await self.answer("Force?", why, ("Leave it", "Force")) != 1:
             return
         self._asked = asked
         active = self._board.active
         request_id = RequestId(uuid.uuid4().hex)
-        reply = await self._send(requests.command(asked, stages, self._board, request_id))
+        reply = await self.send(requests.command(asked, stages, self._board, request_id))
         if isinstance(reply, Accepted) and active is not None:
             said = f"queued behind run {fmt.short_run(active.run_id)}"
             self._screen.notify(said, markup=False)
 
     async def _cancel(self, title: str, lost: str, words: str, *commands: Command) -> None:
-        if await self._answer(title, lost, ("Keep running", words)) == 1:
+        if await self.answer(title, lost, ("Keep running", words)) == 1:
             for command in commands:
-                await self._send(command)
+                await self.send(command)
 
     async def _quit(self, run_id: RunId) -> None:
         done, total = self._board.done
@@ -163,30 +163,33 @@ class Commands:
             f"Run {fmt.short_run(run_id)} is active, {done} of {total} stages done."
             " Detached, it continues; `pivot ui` attaches again."
         )
-        answer = await self._answer("Quit?", lost, ("Stay", "Detach", "Stop run & quit"))
+        answer = await self.answer("Quit?", lost, ("Stay", "Detach", "Stop run & quit"))
         if answer == 2:
-            stopped = isinstance(await self._send(CancelRun(run_id)), Accepted)
+            stopped = isinstance(await self.send(CancelRun(run_id)), Accepted)
             application(self._screen).exit(stopped)
         elif answer == 1:
             application(self._screen).exit()
 
-    async def _answer(self, title: str, lost: str, choices: tuple[str, ...]) -> int:
+    async def answer(self, title: str, lost: str, choices: tuple[str, ...]) -> int:
+        """Asks before something is lost; answers with the index of the choice, 0 for the safe one."""
         return await application(self._screen).push_screen_wait(Dialog(title, lost, choices))
 
-    async def _send(self, command: Command) -> Reply | None:
+    async def send(self, command: Command) -> Reply | None:
+        """Hands a command to the engine, and says what was refused."""
         self.diary.append(diary.asked(command, self._clock()))
         try:
             reply = await self._feed.send(command)
         except PivotError as error:
-            self._complain(error.what, error.where, error.hint)
+            self.complain(error.what, error.where, error.hint)
             return None
         except OSError as error:
-            self._complain(f"engine lost: {error}")
+            self.complain(f"engine lost: {error}")
             return None
         if isinstance(reply, Refused):
-            self._complain(reply.problem.what, reply.problem.where, reply.problem.hint)
+            self.complain(reply.problem.what, reply.problem.where, reply.problem.hint)
         return reply
 
-    def _complain(self, *parts: str) -> None:
+    def complain(self, *parts: str) -> None:
+        """Says what went wrong."""
         words = "\n".join(one_line(part) for part in parts if part)
         self._screen.notify(words, severity="error", markup=False)

@@ -7,7 +7,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.widget import Widget
 
-from pivot_core.port import Level, RunId, StageName, Status, one_line
+from pivot_core.port import Level, RunId, StageName, Status, TransferKind, one_line
 from pivot_tui import diary, forecast, frame, heading, keys, theme
 from pivot_tui import format as fmt
 from pivot_tui.board import Board, Dirty, Link
@@ -17,8 +17,10 @@ from pivot_tui.keymap import DEFAULT, Keymap
 from pivot_tui.keys import DETAILS, PANELS, Key, Scope
 from pivot_tui.panels import PAPERS
 from pivot_tui.panels.panel import Desk, Panel, Paper
+from pivot_tui.panels.remotes import Remotes
 from pivot_tui.panels.why import Why
 from pivot_tui.screens.actions import StageActions
+from pivot_tui.screens.courier import Courier
 from pivot_tui.screens.finder import Entry, Finder
 from pivot_tui.screens.logs import Logs
 from pivot_tui.widgets.bindings import bindings
@@ -53,6 +55,8 @@ class MainScreen(StageActions, inherit_bindings=False):
         papers = [panel(desk) for panel in PAPERS]
         self._why: Why = next(panel for panel in papers if isinstance(panel, Why))
         self._logs: Logs = Logs(board, feed, self._log, self._why.turn_to)
+        self._remotes: Remotes = next(panel for panel in papers if isinstance(panel, Remotes))
+        self._courier: Courier = Courier(self, board, feed, self._commands)
         details: tuple[Panel, ...] = (self._logs, *papers)
         self._details: dict[Scope, Panel] = {panel.scope: panel for panel in details}
         self._widgets: dict[Scope, Widget] = {Scope.STAGES: self._dag} | {
@@ -126,6 +130,41 @@ class MainScreen(StageActions, inherit_bindings=False):
             self._tabs.show(heading.counts(self._board))
         else:
             self._tabs.show([heading.tabs(self._board, self._tab, self._tabs.size.width)])
+
+    def transfer(self, kind: TransferKind) -> None:
+        """Begins a transfer of what is marked, or of all."""
+        self._courier.begin(kind, self._travelling)
+
+    def transfer_again(self) -> None:
+        """Repeats the last transfer."""
+        self._courier.again()
+
+    def transfer_list(self) -> None:
+        """Lists what a transfer would move."""
+        self._courier.list(self._travelling)
+
+    def cancel_transfer(self) -> None:
+        """Cancels the transfer under way."""
+        self._courier.cancel()
+
+    def action_push(self) -> None:
+        """Pushes what is marked, or all."""
+        self.transfer(TransferKind.PUSH)
+
+    def action_pull(self) -> None:
+        """Pulls what is marked, or all."""
+        self.transfer(TransferKind.PULL)
+
+    def action_remote(self) -> None:
+        """Asks which remote is meant from now on."""
+        self._courier.choose()
+
+    @property
+    def _travelling(self) -> tuple[str, ...]:
+        """What is marked where the focus is: paths in the Remote panel, else stages; nothing for all."""
+        if self._panel is Scope.REMOTE:
+            return self._remotes.marked
+        return self._dag.chosen if self._dag.marked else ()
 
     def hint(self) -> None:
         """Draws the keys of the focused panel: what they can do now may have changed."""

@@ -12,6 +12,7 @@ from pivot_core.port import (
     ArtifactRow,
     Attempt,
     Command,
+    CompareRemote,
     Event,
     Explain,
     ExplainRun,
@@ -19,11 +20,14 @@ from pivot_core.port import (
     FindLog,
     ListArtifacts,
     ListAttempts,
+    ListRemotes,
     LogAnswer,
     NoLog,
     Port,
     Published,
     Query,
+    RemoteReport,
+    RemoteRow,
     Reply,
     RunId,
     Snapshot,
@@ -75,6 +79,8 @@ class ScriptedPort(Port):
         self.attempts: dict[StageName, tuple[Attempt, ...]] = {}
         self.older: dict[tuple[StageName, RunId], LogAnswer] = {}
         self.accounts: dict[RunId, tuple[Account, ...]] = {}
+        self.remotes: tuple[RemoteRow, ...] = ()
+        self.report: RemoteReport | None = None
         self.is_gone = False
         self._subscriptions: list[ScriptedSubscription] = []
 
@@ -126,6 +132,10 @@ class ScriptedPort(Port):
                 return tuple(self.explanations.values())
             case ExplainRun(run_id, targets):
                 return tuple([one for one in self.accounts.get(run_id, ()) if one.stage in targets])
+            case ListRemotes():
+                return self.remotes
+            case CompareRemote() if self.report is not None:
+                return self.report
             case ListArtifacts(stage):
                 return self.artifacts.get(stage, ())
             case ListAttempts(stage):

@@ -269,4 +269,4 @@ async def test_the_keys_of_errors_timeline_and_remote(tmp_path: Path) -> None:
         await driver.press("comma")
         assert driver.text(6) != whole
         await driver.press("7", "y")
-        assert driver.app.clipboard == remotes.SHARE
+        assert driver.app.clipboard == remotes.CONFIGURE
