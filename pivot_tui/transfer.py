@@ -16,6 +16,8 @@ from pivot_tui import spans
 from pivot_tui.spans import Line, Paint
 
 _BAR = 24
+_BAR_FROM = 60
+"""Cells of a panel in which the bar has its full length."""
 _SMALL_BAR = 6
 _SILENT_S = 5.0
 _SHOWN = 200
@@ -58,7 +60,7 @@ def lines(transfer: TransferState, now: float, cells: int) -> list[Line]:
     text: list[Line] = [_head(transfer, mark, paint, now)]
     progress = transfer.progress
     if transfer.status is TransferStatus.RUNNING and progress is not None:
-        text += _moving(progress)
+        text += _moving(progress, _BAR if cells >= _BAR_FROM else _BAR // 2)
         text += [_active(item, _ARROWS[transfer.kind], cells) for item in progress.active]
     elif progress is not None and progress.failures:
         words = f"   {fmt.count(progress.failures)} failed, r tries again"
@@ -91,8 +93,11 @@ def lines(transfer: TransferState, now: float, cells: int) -> list[Line]:
 def remote(row: RemoteRow, report: RemoteReport | None, now: float, cells: int) -> list[Line]:
     """Returns a remote: name, place, and what was missing when it was asked last."""
     said = ", ".join(["default"] * row.is_default + ["read-only"] * row.is_read_only)
-    head: Line = ((f" {one_line(row.name)}", Paint.STRONG), (f"  {said}", Paint.MUTED))
-    text = [head, spans.text(f"   {piece}" if (piece := one_line(row.url)) else "", Paint.MUTED)]
+    name = f" {one_line(row.name)}  "
+    end: Line = ((f"  {said} " if said else "", Paint.MUTED),)
+    room = cells - spans.width(end) - len(name)
+    place: Line = ((name, Paint.STRONG), (spans.middle(one_line(row.url), room), Paint.TEXT))
+    text = [spans.spread(place, end, cells)]
     if report is None or report.remote.name != row.name:
         text.append(((("   u", Paint.ACCENT)), (" asks what it has", Paint.MUTED)))
     elif report.problem is not None:
@@ -167,18 +172,18 @@ def _head(transfer: TransferState, mark: str, paint: Paint, now: float) -> Line:
     return ((f" {mark} {arrow} {said}{place}", paint), (f"  {done}{there}{took}", Paint.TEXT))
 
 
-def _moving(progress: Progress) -> list[Line]:
+def _moving(progress: Progress, cells: int) -> list[Line]:
     if progress.phase in _PHASES:
         return [spans.text(f"   {_PHASES[progress.phase]}", Paint.MUTED)]
     share = _share(progress.bytes_done, progress.size_bytes)
-    full = round(_BAR * progress.bytes_done / max(progress.size_bytes, 1))
+    full = round(cells * progress.bytes_done / max(progress.size_bytes, 1))
     files = f"  {fmt.count(progress.files_done)}/{fmt.count(progress.files)} files"
     left = f"  ~{fmt.running(progress.left_s)} left" if progress.left_s is not None else ""
     sizes = f"{fmt.size(progress.bytes_done)} of {fmt.size(progress.size_bytes)}"
     text: list[Line] = [
         (
             ("   " + "━" * full, Paint.RUN),
-            ("─" * (_BAR - full), Paint.MUTED),
+            ("─" * (cells - full), Paint.MUTED),
             (f" {share}", Paint.STRONG),
             (files, Paint.TEXT),
         ),

@@ -81,13 +81,14 @@ class Remotes(Paper):
             return Page(_unconfigured(cells))
         now, report = self.desk.clock(), self.board.compared
         lines = list[Line]()
+        if self.board.transfer is not None:
+            lines += transfer.lines(self.board.transfer, now, cells)
+        lines += [transfer.lines(one, now, cells)[0] for one in self.board.transfers]
+        lines += [()] if lines else []
         for row in self._remotes:
-            lines += [*transfer.remote(row, report, now, cells)]
+            lines += transfer.remote(row, report, now, cells)
         if self._looks:
             lines.append(spans.text("   asking …", Paint.MUTED))
-        if self.board.transfer is not None:
-            lines += [(), *transfer.lines(self.board.transfer, now, cells)]
-        lines += [transfer.lines(one, now, cells)[0] for one in self.board.transfers]
         stops = list[int]()
         rows = self._rows
         if rows:
