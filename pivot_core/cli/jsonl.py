@@ -36,6 +36,7 @@ from pivot_core.port import (
     StageName,
     StageRow,
     StageState,
+    Sweep,
     TransferState,
     headline,
 )
@@ -208,6 +209,21 @@ def remote_finding(given: RemoteFinding) -> records.RemoteFindingRecord:
         is_needed=given.is_needed,
         detail=given.detail,
         hint=given.hint,
+    )
+
+
+def sweep(given: Sweep) -> records.SweepRecord:
+    """Returns what nothing names any more."""
+    return records.SweepRecord(
+        schema=records.SCHEMA,
+        remote=given.remote,
+        is_done=given.is_done,
+        items=[_item(each) for each in given.items],
+        size_bytes=given.size_bytes,
+        kept=given.kept,
+        runs=given.runs,
+        uploads=given.uploads,
+        sources=list(given.sources),
     )
 
 

@@ -31,7 +31,7 @@ from pivot_core.port.queries import (
     ShowRun,
     Summaries,
 )
-from pivot_core.port.transfers import RemoteReport
+from pivot_core.port.transfers import RemoteReport, Sweep
 from pivot_core.port.values import RunReport, StageRow, Verdict
 from pivot_core.store.cache import Cache
 from pivot_core.store.config import Config
@@ -141,6 +141,24 @@ def checkout(root: str, targets: Sequence[str], *, force: bool) -> list[Change]:
         return await asyncio.to_thread(lambda: list(workspace.checkout(targets, force=force)))
 
     return _look(root, ask, must_write=True)
+
+
+def sweep(
+    root: str, *, remote: str | None, projects: Sequence[str], runs: int, is_real: bool
+) -> Sweep:
+    """Finds, and with ``is_real`` removes, what nothing names any more: in the cache, or on a remote."""
+    from pivot_core.engine import garbage
+
+    async def ask(look: _Look) -> Sweep:
+        if remote is None:
+            garbage.check_shared(look.here, projects)
+        plan = await look.planner.current()
+        keep = await asyncio.to_thread(garbage.kept, look.here, look.state, plan, projects, runs)
+        if remote is not None:
+            return await garbage.sweep_remote(look.here, look.config, remote, keep, is_real=is_real)
+        return garbage.sweep_cache(look.here, look.cache, look.state, keep, is_real=is_real)
+
+    return _look(root, ask, must_write=is_real)
 
 
 class _Look:

@@ -479,3 +479,23 @@ class RemoteStatusRecord(TypedDict):
     runs_absent_there: int
     problem: ProblemRecord | None
     """Why the remote could not be asked."""
+
+
+class SweepRecord(TypedDict):
+    """`gc --json`."""
+
+    schema: int
+    remote: str
+    """Its name; empty for the cache."""
+    is_done: bool
+    """Whether it was removed, or would be."""
+    items: list[ItemRecord]
+    size_bytes: int
+    kept: int
+    """Objects that stay."""
+    runs: int
+    """Run-cache entries that go with their objects."""
+    uploads: int
+    """Unfinished uploads on the remote, older than a day."""
+    sources: list[str]
+    """Because of what objects stay, in words."""

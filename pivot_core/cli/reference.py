@@ -63,6 +63,7 @@ _JSON_SECTIONS = {
     "list --json": ("ListRecord", "StageRowRecord", "OutRecord"),
     "history --json, show --json": ("HistoryRecord", "ShowRecord", "SummaryRecord"),
     "verify --json": ("VerifyRecord", "FindingRecord"),
+    "gc --json": ("SweepRecord",),
     "config list --json": ("ConfigRecord", "SettingRecord"),
     "push --json, pull --json, fetch --json": (
         *("TransferStartedRecord", "TransferProgressRecord", "ObjectFailedRecord", "TransferFinishedRecord"),

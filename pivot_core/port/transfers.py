@@ -189,3 +189,24 @@ class RemoteFinding:
     detail: str
     hint: str = ""
     """What mends it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """What nothing names any more, in the cache or on a remote."""
+
+    remote: str
+    """Its name; empty for the cache."""
+    items: tuple[Item, ...]
+    """What was removed, or would be."""
+    size_bytes: int
+    kept: int
+    """Objects that stay."""
+    runs: int
+    """Run-cache entries that go with their objects."""
+    uploads: int
+    """Unfinished uploads that somebody left behind."""
+    sources: tuple[str, ...]
+    """Because of what objects stay, in words."""
+    is_done: bool
+    """Whether it was done, or only told."""
