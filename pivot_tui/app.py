@@ -9,7 +9,9 @@ import time
 from collections.abc import Callable
 from typing import ClassVar, override
 
+from rich.console import RenderableType
 from textual.binding import BindingType
+from textual.drivers.linux_driver import LinuxDriver
 
 from pivot_core.port import RunState, Snapshot, Taste, one_line
 from pivot_tui import format as fmt
@@ -38,6 +40,16 @@ class Bell(enum.Enum):
     """By the terminal, as a notification of the desktop (OSC 9)."""
 
 
+class _Terminal(LinuxDriver):
+    """The terminal, of which input is not waited for at the end: that is a fifth of a second."""
+
+    @override
+    def disable_input(self) -> None:
+        if isinstance(self._app, Dashboard) and self._app.is_leaving:
+            self._key_thread = None  # it ends by itself
+        super().disable_input()
+
+
 class Dashboard(Inked, inherit_bindings=False):
     """The dashboard of one project; ``run`` returns true when leaving stopped the run as well."""
 
@@ -63,7 +75,9 @@ class Dashboard(Inked, inherit_bindings=False):
 
         ``last`` returns what is shown until there is an engine, ``branch`` that of git; it may read files.
         """
-        super().__init__()
+        super().__init__(driver_class=_Terminal)
+        self.is_leaving: bool = False
+        """Whether the end has begun."""
         taste = taste or Taste()
         self.board: Board = Board(is_read_only=is_read_only)
         self._feed: Feed = Feed(connect, self.board, self._paint, last)
@@ -88,6 +102,16 @@ class Dashboard(Inked, inherit_bindings=False):
     @override
     def get_default_screen(self) -> MainScreen:
         return self._main
+
+    @override
+    def exit(
+        self,
+        result: bool | None = None,
+        return_code: int = 0,
+        message: RenderableType | None = None,
+    ) -> None:
+        self.is_leaving = True
+        super().exit(result, return_code, message)
 
     def on_mount(self) -> None:
         """Starts to read from the engine; a signal ends the dashboard, never the engine."""

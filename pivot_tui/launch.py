@@ -92,7 +92,7 @@ def command(
     if starts:
         door.wake()
     is_calm = reduced_motion or background.is_remote(os.environ)
-    return _show(
+    code = _show(
         door,
         taste,
         theme or taste.theme,
@@ -101,6 +101,9 @@ def command(
         is_calm=is_calm,
         is_read_only=read_only,
     )
+    sys.stdout.flush()
+    # To take all modules apart, as an interpreter does at its end, would take longer than all the rest of quitting.
+    os._exit(code)
 
 
 def _show(

@@ -7,6 +7,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.app import App
 from textual.content import Content
+from textual.driver import Driver
 from textual.events import Click
 from textual.geometry import Region, Size
 from textual.message import Message
@@ -34,8 +35,8 @@ class Inked(App[bool], inherit_bindings=False):
         f"paint--{name}" for name in (*(paint.value for paint in Paint), *_OTHERS)
     }
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, driver_class: type[Driver]) -> None:
+        super().__init__(driver_class)
         self._inks: dict[str, Style] = {}
 
     def ink(self, name: str) -> Style:
