@@ -46,8 +46,10 @@ class _Terminal(LinuxDriver):
     @override
     def disable_input(self) -> None:
         if isinstance(self._app, Dashboard) and self._app.is_leaving:
-            self._key_thread = None  # it ends by itself
-        super().disable_input()
+            signal.signal(signal.SIGWINCH, signal.SIG_DFL)
+            self._disable_mouse_support()
+            self.exit_event.set()
+        super().disable_input()  # nothing, where the end has begun
 
 
 class Dashboard(Inked, inherit_bindings=False):
