@@ -369,6 +369,22 @@ def _large(root: str, yard: _Yard) -> Iterator[Figure]:
         shown = screen.until(rf"failed: {FAILED}")
         late = shown - engine.told(screen)
         yield Figure("dashboard: 50 k changes in 1 s, right after", late * 1000, "ms", 300)
+        yield from _both(screen, engine, f"{root}/replay.log", yard)
+
+
+def _both(screen: Screen, engine: "_Engine", log: str, yard: _Yard) -> Iterator[Figure]:
+    """Follows a log that grows by 20,000 lines a second while stages of a large graph change."""
+    case = f"{LARGE} stages and 20 k lines/s"
+    screen.press("g")
+    engine.tell("chatter 20000 200 30")
+    screen.until(r"line \d{8}")
+    screen.drain(2)
+    before = screen.memory_bytes
+    yield from _keys(screen, case, _FOCUS, 0.1, yard)
+    grown = (screen.memory_bytes - before) / _MIB
+    yield Figure(f"dashboard: {case}, memory over {KEYS} keys", grown, "MiB", 10)
+    engine.told(screen)
+    yield Figure(f"dashboard: {case}, last lines missing", _behind(screen, log), "lines", 0)
 
 
 class _Engine:

@@ -1,10 +1,12 @@
 """An engine that only tells: it holds a project's socket and publishes what its standard input asks for, line by line.
 
-``steady RATE SECONDS`` changes so many stages a second, ``burst COUNT`` as many as there are in one second; each line
+``steady RATE SECONDS`` changes so many stages a second, ``burst COUNT`` as many as there are in one second, and
+``chatter LINES RATE SECONDS`` changes stages while the log of the first one grows by so many lines a second; each line
 is answered on standard output with the time at which the last event was published, and so is each subscription.
 """
 
 import asyncio
+import os
 import sys
 import time
 from typing import override
@@ -21,6 +23,8 @@ from pivot_core.port import (
     Command,
     EngineInfo,
     FindLog,
+    LogGrew,
+    LogRef,
     NoLog,
     OutRow,
     Port,
@@ -53,6 +57,7 @@ class Replay(Port):
         self._rows = tuple(_row(number) for number in range(count))
         self._states = {row.name: StageState(Status.WAIT, _RUN) for row in self._rows}
         self._bus = Bus(self._snapshot)
+        self._log = f"{root}/replay.log"
 
     async def steady(self, rate: int, seconds: float) -> None:
         """Changes the stages at the top in turn, so many a second, in small steps."""
@@ -63,6 +68,24 @@ class Replay(Port):
                 self._set(number % 30 + 2, Status.RUNNING if running else Status.RAN)
                 number += 1
             await asyncio.sleep(_TICK_S)
+
+    async def chatter(self, lines: int, rate: int, seconds: float) -> None:
+        """Appends lines to the log of the first stage while others change."""
+        changing = asyncio.create_task(self.steady(rate, seconds))
+        began, written = time.perf_counter(), 0
+        with open(self._log, "wb", buffering=0) as log:
+            while (now := time.perf_counter() - began) < seconds:
+                wanted = int(now * lines)
+                stamp = f"{time.time_ns() // 1_000_000}o line"
+                log.write(
+                    "".join(
+                        [f"{stamp} {at:08} and more\n" for at in range(written, wanted)]
+                    ).encode()
+                )
+                written = wanted
+                self._bus.publish(LogGrew(_RUN, self._rows[0].name, 1, log.tell()))
+                await asyncio.sleep(_TICK_S)
+        await changing
 
     async def burst(self, count: int) -> None:
         """Changes stages as often as asked, over one second; at the end one has failed and all others ran."""
@@ -113,7 +136,9 @@ class Replay(Port):
     @override
     async def ask(self, query: Query) -> object:  # pyright: ignore[reportIncompatibleMethodOverride] the overloads are this by type of query
         if isinstance(query, FindLog):
-            return NoLog("a replay writes none")
+            if query.stage == self._rows[0].name and os.path.exists(self._log):
+                return LogRef(_RUN, query.stage, 1, self._log, ((_RUN, 1),))
+            return NoLog("a replay writes but one")
         raise UsageError("a replay knows nothing of that")
 
     @override
@@ -148,10 +173,13 @@ async def main(root: str, count: int) -> None:
     print("ready", flush=True)
     while line := await asyncio.to_thread(sys.stdin.readline):
         verb, *numbers = line.split()
-        if verb == "steady":
-            await replay.steady(int(numbers[0]), float(numbers[1]))
-        else:
-            await replay.burst(int(numbers[0]))
+        match verb:
+            case "steady":
+                await replay.steady(int(numbers[0]), float(numbers[1]))
+            case "chatter":
+                await replay.chatter(int(numbers[0]), int(numbers[1]), float(numbers[2]))
+            case _:
+                await replay.burst(int(numbers[0]))
         print(time.perf_counter(), flush=True)
     await server.stop()
     lease.release()
