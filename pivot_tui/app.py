@@ -84,6 +84,8 @@ class Dashboard(Inked, inherit_bindings=False):
         self.board: Board = Board(is_read_only=is_read_only)
         self._feed: Feed = Feed(connect, self.board, self._paint, last)
         self._bell: Bell = Bell(taste.bell)
+        self.frames: int = 0
+        """Drawn so far."""
         self._branch: Callable[[], str] = branch
         self._active: RunState | None = None
         self._has_mouse: bool = True
@@ -91,7 +93,9 @@ class Dashboard(Inked, inherit_bindings=False):
             self.animation_level = "none"
         keymap, self._wrong_keys = keymaps.keymap(taste.keys)
         self.set_keymap({name: ",".join(names) for name, names in keymap.changed.items()})
-        self._main: MainScreen = MainScreen(self.board, self._feed, clock, keymap)
+        self._main: MainScreen = MainScreen(
+            self.board, self._feed, clock, keymap, lambda: self.frames
+        )
         for one in colors.THEMES:
             self.register_theme(one)
         self.theme = theme
@@ -127,6 +131,10 @@ class Dashboard(Inked, inherit_bindings=False):
             for number, code in _EXIT_BY.items():
                 loop.add_signal_handler(number, self._end, code)
             self.set_interval(1.0, self._look_for_terminal)
+
+    @override
+    def post_display_hook(self) -> None:
+        self.frames += 1
 
     @property
     def exit_code(self) -> int:

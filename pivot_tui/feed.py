@@ -54,6 +54,9 @@ class Feed:
         self._paint: Callable[[Dirty], None] = paint
         self._last: Callable[[], Snapshot | None] = last
         self._port: Port | None = None
+        self._subscription: Subscription | None = None
+        self.applied: int = 0
+        """Events that were folded into the board so far."""
         self._dirty: Dirty = Dirty()
         self._arrived: asyncio.Event = asyncio.Event()
         self._wanted: asyncio.Event = asyncio.Event()
@@ -82,6 +85,11 @@ class Feed:
                 returns = 0
                 self._board.link = Link.CONNECTING
                 self._mark(Dirty(run=True))
+
+    @property
+    def unread(self) -> int:
+        """How many events wait to be folded into the board."""
+        return self._subscription.unread if self._subscription is not None else 0
 
     def reconnect(self) -> None:
         """Tries again after the engine was lost."""
@@ -114,7 +122,7 @@ class Feed:
         subscription: Subscription | None = None
         try:
             self._port = await self._connect()
-            subscription = await self._port.subscribe()
+            subscription = self._subscription = await self._port.subscribe()
             self._mark(fold.apply(board, subscription.snapshot))
             announced = await self._read(subscription)
         except PivotError as error:
@@ -124,7 +132,7 @@ class Feed:
             board.why_lost = str(error)
             return False
         finally:
-            port, self._port = self._port, None
+            port, self._port, self._subscription = self._port, None, None
             with contextlib.suppress(OSError):
                 if subscription is not None:
                     await subscription.close()
@@ -144,6 +152,7 @@ class Feed:
             if isinstance(item, Published) and isinstance(item.event, EngineEnding):
                 announced = True
             self._mark(dirty)
+            self.applied += 1
             number += 1
             if number % _BATCH == 0:
                 await asyncio.sleep(0)  # a full buffer never yields by itself

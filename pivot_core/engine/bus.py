@@ -87,6 +87,11 @@ class Subscriber(Subscription):
     def snapshot(self) -> Snapshot:
         return self._snapshot
 
+    @property
+    @override
+    def unread(self) -> int:
+        return len(self._changes) + len(self._ticks)
+
     def push(self, published: Published) -> None:
         """Takes an event in; never waits."""
         event = published.event

@@ -148,6 +148,11 @@ class _SocketSubscription(Subscription):
             raise Bug("a subscription is used before it began")
         return self._snapshot
 
+    @property
+    @override
+    def unread(self) -> int:
+        return len(self._unread)
+
     def begin(self, snapshot: Snapshot) -> None:
         """Sets the snapshot that the subscription began with."""
         self._snapshot = snapshot

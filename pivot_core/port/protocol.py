@@ -46,6 +46,11 @@ class Subscription(Protocol):
         """The state when the subscription began."""
         ...
 
+    @property
+    def unread(self) -> int:
+        """How many events wait to be read."""
+        ...
+
     def __aiter__(self) -> AsyncIterator[Published | Snapshot]:
         """Yields events; a ``Snapshot`` among them replaces all that went before."""
         ...

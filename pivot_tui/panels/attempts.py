@@ -44,17 +44,33 @@ class Attempts(Asking[tuple[Attempt, ...]]):
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
+        self._compared: tuple[StageName, tuple[RunId, RunId]] | None = None
+        """Whose attempts in which runs are to be marked."""
         self._marks: list[_Key] = []
         """At most two, the one that was marked last at the end."""
 
     @override
     async def ask(self, port: Port, stage: StageName) -> tuple[Attempt, ...]:
-        return await port.ask(ListAttempts(stage))
+        found = await port.ask(ListAttempts(stage))
+        if self._compared is not None and self._compared[0] == stage:
+            _, runs = self._compared
+            self._compared = None
+            newest = {each.run_id: _key(each) for each in reversed(found)}
+            self._marks = [newest[run] for run in runs if run in newest]
+            if len(self._marks) < len(runs):
+                self.desk.host.say("not both runs have an attempt of it")
+        return found
 
     @override
     def select(self, stage: StageName) -> None:
         self._marks.clear()
         super().select(stage)
+
+    def compare(self, stage: StageName, runs: tuple[RunId, RunId]) -> None:
+        """Marks the stage's last attempts in two runs, once they are known."""
+        self._compared = (stage, runs)
+        if stage == self.stage:
+            self.renew(keep_place=True)
 
     @override
     def note(self) -> str:

@@ -7,7 +7,7 @@ from itertools import chain
 
 from textual.screen import Screen
 
-from pivot_core.port import StageName, Status
+from pivot_core.port import ArtifactPath, StageName, Status
 from pivot_tui import format as fmt
 from pivot_tui import refusals
 from pivot_tui.arrangement import Sort
@@ -184,9 +184,12 @@ class StageActions(Screen[None], inherit_bindings=False):
             yield Entry(f"Go to stage {row.stage}", "", "stages", "", self._goer(row.stage))
 
     def _file_entries(self) -> Iterator[Entry]:
+        told = set[ArtifactPath]()  # a file that two stages name belongs to the one that writes it
         for row in self._board.stages.values():
-            for out in row.outs:
-                yield Entry(f"Go to file {out.path}", "", "files", "", self._goer(row.name))
+            for path in dict.fromkeys((*(out.path for out in row.outs), *row.deps)):
+                if path not in told:
+                    told.add(path)
+                    yield Entry(f"Go to file {path}", "", "files", "", self._goer(row.name))
 
     def _goer(self, stage: StageName) -> Callable[[], None]:
         return lambda: self._dag.select(stage)

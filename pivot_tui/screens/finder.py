@@ -61,6 +61,11 @@ class Entries(Scrolled, can_focus=False):
         self.refresh()
 
     @property
+    def rows(self) -> list[Entry | str]:
+        """What is listed, titles included."""
+        return self._rows
+
+    @property
     def selected(self) -> Entry | None:
         """The entry under the cursor."""
         row = self._rows[self._at] if self._rows else None

@@ -234,6 +234,11 @@ class Logs(Keeper):
         else:
             self._merge_run(run.run_id)
 
+    def merge_all(self) -> None:
+        """Shows all stages of the run as one log."""
+        if self._merged is None:
+            self.merge()
+
     def _merge_run(self, run: RunId) -> None:
         self._merged, self._merged_run = Merged(), run
         self._parts.clear()

@@ -16,13 +16,16 @@ from pivot_tui.frame import Frame, Shape, Zoom
 from pivot_tui.keymap import DEFAULT, Keymap
 from pivot_tui.keys import DETAILS, PANELS, Key, Scope
 from pivot_tui.panels import PAPERS
+from pivot_tui.panels.attempts import Attempts
 from pivot_tui.panels.panel import Desk, Panel, Paper
 from pivot_tui.panels.remotes import Remotes
 from pivot_tui.panels.why import Why
 from pivot_tui.screens.actions import StageActions
 from pivot_tui.screens.courier import Courier
+from pivot_tui.screens.diagnostics import Diagnostics
 from pivot_tui.screens.finder import Entry, Finder
 from pivot_tui.screens.logs import Logs
+from pivot_tui.screens.runs import Runs
 from pivot_tui.widgets.bindings import bindings
 from pivot_tui.widgets.body import Body
 from pivot_tui.widgets.dag import DagView
@@ -47,14 +50,20 @@ class MainScreen(StageActions, inherit_bindings=False):
         feed: Feed,
         clock: Callable[[], float],
         keymap: Keymap = DEFAULT,
+        frames: Callable[[], int] = int,
     ) -> None:
+        """``frames`` tells how many frames were drawn so far, for the diagnostics."""
         super().__init__(board, feed, clock, keymap)
         self._clock: Callable[[], float] = clock
+        self._feed: Feed = feed
+        self._frames: Callable[[], int] = frames
+        self._runs: Runs = Runs(self, board, feed, self)
         self._log: LogView = LogView(id="log", classes="panel")
         desk = Desk(board, feed, clock, self)
         papers = [panel(desk) for panel in PAPERS]
         self._why: Why = next(panel for panel in papers if isinstance(panel, Why))
         self._logs: Logs = Logs(board, feed, self._log, self._why.turn_to)
+        self._attempts: Attempts = next(panel for panel in papers if isinstance(panel, Attempts))
         self._remotes: Remotes = next(panel for panel in papers if isinstance(panel, Remotes))
         self._courier: Courier = Courier(self, board, feed, self._commands)
         details: tuple[Panel, ...] = (self._logs, *papers)
@@ -67,6 +76,8 @@ class MainScreen(StageActions, inherit_bindings=False):
         self._panel: Scope = Scope.STAGES
         self._tab: Scope = Scope.LOGS
         self._zoom: Zoom = Zoom.NORMAL
+        self._stage: StageName | None = None
+        """The stage that the panels show."""
         self._left_s: float = 0.0
         """What the run still takes, as it was found at ``_looked_ahead``."""
         self._looked_ahead: float = -1.0
@@ -228,8 +239,15 @@ class MainScreen(StageActions, inherit_bindings=False):
 
     def on_dag_view_selected(self, event: DagView.Selected) -> None:
         """Turns every panel to another stage."""
+        self._turn_all(event.stage)
+
+    def _turn_all(self, stage: StageName) -> None:
+        """Turns every panel to a stage, unless they show it already."""
+        if stage == self._stage:
+            return
+        self._stage = stage
         for panel in self._details.values():
-            panel.select(event.stage)
+            panel.select(stage)
         self._surround()
 
     def on_dag_view_opened(self) -> None:
@@ -369,6 +387,48 @@ class MainScreen(StageActions, inherit_bindings=False):
     def open_file(self, path: str) -> None:
         """Opens a file of the project with what the desktop opens it with."""
         self._files.open_path(path)
+
+    # --- runs ---
+
+    def action_go_run(self) -> None:
+        """Lists past runs to go to."""
+        self._runs.go()
+
+    def action_attach(self) -> None:
+        """Lists the runs that go on or wait."""
+        self._runs.attach()
+
+    def action_compare_runs(self) -> None:
+        """Asks for two runs to compare."""
+        self._runs.compare()
+
+    def show_attempt(self, stage: StageName, run_id: RunId, number: int | None) -> None:
+        """Goes to a stage with the log and the reasons of one attempt."""
+        self._dag.select(stage)
+        self._turn_all(stage)
+        self.open_attempt(run_id, number)
+
+    def compare(self, stage: StageName, runs: tuple[RunId, RunId]) -> None:
+        """Goes to what differs between a stage's attempts in two runs."""
+        self._attempts.compare(stage, runs)
+        self.go_to(stage, Scope.HISTORY)
+
+    def watch_run(self) -> None:
+        """Goes to what runs now, and to its log."""
+        running = self._board.with_status(Status.RUNNING)
+        if running:
+            self._dag.select(running[0])
+        self.action_logs()
+
+    def action_search_all(self) -> None:
+        """Searches the logs of all stages of the run."""
+        self._logs.merge_all()
+        self.action_logs()
+        self._log.action_search()
+
+    def action_diagnostics(self) -> None:
+        """Shows how the dashboard itself fares."""
+        application(self).push_screen(Diagnostics(self._board, self._feed, self._frames))
 
     # --- commands ---
 

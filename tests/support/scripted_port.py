@@ -18,6 +18,7 @@ from pivot_core.port import (
     ExplainRun,
     Explanation,
     FindLog,
+    History,
     ListArtifacts,
     ListAttempts,
     ListRemotes,
@@ -30,6 +31,8 @@ from pivot_core.port import (
     RemoteRow,
     Reply,
     RunId,
+    RunReport,
+    ShowRun,
     Snapshot,
     StageName,
     Subscription,
@@ -49,6 +52,11 @@ class ScriptedSubscription(Subscription):
     @override
     def snapshot(self) -> Snapshot:
         return self._snapshot
+
+    @property
+    @override
+    def unread(self) -> int:
+        return self._queue.qsize()
 
     def push(self, item: Published | Snapshot | None) -> None:
         """Adds an item; ``None`` ends the subscription."""
@@ -80,6 +88,7 @@ class ScriptedPort(Port):
         self.older: dict[tuple[StageName, RunId], LogAnswer] = {}
         self.accounts: dict[RunId, tuple[Account, ...]] = {}
         self.remotes: tuple[RemoteRow, ...] = ()
+        self.reports: dict[RunId, RunReport] = {}
         self.report: RemoteReport | None = None
         self.is_gone = False
         self._subscriptions: list[ScriptedSubscription] = []
@@ -132,6 +141,10 @@ class ScriptedPort(Port):
                 return tuple(self.explanations.values())
             case ExplainRun(run_id, targets):
                 return tuple([one for one in self.accounts.get(run_id, ()) if one.stage in targets])
+            case History(limit):
+                return tuple(report.summary for report in self.reports.values())[:limit]
+            case ShowRun(run_id) if run_id in self.reports:
+                return self.reports[run_id]
             case ListRemotes():
                 return self.remotes
             case CompareRemote() if self.report is not None:
