@@ -12,7 +12,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 
-from tests.benchmarks import dashboard, data, figures, first, leaf, noop
+from tests.benchmarks import dashboard, data, figures, first, leaf, noop, remotes
 from tests.benchmarks.figures import Figure
 
 
@@ -20,13 +20,16 @@ def main() -> None:
     """Measures what was asked for."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument(
-        "--only", choices=("noop", "leaf", "hash", "first", "dashboard"), help="one of them"
+        "--only",
+        choices=("noop", "leaf", "hash", "first", "dashboard", "remotes"),
+        help="one of them",
     )
-    parser.add_argument("--rounds", type=int, help="instead of 15, 7, 5, 3 and 9")
+    parser.add_argument("--rounds", type=int, help="instead of 15, 7, 5, 3, 9 and 5")
     parser.add_argument(
-        "--big", action="store_true", help="with files of 4 GiB; needs as much memory"
+        "--big", action="store_true", help="with files of 1 and 4 GiB; needs as much memory"
     )
     parser.add_argument("--keep", metavar="DIR", help="make projects there, for the next time too")
+    parser.add_argument("--tools", metavar="DIR", help="where s5cmd and dvc are, if not on PATH")
     parser.add_argument("--json", action="store_true", help="for programs")
     given = parser.parse_args()
     rounds, is_big = given.rounds, bool(given.big)
@@ -36,6 +39,9 @@ def main() -> None:
         "hash": lambda scratch: data.figures(scratch, rounds or 5, is_big=is_big),
         "first": lambda scratch: first.figures(scratch, rounds or 3),
         "dashboard": lambda scratch: dashboard.figures(scratch, rounds or 9),
+        "remotes": lambda scratch: remotes.figures(
+            scratch, rounds or 5, is_big=is_big, tools=given.tools or ""
+        ),
     }
     found = list[Figure]()
     for name, section in sections.items():

@@ -1,11 +1,12 @@
-"""A process of its own that moves objects, so that it can be killed: ``python -m tests.remote.mover``.
+"""A process of its own that moves objects, so that it can be killed: ``python -m tests.remote.mover FILE``.
 
-It reads ``{"verb": "push" or "fetch", "root": …, "url": …, "endpoint": …, "jobs": …, "wanted": {hash: size}}``.
+The file holds ``{"verb": "push" or "fetch", "root": …, "url": …, "endpoint": …, "jobs": …, "wanted": {hash: size}}``.
 """
 
 import asyncio
 import json
 import sys
+from pathlib import Path
 from typing import TypedDict, cast
 
 from pivot_core.model import ids
@@ -41,4 +42,4 @@ async def move(task: Task) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(move(cast("Task", json.load(sys.stdin)))))
+    sys.exit(asyncio.run(move(cast("Task", json.loads(Path(sys.argv[1]).read_text())))))

@@ -38,8 +38,10 @@ def is_part_down(asked: Asked) -> bool:
 
 async def killed(proxy: FaultProxy, task: Task, is_part: Callable[[Asked], bool]) -> None:
     """Runs a mover one request at a time and kills it when it asks for the part after ``DONE``."""
+    path = Path(task["root"]) / "task.json"
+    path.write_text(json.dumps(task))
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.remote.mover"), stdin=asyncio.subprocess.PIPE
+        *(sys.executable, "-m", "tests.remote.mover", str(path))
     )
 
     def plan(asked: Asked) -> Fault | None:
@@ -49,7 +51,7 @@ async def killed(proxy: FaultProxy, task: Task, is_part: Callable[[Asked], bool]
         return Fault.HANG
 
     proxy.plan = plan
-    await process.communicate(json.dumps(task).encode())
+    await process.wait()
     assert process.returncode == -9
     proxy.plan = lambda _: None
     proxy.asked.clear()
