@@ -35,7 +35,16 @@ from pivot_core.remote.diagnosis import (
     Answer,
     Doctor,
 )
-from pivot_core.remote.errors import Absent, ClockSkew, Corrupt, Expired, NoCredentials, RemoteFault
+from pivot_core.remote.errors import (
+    Absent,
+    ClockSkew,
+    Corrupt,
+    Denied,
+    Expired,
+    NoCredentials,
+    Refused,
+    RemoteFault,
+)
 from pivot_core.remote.multipart import Body
 from pivot_core.remote.pace import wait_s
 from pivot_core.remote.partial import Partial, land
@@ -136,13 +145,18 @@ class _S3Connection(Connection):
     @override
     async def size(self, key: Key) -> int | None:
         full = self._prefix + key
+
+        async def head(client: "S3Client") -> int:
+            return (await client.head_object(Bucket=self._bucket, Key=full))["ContentLength"]
+
         try:
-            answer = await self._wire.brief(
-                lambda client: client.head_object(Bucket=self._bucket, Key=full), full
-            )
+            return await self._wire.brief(head, full)
         except Absent:
             return None
-        return answer["ContentLength"]
+        except (Denied, Refused):
+            # The answer to this kind of request has no body that could say why; that to another has.
+            await self.page(key)
+            return await self._wire.brief(head, full)
 
     @override
     async def get(

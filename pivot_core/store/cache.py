@@ -10,6 +10,7 @@ import fcntl
 import os
 import stat
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import override
@@ -31,6 +32,7 @@ NO_LINK = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP)
 """What a file system says that cannot link these two places."""
 
 _FICLONE = 0x40049409
+_PARTIAL_KEPT_S = 3 * 24 * 3600
 type Trusted = Callable[[ContentHash, Signature], bool]
 """Tells whether an object with this signature was hashed before, so that it need not be hashed again."""
 
@@ -190,8 +192,18 @@ class Cache:
         return BadObject(content_hash, why, f"{self.layout.corrupt_dir}/{content_hash}")
 
     def sweep(self) -> int:
-        """Removes this project's unfinished objects; only the owner of the engine lock may."""
-        return atomic.sweep(self.layout.cache_tmp_dir, self.layout.cache_tmp_prefix)
+        """Removes this project's unfinished objects; only the owner of the engine lock may.
+
+        Unfinished downloads are kept to be gone on with, until nobody has touched them for days.
+        """
+        count = atomic.sweep(self.layout.cache_tmp_dir, self.layout.cache_tmp_prefix)
+        for name in _names(self.layout.partial_dir):
+            path = f"{self.layout.partial_dir}/{name}"
+            with contextlib.suppress(OSError):
+                if os.lstat(path).st_mtime < time.time() - _PARTIAL_KEPT_S:
+                    os.unlink(path)
+                    count += 1
+        return count
 
     # --- inside --------------------------------------------------------------------------------------------------
 

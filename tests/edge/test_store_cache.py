@@ -6,6 +6,7 @@ import pickle
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -317,3 +318,15 @@ def test_unfinished_objects_of_this_project_are_swept(cache: Cache, layout: Layo
     assert cache.sweep() == 1
     assert os.listdir(layout.cache_tmp_dir) == ["0000-1-1"]
     others.unlink()
+
+
+def test_unfinished_downloads_are_kept_for_days_and_then_swept(cache: Cache) -> None:
+    directory = Path(cache.layout.partial_dir)
+    directory.mkdir(parents=True)
+    (directory / "young").write_bytes(b"half")
+    (directory / "old").write_bytes(b"half")
+    days_ago = time.time() - 4 * 24 * 3600
+    os.utime(directory / "old", (days_ago, days_ago))
+
+    assert cache.sweep() == 1
+    assert os.listdir(directory) == ["young"]

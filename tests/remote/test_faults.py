@@ -345,6 +345,41 @@ async def test_each_trouble_has_its_own_sentence(
     assert findings[-1].detail == error.what
 
 
+async def test_a_push_that_finds_everything_there_is_one_request(
+    proxy: FaultProxy, address: Address, cache: Cache
+) -> None:
+    wanted = fill(cache, 20)
+    await transfer.push(remote_at(address), cache, wanted, JOBS, quiet)
+    proxy.asked.clear()
+
+    pushed = await transfer.push(remote_at(address), cache, wanted, JOBS, quiet)
+
+    assert (pushed.moved, pushed.present) == ((), 20)
+    assert len(proxy.asked) == 1
+
+
+@pytest.mark.parametrize("name", ["no bucket", "wrong secret", "expired", "clock"])
+async def test_a_single_object_meets_the_same_sentences(
+    name: str,
+    proxy: FaultProxy,
+    address: Address,
+    cache: Cache,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    trouble, kind, sentence = TROUBLES[name]
+    remote = remote_at(trouble(address, proxy, monkeypatch))
+    wanted = fill(cache, 1)
+    try:
+        pushed = await transfer.push(remote, cache, wanted, JOBS, quiet)
+        (failed,) = pushed.failed
+        error = failed.error
+    except RemoteFault as fault:
+        error = fault
+
+    assert type(error) is kind
+    assert sentence in error.what
+
+
 async def test_a_fetch_from_a_dead_service_lists_every_object(
     address: Address, cache: Cache
 ) -> None:
