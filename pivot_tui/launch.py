@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import functools
+import gc
 import os
 import sys
 from collections.abc import Awaitable, Callable, Sequence
@@ -117,6 +118,7 @@ def _show(
     is_read_only: bool,
 ) -> int:
     # Textual takes most of the time to the first paint: it is imported after the line above is on screen.
+    gc.disable()  # nothing that is imported is garbage, and looking for some takes a tenth of the time
     if theme == "auto":
         with background.asked(sys.stdin.fileno(), os.environ) as behind:
             from pivot_tui.app import Dashboard
@@ -136,6 +138,8 @@ def _show(
         last=door.last,
         branch=door.branch,
     )
+    gc.freeze()
+    gc.enable()
     stopped = app.run()
     failed = app.board.with_status(Status.FAILED)[:_LOGS_NAMED]
     logs = asyncio.run(_logs(door, failed)) if failed else {}
