@@ -217,7 +217,7 @@ class Plain(Display):
             if change.action is Action.REFUSED and not _has_failed(state, change.path or ""):
                 err.line(("kept  ", "due"), change.path or change.stage, f": {change.problem}")
         problem.show(err, state.problems)
-        if not self.session.is_quiet:
+        if not self.session.is_quiet and not (state.problems and _moved(state) == (0, 0)):
             out.line(*summary(state))
 
     def aside(self, *parts: Part) -> None:

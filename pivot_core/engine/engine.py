@@ -11,7 +11,7 @@ import logging
 import os
 import time
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never, cast, override
 
@@ -41,7 +41,7 @@ from pivot_core.errors import (
 )
 from pivot_core.model import codec
 from pivot_core.model.decision import Status
-from pivot_core.model.ids import Json, RequestId, RunId, StageName
+from pivot_core.model.ids import ArtifactPath, Json, RequestId, RunId, StageName
 from pivot_core.plan.select import select
 from pivot_core.port.commands import (
     Accepted,
@@ -369,10 +369,10 @@ class Engine(Port):
             try:
                 plan = await self._plan(keep=run.options.commit)
                 stages = select(plan.graph, run.targets, run.options.selection)
-                self._check_inputs(plan, stages)
                 jobs = run.options.jobs or self._config.run_jobs or cpus()
                 run = self._run = replace(run, jobs=jobs, stages=stages)
                 taken = await self._supply(run, plan, stack)
+                self._check_inputs(plan, stages, taken.assumed if taken else ())
                 tools = await self._shop.tools(
                     run.run_id, jobs, commit=run.options.commit, supply=taken
                 )
@@ -497,8 +497,10 @@ class Engine(Port):
         self._standing.loaded(plan)
         return plan
 
-    def _check_inputs(self, plan: Plan, stages: Sequence[StageName]) -> None:
-        """Raises ``DefinitionError`` for deps that are not there and that nothing makes."""
+    def _check_inputs(
+        self, plan: Plan, stages: Sequence[StageName], assumed: Container[ArtifactPath]
+    ) -> None:
+        """Raises ``DefinitionError`` for deps that are not there, that nothing makes and that are not ``assumed``."""
         errors = [
             DefinitionError(
                 f"'{path}' is not there, and no stage makes it",
@@ -507,7 +509,9 @@ class Engine(Port):
             )
             for name in stages
             for path in plan.graph.stages[name].dep_paths
-            if not plan.graph.producers[path] and not os.path.exists(self._layout.absolute(path))
+            if not plan.graph.producers[path]
+            and path not in assumed
+            and not os.path.exists(self._layout.absolute(path))
         ]
         if errors:
             raise DefinitionError(*errors[0].args, others=tuple(errors[1:]))

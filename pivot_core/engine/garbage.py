@@ -100,8 +100,9 @@ async def sweep_remote(
     """
     from pivot_core.engine.distant import parse
     from pivot_core.remote import transfer
-    from pivot_core.remote.base import OBJECTS, RUNS, Key, hash_of
+    from pivot_core.remote.base import OBJECTS, RUNS, Key, Upload, hash_of
     from pivot_core.remote.crew import side_by_side
+    from pivot_core.remote.errors import RemoteFault
 
     known, row, remote = reach(layout, config, name)
     if row.is_read_only and is_real:
@@ -127,7 +128,11 @@ async def sweep_remote(
                     entries.append(key)
 
         await side_by_side(judge, known.jobs)
-        uploads = [each for each in await connection.uploads() if each.begun_s <= old_s]
+        uploads = list[Upload]()
+        with contextlib.suppress(
+            RemoteFault
+        ):  # a service that cannot list them keeps none, or cleans up itself
+            uploads += [each for each in await connection.uploads() if each.begun_s <= old_s]
         if is_real:
             await connection.delete(entries)
             await connection.delete(list(objects))

@@ -1,11 +1,11 @@
 """Owns which outs and run-cache entries a project's lock files name: what transfers concern, and garbage does not."""
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from pivot_core.engine.observe import run_cache_record
-from pivot_core.errors import UsageError
 from pivot_core.model.artifact import Content, FileContent
 from pivot_core.model.graph import Selection
 from pivot_core.model.ids import ArtifactPath, ContentHash, StageName
@@ -105,6 +105,20 @@ def files(path: str, content: Content) -> Iterator[tuple[str, FileContent]]:
             yield path + name, file
 
 
+def absent_inputs(
+    layout: Layout, plan: "Plan", name: StageName
+) -> Iterator[tuple[ArtifactPath, Content]]:
+    """Yields the inputs of a stage that lie nowhere and that no stage makes, with what they held when it last ran."""
+    missing = [
+        path
+        for path in plan.graph.stages[name].dep_paths
+        if not plan.graph.producers[path] and not os.path.lexists(layout.absolute(path))
+    ]
+    lock = lockfile.read(layout.lock_path(name), name) if missing else None
+    if isinstance(lock, Lock):
+        yield from ((path, lock.deps[path]) for path in missing if path in lock.deps)
+
+
 def run_key(stage: Stage, lock: Lock) -> str | None:
     """Returns the state's key of the run-cache entry for what a lock file says went in.
 
@@ -125,9 +139,3 @@ def run_keys(layout: Layout, plan: "Plan", stages: Iterable[StageName]) -> list[
         if key is not None:
             found.append(key)
     return found
-
-
-def nothing_named(targets: Sequence[str]) -> UsageError:
-    """Says that lock files name nothing of what was asked for."""
-    whose = ", ".join(f"'{target}'" for target in targets)
-    return UsageError(f"no lock file names an output of {whose}", "", "`pivot repro` makes it")

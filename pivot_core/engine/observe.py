@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol, cast
 
 from pivot_core.errors import Bug
-from pivot_core.model.artifact import Content, FileContent, Found, Missing
+from pivot_core.model.artifact import Content, FileContent, Found, Missing, TreeContent
 from pivot_core.model.decision import Decision
 from pivot_core.model.fingerprint import Analysis
 from pivot_core.model.ids import ArtifactPath, ContentHash, Json, StageName, content_hash
@@ -264,17 +264,21 @@ class Observer:
         match need:
             case Need.GENERATIONS:
                 known = Generations(None, {}, same_definition=False)
-                if not predicted.keys() & set(stage.dep_paths):
+                if not any(touches(out, path) for out in predicted for path in stage.dep_paths):
                     known = self._generations(facts)
                 return replace(facts, generations=known)
             case Need.LOCK:
                 found = lockfile.read(self._layout.lock_path(stage.name), stage.name)
                 return replace(facts, lock=found)
             case Need.DEPS:
+                deps = dict[ArtifactPath, Found]()
                 for path in stage.dep_paths:
-                    if path not in predicted:
+                    around = {out: each for out, each in predicted.items() if touches(out, path)}
+                    if path not in around:
                         rows[path] = self.row(path)
-                deps = {path: predicted.get(path) or _found(rows[path]) for path in stage.dep_paths}
+                    deps[path] = (
+                        _foretold(path, around, rows.get(path)) if around else _found(rows[path])
+                    )
                 return replace(facts, deps=deps)
             case Need.OUTS:
                 outs = {path: _found(self.row(path)) for path in stage.out_paths}
@@ -378,6 +382,41 @@ def run_cache_record(stage: Stage, code: ContentHash, deps: Mapping[ArtifactPath
     """Returns the state's key for the outs that these inputs give."""
     text = tiers.run_cache_key(stage, code, deps)
     return f"runcache:{hashing.hash_bytes(text.encode())}"
+
+
+def touches(out: ArtifactPath, path: ArtifactPath) -> bool:
+    """Tells whether two artifacts are the same, or one lies inside the other."""
+    return (
+        out == path
+        or (out.endswith("/") and path.startswith(out))
+        or (path.endswith("/") and out.startswith(path))
+    )
+
+
+def _foretold(path: ArtifactPath, around: Mapping[ArtifactPath, Content], row: Row | None) -> Found:
+    """Returns what a path will hold: an out itself, a part of one, or what lies there with outs inside."""
+    if path in around:
+        return around[path]
+    for out, whole in around.items():
+        if path.startswith(out) and isinstance(whole, TreeContent):
+            inside = path.removeprefix(out)
+            below = [
+                (rel.removeprefix(inside), file)
+                for rel, file in whole.files
+                if rel.startswith(inside)
+            ]
+            if path.endswith("/"):
+                return content.tree(tuple(below)) if below else Missing()
+            return next((file for rel, file in whole.files if rel == inside), Missing())
+    members = {} if row is None else {rel: each.content for rel, each in row.members.items()}
+    for out, each in around.items():
+        inside = out.removeprefix(path)
+        members = {
+            rel: file for rel, file in members.items() if not touches(out, ArtifactPath(path + rel))
+        }
+        found = [("", each)] if isinstance(each, FileContent) else each.files
+        members.update({inside + rel: file for rel, file in found})
+    return content.tree(tuple(sorted(members.items())))
 
 
 def _run_cache_entry(data: Json) -> RunCacheEntry | None:

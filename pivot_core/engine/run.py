@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import functools
 import time
-from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import batched
@@ -23,14 +23,14 @@ from pivot_core.engine.pool import Pool, WorkerLost
 from pivot_core.engine.record import Recorder, expected_s, made_from_report
 from pivot_core.engine.supply import Supply
 from pivot_core.engine.tail import Tail
-from pivot_core.errors import Bug, DefinitionError, PivotError, RemoteError, StoreError
+from pivot_core.errors import Bug, DefinitionError, RemoteError, StoreError
 from pivot_core.model import codec
 from pivot_core.model.artifact import found_hash
 from pivot_core.model.decision import Execute, NoInput, Restore, Skip, Status
 from pivot_core.model.failure import Failure, FailureKind
 from pivot_core.model.fingerprint import Analysis
 from pivot_core.model.graph import Selection
-from pivot_core.model.ids import ArtifactPath, RunId, StageName
+from pivot_core.model.ids import RunId, StageName
 from pivot_core.model.lock import Lock
 from pivot_core.model.message import (
     CancelRun,
@@ -215,27 +215,20 @@ class ActiveRun:
         for stage in stages:
             if stage not in self._subjects:
                 self._subjects[stage] = self._plan.subject(stage)
-        signals = list[Signal]()
-        if self._tools.supply is not None:
-            unsettled = await self._bring_around(self._tools.supply, stages)
-            signals += unsettled
-            stages = [each for each in stages if Unsettled(each) not in unsettled]
         loop = asyncio.get_running_loop()
         found = await loop.run_in_executor(self._tools.lookers, self._look, stages)
-        return signals + [
-            await self._settled(stage, seen) for stage, seen in zip(stages, found, strict=True)
-        ]
+        return [await self._settled(stage, seen) for stage, seen in zip(stages, found, strict=True)]
 
     def _look(self, stages: Sequence[StageName]) -> Sequence[Observation | StoreError]:
         """Decides about some stages, in a thread that looks."""
         found = list[Observation | StoreError]()
         supply = self._tools.supply
-        promised = None if supply is None else dict(supply.promised)
+        foretold = None if supply is None else supply.foretold
         for stage in stages:
             subject, is_forced = self._subjects[stage], stage in self._forced
             try:
                 found.append(
-                    self._tools.observer.settle(subject, forced=is_forced, predicted=promised)
+                    self._tools.observer.settle(subject, forced=is_forced, predicted=foretold)
                 )
             except StoreError as error:
                 found.append(error)
@@ -271,24 +264,6 @@ class ActiveRun:
     def _rests_on_promises(self, stage: StageName) -> bool:
         supply = self._tools.supply
         return supply is not None and supply.rests_on_promises(self._subjects[stage])
-
-    async def _bring_around(
-        self, supply: Supply, stages: Sequence[StageName]
-    ) -> Sequence[Unsettled]:
-        """Brings promised outs that only a part of an input is, or that have one as a part; tells where that failed."""
-        unsettled = list[Unsettled]()
-        for stage in stages:
-            try:
-                await self._place(supply, supply.around(self._subjects[stage].stage.dep_paths))
-            except (RemoteError, StoreError) as error:
-                self._failures[stage] = _not_fetched(error)
-                unsettled.append(Unsettled(stage))
-        return unsettled
-
-    async def _place(self, supply: Supply, paths: Collection[ArtifactPath]) -> None:
-        """Puts promised outs into the workspace; raises ``PivotError``."""
-        tools = self._tools
-        await supply.place(paths, tools.recorder, tools.writer, self._say)
 
     async def _put_back(self, stage: StageName) -> Signal:
         subject, seen = self._subjects[stage], self._seen[stage]
@@ -326,7 +301,8 @@ class ActiveRun:
                 return Finished(stage, Outcome.CANCELLED)
             report = await self._tools.pool.run(self._info(stage, attempt))
         except RemoteError as error:
-            self._failures[stage] = _not_fetched(error)
+            what = f"an input could not be fetched: {error.what}"
+            self._failures[stage] = Failure(FailureKind.INPUT, what, hint=error.hint)
             return Finished(stage, Outcome.FAILED)
         except StoreError as error:
             self._failures[stage] = Failure(FailureKind.DISK, error.what, hint=error.hint)
@@ -342,7 +318,12 @@ class ActiveRun:
     async def _bring_inputs(self, supply: Supply, stage: StageName) -> None:
         """Fetches what a stage that is about to run will read; raises ``PivotError``."""
         subject, lock = self._subjects[stage], self._seen[stage].facts.lock
-        await self._place(supply, subject.stage.dep_paths)
+        if missing := supply.lacking(subject.stage.dep_paths):
+            names = ", ".join(f"'{path}'" for path in missing)
+            hint = "put what no stage makes in its place"
+            raise RemoteError(f"{names}: neither here nor on the remote", hint=hint)
+        tools = self._tools
+        await supply.place(subject.stage.dep_paths, tools.recorder, tools.writer, self._say)
         if subject.stage.is_incremental and isinstance(lock, Lock):
             kept = {out.path for out in subject.stage.outs if out.kind is OutKind.INCREMENTAL}
             before = [wanted for path, wanted in lock.outs.items() if path in kept]
@@ -509,11 +490,6 @@ class ActiveRun:
             isolation=config.run_isolation,
             commit=self._options.commit,
         )
-
-
-def _not_fetched(error: PivotError) -> Failure:
-    what = f"an input could not be fetched: {error.what}"
-    return Failure(FailureKind.INPUT, what, hint=error.hint)
 
 
 def _tasks(

@@ -6,15 +6,15 @@ decided: Restore ──nobody asked for these outs──► promised: what is do
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pivot_core.engine.distant import Distant
-from pivot_core.engine.holdings import Chosen, files, holdings, objects
-from pivot_core.engine.observe import Observation, Subject
+from pivot_core.engine.holdings import Chosen, absent_inputs, files, holdings, objects
+from pivot_core.engine.observe import Observation, Subject, touches
 from pivot_core.engine.record import Recorder
 from pivot_core.engine.remotes import reach
 from pivot_core.model.artifact import Content, Missing
@@ -46,6 +46,8 @@ class Supply:
     """Stages whose outs the user wants in the workspace."""
     promised: dict[ArtifactPath, Content] = field(default_factory=dict[ArtifactPath, Content])
     """Outs that are as recorded, or as others made them, and not here."""
+    assumed: Mapping[ArtifactPath, Content] = field(default_factory=dict[ArtifactPath, Content])
+    """Inputs that no stage makes and that lie nowhere: taken to be as they were, for as long as nobody reads them."""
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     # --- deciding ----------------------------------------------------------------------------------------------------
@@ -69,16 +71,23 @@ class Supply:
 
     def rests_on_promises(self, subject: Subject) -> bool:
         """Tells whether a stage reads what is not here: no generation may then be recorded."""
-        return any(path in self.promised for path in subject.stage.dep_paths)
+        return bool(self._read_by(self.foretold, subject.stage.dep_paths))
 
-    def around(self, paths: Iterable[ArtifactPath]) -> list[ArtifactPath]:
-        """Returns the promised outs that lie inside some directories, or are directories around some paths."""
-        return [
-            out
-            for out in self.promised
-            for path in paths
-            if out != path and (_holds(path, out) or _holds(out, path))
-        ]
+    @property
+    def foretold(self) -> Mapping[ArtifactPath, Content]:
+        """What counts as if it were there."""
+        return {**self.assumed, **self.promised}
+
+    def lacking(self, paths: Iterable[ArtifactPath]) -> list[ArtifactPath]:
+        """Returns those inputs that nobody can bring."""
+        return self._read_by(self.assumed, paths)
+
+    @staticmethod
+    def _read_by(
+        known: Iterable[ArtifactPath], paths: Iterable[ArtifactPath]
+    ) -> list[ArtifactPath]:
+        wanted = tuple(paths)
+        return [out for out in known if any(touches(out, path) for path in wanted)]
 
     # --- bringing ----------------------------------------------------------------------------------------------------
 
@@ -108,14 +117,14 @@ class Supply:
 
     async def place(
         self,
-        paths: Collection[ArtifactPath],
+        paths: Iterable[ArtifactPath],
         recorder: Recorder,
         writer: ThreadPoolExecutor,
         say: Callable[[str], None],
     ) -> None:
-        """Puts promised outs into the workspace; raises ``PivotError``."""
+        """Puts the promised outs that some inputs are, or touch, into the workspace; raises ``PivotError``."""
         async with self._lock:
-            due = {path: self.promised[path] for path in paths if path in self.promised}
+            due = {out: self.promised[out] for out in self._read_by(self.promised, paths)}
             await self.bring(due.values(), say)
             for path, wanted in due.items():
                 await asyncio.get_running_loop().run_in_executor(
@@ -141,6 +150,7 @@ async def opened(
     known, _, remote = reach(layout, config, remote_name)
     stages = select(plan.graph, targets, Selection.UPSTREAM)
     held = await asyncio.to_thread(holdings, layout, plan, Chosen(stages, {}))
+    assumed = [each for name in stages for each in absent_inputs(layout, plan, name)]
     wanted = objects(held)
     lacking = {
         name: each.size_bytes
@@ -150,8 +160,4 @@ async def opened(
     async with Distant(remote, cache, known.jobs) as distant:
         if lacking:
             await distant.ask(lacking)
-        yield Supply(remote, known.jobs, distant, cache, frozenset(asked))
-
-
-def _holds(directory: ArtifactPath, path: ArtifactPath) -> bool:
-    return directory.endswith("/") and path.startswith(directory)
+        yield Supply(remote, known.jobs, distant, cache, frozenset(asked), assumed=dict(assumed))

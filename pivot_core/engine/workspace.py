@@ -3,10 +3,10 @@
 The caller holds the project's lease, or has a read-only state for ``verify``.
 """
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 
 from pivot_core.engine.answer import explain
+from pivot_core.engine.holdings import absent_inputs
 from pivot_core.engine.observe import Observer
 from pivot_core.engine.plan import Plan
 from pivot_core.engine.record import Recorder
@@ -152,25 +152,13 @@ class Workspace:
         absent = dict[ArtifactPath, Content]()
         if may_be_absent:
             for name in select(self._plan.graph, targets, Selection.UPSTREAM):
-                for path, content in self._absent_inputs(name):
+                for path, content in absent_inputs(self._layout, self._plan, name):
                     if path not in absent:
-                        message = "not here; taken to be as it was"
+                        message = f"'{path}' is not here; taken to be as it was"
                         yield Finding(FindingKind.NOT_HERE, message, name, path)
                     absent[path] = content
         for each in explain(self._plan, self._observer, targets, RunOptions(), predicted=absent):
             yield from self._judge(each)
-
-    def _absent_inputs(self, name: StageName) -> Iterator[tuple[ArtifactPath, Content]]:
-        """Yields the inputs of a stage that lie nowhere and that no stage makes, with what they held."""
-        missing = [
-            path
-            for path in self._plan.graph.stages[name].dep_paths
-            if not self._plan.graph.producers[path]
-            and not os.path.lexists(self._layout.absolute(path))
-        ]
-        lock = self._lock(name) if missing else None
-        if isinstance(lock, Lock):
-            yield from ((path, lock.deps[path]) for path in missing if path in lock.deps)
 
     def _judge(self, each: Explanation) -> Iterator[Finding]:
         why = "; ".join(headline(reason) for reason in each.reasons)
@@ -198,7 +186,7 @@ class Workspace:
                 message = "only in the cache: `pivot checkout` restores it"
                 yield Finding(FindingKind.NOT_CHECKED_OUT, message, name, path)
             elif path in kept and self._observer.can_give(wanted):
-                message = "only on the remote: `pivot pull` brings it"
+                message = f"'{path}' is only on the remote: `pivot pull` brings it"
                 yield Finding(FindingKind.ON_REMOTE, message, name, path)
             else:
                 yield Finding(FindingKind.LOST, "in neither workspace nor cache", name, path)

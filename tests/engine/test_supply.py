@@ -9,6 +9,8 @@ import pytest
 from pivot_core.model.ids import RequestId
 from pivot_core.port.commands import Accepted, Run
 from pivot_core.port.events import Published, RunFinished
+from pivot_core.port.protocol import Port
+from pivot_core.port.queries import Explain, Explanations
 from pivot_core.port.values import RunOptions, RunState
 from pivot_core.store import config_edit
 from tests.engine.test_sync import CHAIN, cloned, done, push
@@ -126,6 +128,46 @@ async def test_a_part_of_a_directory_comes_with_the_directory(project: Project) 
     assert clone.get("one.txt") == "textatexta"
 
 
+async def test_a_directory_around_results_counts_with_what_lies_there(project: Project) -> None:
+    project.put(
+        "pipeline.py",
+        project.get("pipeline.py")
+        + '\ndef two(text: Annotated[str, Dep("raw.txt", Text())]) -> Annotated[str, Out("all/two.txt", Text())]:\n'
+        + '    note("two")\n    return text\n\n'
+        + 'def count(folder: Annotated[Path, Dep("all/", PathOnly())]) -> Annotated[str, Out("count.txt", Text())]:\n'
+        + '    note("count")\n    return str(sorted(path.name for path in folder.iterdir()))\n\n'
+        + "pipeline.register(two)\npipeline.register(count)\n",
+    )
+    project.put("all/one.txt", "1")
+    await project.run()
+    await done(project, push())
+    clone = cloned(project, "clone")
+    clone.put("all/one.txt", "1")
+    _, states = await repro(clone)
+    assert set(states.values()) == {"same"}
+    assert cached(clone) == []
+    clone.put("all/one.txt", "2")
+    _, states = await repro(clone)
+    assert (states["two"], states["count"]) == ("same", "ran")
+    assert clone.get("count.txt") == project.get("count.txt")
+
+
+async def test_an_input_that_nobody_can_bring_fails_the_stage_that_reads_it(
+    project: Project,
+) -> None:
+    await project.run()
+    await done(project, push())
+    clone = cloned(project, "clone")
+    clone.remove("raw.txt")
+    run, states = await repro(clone)
+    assert run.exit_code == 0
+    assert set(states.values()) == {"same"}
+    clone.replace("pipeline.py", "raw.strip()", "raw.strip() + ''")
+    run, states = await repro(clone)
+    assert run.exit_code == 1
+    assert states == {"clean": "failed", "parts": "blocked", "score": "blocked"}
+
+
 async def test_what_the_remote_lost_is_made_again(project: Project, tmp_path: Path) -> None:
     await project.run()
     await done(project, push())
@@ -167,3 +209,25 @@ async def test_a_remote_that_is_gone_ends_the_run_before_anything_runs(
     assert run.exit_code == 5
     assert "does not exist" in run.problems[0].what
     assert clone.ran_log() == []
+
+
+async def ask(port: Port) -> Explanations:
+    return await port.ask(Explain())
+
+
+async def test_a_look_knows_the_parts_of_a_directory_that_will_be_restored(
+    project: Project,
+) -> None:
+    project.put(
+        "pipeline.py",
+        project.get("pipeline.py")
+        + '\ndef one(text: Annotated[str, Dep("parts/a.txt", Text())]) -> Annotated[str, Out("one.txt", Text())]:\n'
+        + '    note("one")\n    return text\n\npipeline.register(one)\n',
+    )
+    await project.run()
+    shutil.rmtree(project.root / "parts")
+    async with project.live() as live:
+        found = {each.stage: each.verdict.value for each in await ask(live.engine)}
+    assert found == {
+        "clean": "up_to_date", "parts": "restore", "score": "up_to_date", "one": "up_to_date"
+    }  # fmt: skip

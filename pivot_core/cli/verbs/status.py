@@ -90,9 +90,9 @@ def _show_artifacts(session: Session, report: RemoteReport) -> None:
         "in neither cache nor remote": sum(each.absent_both for each in found),
         "run-cache entries to push": report.runs_absent_there,
     }
-    objects = text.plural(sum(each.files for each in found), "object")
+    files = text.plural(sum(each.files for each in found), "file")
     said = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
-    session.out.line((report.remote.name, "strong"), f": {objects}, {said or 'all here and there'}")
+    session.out.line((report.remote.name, "strong"), f": {files}, {said or 'all here and there'}")
 
 
 def _state(each: RemoteArtifact) -> Part:
