@@ -1,0 +1,2 @@
+def join(path):
+    return str(path)

@@ -1,0 +1,2 @@
+def scale(text):
+    return text + text
