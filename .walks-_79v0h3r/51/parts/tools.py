@@ -1,2 +1,0 @@
-def join(path):
-    return str(path)

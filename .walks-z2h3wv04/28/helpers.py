@@ -1,2 +1,0 @@
-def scale(text):
-    return text + text
