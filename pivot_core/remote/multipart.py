@@ -20,8 +20,9 @@ from pivot_core.remote.base import Meter
 from pivot_core.remote.crew import crew
 from pivot_core.remote.diagnosis import NOT_IMPLEMENTED, Answer
 from pivot_core.remote.errors import Absent, Corrupt, RemoteFault
+from pivot_core.remote.pace import wait_s
 from pivot_core.remote.partial import Partial
-from pivot_core.remote.wire import Wire
+from pivot_core.remote.wire import TRIES, Wire
 from pivot_core.store import hashing
 from pivot_core.store.cache import BadObject
 
@@ -98,14 +99,21 @@ class Upload:
             try:
                 await self._send_all(name, there, wanted)
                 await self._complete(name, there, replace=replace)
-            except (Exception, asyncio.CancelledError) as error:
-                # What is left behind would be paid for and perhaps never be used.
+            except RemoteFault as fault:
                 await self._abort(name)
-                if not (isinstance(error, Answer) and number < _ROUNDS):
+                if fault.ends_batch or fault.is_transient:
                     raise
+                # Another process may have ended this upload, or was faster; services word that in many ways.
                 if not replace and await self._is_there():
                     break
+                if number == _ROUNDS:
+                    raise
                 self._meter.retries += 1
+            except (
+                BaseException
+            ):  # also when cancelled: what is left would be paid for and perhaps never be used
+                await self._abort(name)
+                raise
             else:
                 break
         self._meter.bytes_done = self._size
@@ -233,8 +241,11 @@ class Upload:
                 raise
             self._wire.has_conditions = False
             await self._wire.ask(complete, self._meter, self._key)
-        if not await self._is_there():
-            raise self._wire.doctor.interrupted(self._key)
+        for tries in range(1, TRIES):
+            if await self._is_there():
+                return
+            await asyncio.sleep(wait_s(tries))  # a service that replaces it at this moment
+        raise self._wire.doctor.interrupted(self._key)
 
     async def _is_there(self) -> bool:
         try:

@@ -204,6 +204,18 @@ async def test_many_pushers_of_the_same_objects_all_succeed(place: Place, cache:
     assert (await fetch(place, place.clone("there"), wanted)).failed == ()
 
 
+async def test_pushers_of_one_large_object_all_succeed(place: Place, cache: Cache) -> None:
+    wanted = fill(cache, 1, size=(16 << 20) + 1)
+
+    pushes = await asyncio.gather(*[push(place, cache, wanted) for _ in range(4)])
+
+    assert [each.failed for each in pushes] == [()] * 4
+    async with place.remote.connect(JOBS) as connection:
+        assert await connection.uploads() == ()
+        (name,) = wanted
+        assert await connection.size(object_key(name)) == wanted[name]
+
+
 async def test_a_read_only_remote_takes_nothing(address: Address, cache: Cache) -> None:
     remote = remote_at(replace(address, read_only=True))
     with pytest.raises(ReadOnly):
