@@ -115,11 +115,11 @@ class Remotes(Paper):
 
     @override
     def refusal(self, action: str) -> str:
-        if action == "copy":
+        if action in ("copy", "compare"):
             return ""
         if not self._remotes:
             return "no remote is configured"
-        if action not in ("mark", "compare") and self.board.is_read_only:
+        if action != "mark" and self.board.is_read_only:
             return "this dashboard is read-only"
         if action != "mark" and self.board.link is not Link.ATTACHED:
             return "no engine"
@@ -138,7 +138,10 @@ class Remotes(Paper):
         return tuple(row.path for row in self._rows if row.path in self._marks)
 
     def compare(self, name: str | None) -> None:
-        """Asks a remote what it has."""
+        """Asks a remote what it has; the settings first, which may name one by now."""
+        if not self._remotes:
+            self._listing.want(True)
+            return
         self._looks = True
         self.draw()
         self._comparing.want(name)
