@@ -67,9 +67,7 @@ def answer(root: str, query: Query) -> object:
     from pivot_core.engine.answer import Answers
 
     async def ask(look: _Look) -> object:
-        found = await Answers(look.here, look.config, look.state, look.planner).answer(
-            query, look.observer
-        )
+        found = await Answers(look.here, look.state, look.planner).answer(query, look.observer)
         if isinstance(query, Explain):
             each = cast("Explanations", found)
             look.is_complete = not query.targets and all(

@@ -58,6 +58,7 @@ from pivot_core.port.values import (
     RunOptions,
     Verdict,
 )
+from pivot_core.store import config as settings
 from pivot_core.store.cache import Cache
 from pivot_core.store.config import Config
 from pivot_core.store.layout import Layout
@@ -67,9 +68,8 @@ from pivot_core.store.state import State
 class Answers:
     """Looks at one project on request."""
 
-    def __init__(self, layout: Layout, config: Config, state: State, planner: Planner) -> None:
+    def __init__(self, layout: Layout, state: State, planner: Planner) -> None:
         self._layout = layout
-        self._config = config
         self._state = state
         self._planner = planner
         self._history = Past(layout)
@@ -99,17 +99,24 @@ class Answers:
             case History(limit):
                 return await asyncio.to_thread(self._history.summaries, limit)
             case ListRemotes():
-                return remotes.rows(self._config)
+                return remotes.rows(self._settings)
             case CheckRemote(name):
-                return await remotes.check(self._layout, self._config, name)
+                return await remotes.check(self._layout, self._settings, name)
             case CompareRemote(name, targets):
                 plan = await self._planner.current()
                 cache = Cache(self._layout)
-                return await remotes.compare(self._layout, self._config, cache, plan, name, targets)
+                return await remotes.compare(
+                    self._layout, self._settings, cache, plan, name, targets
+                )
             case ShowRun(run_id):
                 return await asyncio.to_thread(self._history.report, run_id)
             case _:
                 assert_never(query)
+
+    @property
+    def _settings(self) -> Config:
+        """The settings as they are now: a remote may have been named since the engine began."""
+        return settings.load(self._layout.root)
 
     def _impacts(self, plan: Plan, targets: Sequence[str]) -> tuple[Impact, ...]:
         return tuple(impact(self._layout, self._planner, plan, target) for target in targets)

@@ -289,7 +289,7 @@ class Engine(Port):
         from pivot_core.engine.answer import Answers  # a run asks for none
 
         if self._answers is None:
-            self._answers = Answers(self._layout, self._config, self._state, self._planner)
+            self._answers = Answers(self._layout, self._state, self._planner)
         return await self._answers.answer(query, self._shop.observer())
 
     @override

@@ -39,6 +39,7 @@ from pivot_core.port.transfers import (
     TransferStatus,
 )
 from pivot_core.port.values import Action, Problem
+from pivot_core.store import config
 
 if TYPE_CHECKING:
     from pivot_core.engine.plan import Plan
@@ -253,7 +254,9 @@ class Course:
     async def _carry_out(self) -> None:
         from pivot_core.engine import shipment  # loads what moves bytes
 
-        known, row, remote = reach(self.shop.layout, self.shop.config, self.state.options.remote)
+        layout = self.shop.layout
+        now = config.load(layout.root)  # a remote may have been named since the engine began
+        known, row, remote = reach(layout, now, self.state.options.remote)
         self.update(remote=row.name, url=remote.url)
         jobs = self.state.options.jobs or known.jobs
         plan = await self.plan()

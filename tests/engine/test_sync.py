@@ -421,3 +421,17 @@ async def test_a_look_tells_what_is_missing_where(project: Project, remote: Path
 def _port(engine: Port) -> Port:
     """Returns an engine as front ends see it: each query with the type of its answer."""
     return engine
+
+
+async def test_a_remote_that_was_named_while_the_engine_runs_is_known(
+    project: Project, tmp_path: Path
+) -> None:
+    await project.run()
+    async with project.live() as live:
+        (place := tmp_path / "other").mkdir()
+        config_edit.set_value(str(project.root), "remotes.other", str(place))
+        rows = await _port(live.engine).ask(ListRemotes())
+        assert {row.name for row in rows} == {"origin", "other"}
+        ended = await ask(live.engine, push(remote="other"))
+        assert ended.state.status is TransferStatus.DONE
+    assert objects(place)

@@ -157,7 +157,7 @@ class Walk:
             list(Workspace(here, cache, plan, observer, recorder).commit(()))
         found = cast(
             "Explanations",
-            await Answers(here, settings, state, planner).answer(Explain(()), observer),
+            await Answers(here, state, planner).answer(Explain(()), observer),
         )
         recorder.finish()
         if all(each.verdict is Verdict.UP_TO_DATE for each in found) and planner.last is not None:
