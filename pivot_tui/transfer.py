@@ -20,6 +20,7 @@ _BAR_FROM = 60
 """Cells of a panel in which the bar has its full length."""
 _SMALL_BAR = 6
 _SILENT_S = 5.0
+_JUST_S = 5.0
 _SHOWN = 200
 _ARROWS = {TransferKind.PUSH: "↑", TransferKind.FETCH: "↓", TransferKind.PULL: "↓"}
 _DOING = {
@@ -69,14 +70,12 @@ def lines(transfer: TransferState, now: float, cells: int) -> list[Line]:
         text += [spans.text(f"   {piece}", Paint.FAIL) for piece in _wrap(problem.what, cells)]
         text += [spans.text(f"   {piece}", Paint.MUTED) for piece in _wrap(problem.hint, cells)]
     for failed in transfer.failed[:_SHOWN]:
-        path = spans.middle(one_line(failed.item.path or failed.item.hash), cells // 2)
         text.append(
-            (
-                (" ✗ ", Paint.FAIL),
-                (path, Paint.TEXT),
-                (f"  {one_line(failed.problem.what)}", Paint.MUTED),
-            )
+            ((" ✗ ", Paint.FAIL), (one_line(failed.item.path or failed.item.hash), Paint.TEXT))
         )
+        text += [
+            spans.text(f"   {piece}", Paint.MUTED) for piece in _wrap(failed.problem.what, cells)
+        ]
     for change in transfer.changes[:_SHOWN]:
         why = f"  {one_line(change.problem)}" if change.problem else ""
         path = change.path if change.path is not None else change.stage
@@ -134,7 +133,8 @@ def counted(files: int, size_bytes: int) -> str:
 
 
 def _missing(report: RemoteReport, now: float) -> list[Line]:
-    ago = f"  {fmt.running(now - report.looked_at)} ago"
+    seconds = now - report.looked_at
+    ago = f"  {fmt.running(seconds)} ago" if seconds >= _JUST_S else "  just now"
     there, here = missing_there(report), missing_here(report)
     lost = sum(row.absent_both for row in report.artifacts)
     text = list[Line]()

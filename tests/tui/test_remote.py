@@ -144,7 +144,7 @@ def test_a_transfer_that_lost_something_lists_it_with_its_reason() -> None:
     said = text(done)
     assert "✗ ↑ pushed origin  230 files, 1.9 GB, 9 were there in 0:50" in said
     assert "1 failed, r tries again" in said
-    assert "✗ data/x.csv  access denied: s3:PutObject" in said
+    assert "✗ data/x.csv\n   access denied: s3:PutObject" in said
 
 
 def test_a_dry_run_lists_what_would_travel() -> None:
