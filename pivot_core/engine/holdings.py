@@ -72,18 +72,22 @@ def choose(plan: "Plan", targets: Sequence[str], selection: Selection) -> Chosen
     )
 
 
-def holdings(layout: Layout, plan: "Plan", chosen: Chosen) -> list[Holding]:
-    """Returns the cached outs that the chosen stages have by their lock files; raises ``StoreError``."""
+def locks(layout: Layout, stages: Iterable[StageName]) -> dict[StageName, Lock]:
+    """Returns the lock files of those stages that have one which can be believed; raises ``StoreError``."""
+    read = {name: lockfile.read(layout.lock_path(name), name) for name in stages}
+    return {name: lock for name, lock in read.items() if isinstance(lock, Lock)}
+
+
+def holdings(plan: "Plan", known: Mapping[StageName, Lock], chosen: Chosen) -> list[Holding]:
+    """Returns the cached outs that the chosen stages have by their lock files."""
     found = list[Holding]()
-    for name in chosen.stages:
-        lock = lockfile.read(layout.lock_path(name), name)
+    for name, lock in known.items():
         kept = {out.path for out in plan.graph.stages[name].outs if out.is_cached}
-        if isinstance(lock, Lock):
-            found += [
-                Holding(name, path, content)
-                for path, content in lock.outs.items()
-                if path in kept and chosen.has(name, path)
-            ]
+        found += [
+            Holding(name, path, content)
+            for path, content in lock.outs.items()
+            if path in kept and chosen.has(name, path)
+        ]
     return found
 
 
@@ -130,12 +134,7 @@ def run_key(stage: Stage, lock: Lock) -> str | None:
     return run_cache_record(then, lock.fingerprint.digest, lock.deps)
 
 
-def run_keys(layout: Layout, plan: "Plan", stages: Iterable[StageName]) -> list[str]:
-    """Returns the keys of the run-cache entries that current lock files stand for; raises ``StoreError``."""
-    found = list[str]()
-    for name in stages:
-        lock = lockfile.read(layout.lock_path(name), name)
-        key = run_key(plan.graph.stages[name], lock) if isinstance(lock, Lock) else None
-        if key is not None:
-            found.append(key)
-    return found
+def run_keys(plan: "Plan", known: Mapping[StageName, Lock]) -> list[str]:
+    """Returns the keys of the run-cache entries that some lock files stand for."""
+    keys = [run_key(plan.graph.stages[name], lock) for name, lock in known.items()]
+    return [key for key in keys if key is not None]

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from pivot_core.engine.holdings import Holding, choose, files, holdings, objects, run_keys
+from pivot_core.engine.holdings import Holding, choose, files, holdings, locks, objects, run_keys
 from pivot_core.engine.standing import problem_of
 from pivot_core.errors import RemoteError
 from pivot_core.model.graph import Selection
@@ -83,9 +83,9 @@ async def compare(
     known, row, remote = reach(layout, config, name)
     now = time.time()
     chosen = choose(plan, targets, Selection.UPSTREAM)
-    held = await asyncio.to_thread(holdings, layout, plan, chosen)
-    keys = await asyncio.to_thread(run_keys, layout, plan, chosen.stages)
-    names = {run_name(key) for key in keys}
+    read = await asyncio.to_thread(locks, layout, chosen.stages)
+    held = holdings(plan, read, chosen)
+    names = {run_name(key) for key in run_keys(plan, read)}
     wanted = objects(held)
     try:
         async with remote.connect(known.jobs) as connection:

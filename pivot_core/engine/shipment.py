@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING
 
 from pivot_core.engine import answer
 from pivot_core.engine.distant import Distant, objects_of, parse, render
-from pivot_core.engine.holdings import Chosen, Named, choose, files, holdings, objects, run_keys
+from pivot_core.engine.holdings import (
+    Chosen,
+    Named,
+    choose,
+    files,
+    holdings,
+    locks,
+    objects,
+    run_keys,
+)
 from pivot_core.engine.remotes import run_name
 from pivot_core.engine.standing import problem_of
 from pivot_core.engine.sync import Course
@@ -45,8 +54,8 @@ async def push(course: Course, plan: "Plan", remote: Remote, jobs: int) -> None:
         keys = [key for key, _ in shop.state.scan("runcache:")]
     else:
         chosen = choose(plan, course.state.targets, Selection.ONLY)
-        wanted = objects(await asyncio.to_thread(holdings, shop.layout, plan, chosen))
-        keys = await asyncio.to_thread(run_keys, shop.layout, plan, chosen.stages)
+        known = await asyncio.to_thread(locks, shop.layout, chosen.stages)
+        wanted, keys = objects(holdings(plan, known, chosen)), run_keys(plan, known)
     course.tell(Progress(Phase.LOOKING))
     if options.dry_run:
         async with remote.connect(jobs) as connection:
@@ -76,7 +85,8 @@ async def fetch(course: Course, plan: "Plan", remote: Remote, jobs: int) -> Chos
             wanted = await _whole_remote(connection)
             entries = await _all_entries(connection, shop.state.get, jobs)
         else:
-            wanted = objects(await asyncio.to_thread(holdings, shop.layout, plan, chosen))
+            known = await asyncio.to_thread(locks, shop.layout, chosen.stages)
+            wanted = objects(holdings(plan, known, chosen))
             distant.expect(wanted)
             entries = await _found_runs(course, plan, chosen, distant)
             for key in entries:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pivot_core.engine.distant import Distant
-from pivot_core.engine.holdings import Chosen, absent_inputs, files, holdings, objects
+from pivot_core.engine.holdings import Chosen, absent_inputs, files, holdings, locks, objects
 from pivot_core.engine.observe import Observation, Subject, touches
 from pivot_core.engine.record import Recorder
 from pivot_core.engine.remotes import reach
@@ -149,7 +149,8 @@ async def opened(
     """
     known, _, remote = reach(layout, config, remote_name)
     stages = select(plan.graph, targets, Selection.UPSTREAM)
-    held = await asyncio.to_thread(holdings, layout, plan, Chosen(stages, {}))
+    read = await asyncio.to_thread(locks, layout, stages)
+    held = holdings(plan, read, Chosen(stages, {}))
     assumed = [each for name in stages for each in absent_inputs(layout, plan, name)]
     wanted = objects(held)
     lacking = {
