@@ -192,7 +192,7 @@ class _DirectoryConnection(Connection):
             return await asyncio.shield(work)
         except asyncio.CancelledError:
             meter.stop = True
-            await asyncio.wait((work,))
+            await asyncio.gather(work, return_exceptions=True)
             raise
 
     def _page(self, prefix: str, after: str) -> Page:

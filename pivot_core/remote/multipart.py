@@ -7,6 +7,7 @@ Down: ranges are written to their places in a `Partial`, and hashed in order as 
 import asyncio
 import base64
 import contextlib
+import functools
 import hashlib
 import io
 import os
@@ -109,9 +110,8 @@ class Upload:
                 if number == _ROUNDS:
                     raise
                 self._meter.retries += 1
-            except (
-                BaseException
-            ):  # also when cancelled: what is left would be paid for and perhaps never be used
+            except BaseException:
+                # Also when cancelled: what is left would be paid for and perhaps never be used.
                 await self._abort(name)
                 raise
             else:
@@ -126,17 +126,20 @@ class Upload:
         try:
             async with crew() as group:
                 for number, (begin, length) in enumerate(self._ranges(), 1):
-                    share = await self._wire.budget.take(length)
+                    await self._wire.budget.take(length)
+                    give = functools.partial(self._give, length)
                     try:
                         body = await self._wire.do(self._load, fd, begin, length, digest)
-                        if there.get(number) == body.md5:
-                            self._meter.bytes_done += length
-                            continue
-                        group.create_task(self._send(name, number, body, there, share))
-                        share = 0
-                    finally:
-                        if share:
-                            await self._wire.budget.give(share)
+                    except BaseException:
+                        give()
+                        raise
+                    if there.get(number) == body.md5:
+                        self._meter.bytes_done += length
+                        give()
+                    else:
+                        # A task that is cancelled before it begins calls back too.
+                        sending = group.create_task(self._send(name, number, body, there))
+                        sending.add_done_callback(give)
         finally:
             os.close(fd)
         if digest.hexdigest() != wanted or found.st_size != self._size:
@@ -154,9 +157,10 @@ class Upload:
         digest.update(data)
         return Body(data, self._meter)
 
-    async def _send(
-        self, name: str, number: int, body: Body, there: dict[int, str], share: int
-    ) -> None:
+    def _give(self, length: int, _: object = None) -> None:
+        self._wire.budget.give(length)
+
+    async def _send(self, name: str, number: int, body: Body, there: dict[int, str]) -> None:
         async def send(client: "S3Client") -> str:
             answer = await client.upload_part(
                 Bucket=self._bucket,
@@ -168,10 +172,7 @@ class Upload:
             )
             return answer["ETag"].strip('"')
 
-        try:
-            there[number] = await self._wire.ask(send, self._meter, self._key)
-        finally:
-            await self._wire.budget.give(share)
+        there[number] = await self._wire.ask(send, self._meter, self._key)
 
     async def _unfinished(self) -> tuple[str, dict[int, str]]:
         """Returns an upload of this object that somebody left, with the MD5 of each part that it has."""

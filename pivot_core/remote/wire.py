@@ -121,8 +121,13 @@ class Wire:
         return await self.ask(ask, key=key, limit_s=self.answer_s)
 
     async def do[*A, R](self, work: Callable[[*A], R], *args: *A) -> R:
-        """Runs what would block in a thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *args)
+        """Runs what would block in a thread, which is done when this is: also when cancelled, it uses no file later."""
+        doing = asyncio.get_running_loop().run_in_executor(self._threads, work, *args)
+        try:
+            return await asyncio.shield(doing)
+        except asyncio.CancelledError:
+            await asyncio.gather(doing, return_exceptions=True)
+            raise
 
     def _fault(self, error: BaseException, key: str) -> RemoteFault:
         if isinstance(error, TimeoutError):

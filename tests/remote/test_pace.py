@@ -63,6 +63,32 @@ async def test_memory_is_bounded_and_a_large_piece_goes_alone() -> None:
     assert most == 25
 
 
+async def test_who_is_cancelled_while_waiting_takes_nothing_and_holds_up_nobody() -> None:
+    budget = Budget(10)
+    await budget.take(8)
+    large = asyncio.create_task(budget.take(9))
+    small = asyncio.create_task(budget.take(2))
+    await asyncio.sleep(0)
+    assert not small.done()  # who asks first is served first
+
+    large.cancel()
+    await small
+    budget.give(8)
+    budget.give(2)
+    await budget.take(10)
+
+
+async def test_who_is_cancelled_when_served_gives_back() -> None:
+    budget = Budget(1)
+    await budget.take(1)
+    waiting = asyncio.create_task(budget.take(1))
+    await asyncio.sleep(0)
+    budget.give(1)
+    waiting.cancel()  # it was served, and does not know it yet
+    await asyncio.gather(waiting, return_exceptions=True)
+    await budget.take(1)
+
+
 def test_waits_are_spread_and_bounded() -> None:
     waits = [wait_s(tries) for tries in range(1, 9) for _ in range(50)]
     assert len(set(waits)) > 300
