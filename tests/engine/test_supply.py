@@ -12,20 +12,26 @@ from pivot_core.port.events import Published, RunFinished
 from pivot_core.port.protocol import Port
 from pivot_core.port.queries import Explain, Explanations
 from pivot_core.port.values import RunOptions, RunState
-from pivot_core.store import config_edit
-from tests.engine.test_sync import CHAIN, cloned, done, push
+from tests.engine.test_sync import CHAIN, begun, cloned, done, push, template
 from tests.support.project import Project
 
 
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    source = CHAIN.replace(", local):", "):")
+    return template(tmp_path_factory.mktemp("base") / "here", source)
+
+
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """A project that was run and pushed."""
+def project(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A project that was run."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
-    (tmp_path / "remote").mkdir()
-    made = Project(tmp_path / "project", CHAIN.replace(", local):", "):"))
-    made.put("raw.txt", " text ")
-    config_edit.set_value(str(made.root), "remotes.origin", str(tmp_path / "remote"))
-    return made
+    return begun(base)
+
+
+@pytest.fixture
+def remote(project: Project) -> Path:
+    return project.root.parent / "remote"
 
 
 async def repro(project: Project, *targets: str) -> tuple[RunState, dict[str, str]]:
@@ -54,7 +60,6 @@ def here(
 
 
 async def test_where_all_is_on_the_remote_nothing_runs_and_nothing_comes(project: Project) -> None:
-    await project.run()
     await done(project, push())
     clone = cloned(project, "clone")
     run, states = await repro(clone)
@@ -65,7 +70,6 @@ async def test_where_all_is_on_the_remote_nothing_runs_and_nothing_comes(project
 
 
 async def test_after_an_edit_of_the_last_stage_only_its_inputs_come(project: Project) -> None:
-    await project.run()
     await done(project, push())
     clone = cloned(project, "clone")
     clone.replace("pipeline.py", '{"length":', '{"size":')
@@ -78,7 +82,6 @@ async def test_after_an_edit_of_the_last_stage_only_its_inputs_come(project: Pro
 
 
 async def test_what_was_asked_for_comes_and_what_it_needs_does_not(project: Project) -> None:
-    await project.run()
     await done(project, push())
     clone = cloned(project, "clone")
     _, states = await repro(clone, "score")
@@ -91,7 +94,6 @@ async def test_what_was_asked_for_comes_and_what_it_needs_does_not(project: Proj
 
 
 async def test_what_a_colleague_made_counts_without_its_bytes(project: Project) -> None:
-    await project.run()
     clone = cloned(project, "clone")
     project.replace("pipeline.py", 'text + "a"', 'text + "A"')
     await project.run()
@@ -155,7 +157,6 @@ async def test_a_directory_around_results_counts_with_what_lies_there(project: P
 async def test_an_input_that_nobody_can_bring_fails_the_stage_that_reads_it(
     project: Project,
 ) -> None:
-    await project.run()
     await done(project, push())
     clone = cloned(project, "clone")
     clone.remove("raw.txt")
@@ -168,10 +169,9 @@ async def test_an_input_that_nobody_can_bring_fails_the_stage_that_reads_it(
     assert states == {"clean": "failed", "parts": "blocked", "score": "blocked"}
 
 
-async def test_what_the_remote_lost_is_made_again(project: Project, tmp_path: Path) -> None:
-    await project.run()
+async def test_what_the_remote_lost_is_made_again(project: Project, remote: Path) -> None:
     await done(project, push())
-    for path in (tmp_path / "remote/files").glob("*/*"):
+    for path in (remote / "files").glob("*/*"):
         if path.read_bytes() in (b"texta", b"textb"):
             path.unlink()
     clone = cloned(project, "clone")
@@ -182,11 +182,10 @@ async def test_what_the_remote_lost_is_made_again(project: Project, tmp_path: Pa
 
 
 async def test_a_damaged_object_makes_its_reader_fail_and_is_not_used(
-    project: Project, tmp_path: Path
+    project: Project, remote: Path
 ) -> None:
-    await project.run()
     await done(project, push())
-    (bad,) = [p for p in (tmp_path / "remote/files").glob("*/*") if p.read_bytes() == b"texta"]
+    (bad,) = [p for p in (remote / "files").glob("*/*") if p.read_bytes() == b"texta"]
     bad.chmod(0o644)
     bad.write_bytes(b"evil!")
     clone = cloned(project, "clone")
@@ -200,11 +199,10 @@ async def test_a_damaged_object_makes_its_reader_fail_and_is_not_used(
 
 
 async def test_a_remote_that_is_gone_ends_the_run_before_anything_runs(
-    project: Project, tmp_path: Path
+    project: Project, remote: Path
 ) -> None:
-    await project.run()
     clone = cloned(project, "clone")
-    shutil.rmtree(tmp_path / "remote")
+    shutil.rmtree(remote)
     run, _ = await repro(clone)
     assert run.exit_code == 5
     assert "does not exist" in run.problems[0].what

@@ -131,26 +131,44 @@ def cloned(project: Project, name: str) -> Project:
     return clone
 
 
-@pytest.fixture
-def remote(tmp_path: Path) -> Path:
-    place = tmp_path / "remote"
-    place.mkdir()
-    return place
-
-
-@pytest.fixture
-def project(tmp_path: Path, remote: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
-    made = Project(tmp_path / "project", CHAIN)
+def template(base: Path, source: str) -> Path:
+    """Runs a project once, for tests to begin with; returns the directory with it and its empty remote."""
+    (base / "remote").mkdir(parents=True)
+    made = Project(base / "project", source)
     made.put("raw.txt", " text ")
-    config_edit.set_value(str(made.root), "remotes.origin", str(remote))
-    return made
+    config_edit.set_value(str(made.root), "remotes.origin", str(base / "remote"))
+    asyncio.run(made.run())
+    made.ran_log()
+    shutil.copytree(base, base.with_suffix(".kept"))
+    return base
+
+
+def begun(base: Path) -> Project:
+    """Returns the project as it was when it had been run, at the same place."""
+    shutil.rmtree(base)
+    shutil.copytree(base.with_suffix(".kept"), base)
+    return Project(base / "project")
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return template(tmp_path_factory.mktemp("base") / "here", CHAIN)
+
+
+@pytest.fixture
+def project(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
+    return begun(base)
+
+
+@pytest.fixture
+def remote(project: Project) -> Path:
+    return project.root.parent / "remote"
 
 
 async def test_a_push_sends_what_lock_files_name_and_a_pull_in_a_clone_brings_it_back(
     project: Project, remote: Path
 ) -> None:
-    await project.run()
     pushed = await done(project, push())
     assert pushed.state.status is TransferStatus.DONE
     assert pushed.names() == ["TransferStarted", "TransferFinished"]
@@ -168,7 +186,6 @@ async def test_a_push_sends_what_lock_files_name_and_a_pull_in_a_clone_brings_it
 
 
 async def test_a_second_push_and_pull_move_nothing(project: Project, remote: Path) -> None:
-    await project.run()
     await done(project, push())
     before = {path: path.stat().st_mtime_ns for path in remote.rglob("*")}
     again = await done(project, push())
@@ -179,7 +196,6 @@ async def test_a_second_push_and_pull_move_nothing(project: Project, remote: Pat
 
 
 async def test_targets_choose_what_travels(project: Project, remote: Path) -> None:
-    await project.run()
     await done(project, push("clean"))
     assert objects(remote) == {b"text"}
     await done(project, push("parts/"))
@@ -193,7 +209,6 @@ async def test_targets_choose_what_travels(project: Project, remote: Path) -> No
 
 
 async def test_an_unknown_target_or_remote_is_a_usage_error(project: Project) -> None:
-    await project.run()
     for command in (push("scor"), push(remote="orign")):
         ended = await done(project, command)
         assert ended.state.exit_code == UsageError.exit_code
@@ -201,7 +216,6 @@ async def test_an_unknown_target_or_remote_is_a_usage_error(project: Project) ->
 
 
 async def test_a_dry_run_names_what_would_travel(project: Project, remote: Path) -> None:
-    await project.run()
     would = await done(project, push(dry=True))
     assert [item.path for item in would.state.items] == sorted(OUTS)
     assert objects(remote) == set()
@@ -217,7 +231,6 @@ async def test_a_dry_run_names_what_would_travel(project: Project, remote: Path)
 async def test_a_swapped_object_is_refused_and_named_and_the_others_arrive(
     project: Project, remote: Path
 ) -> None:
-    await project.run()
     await done(project, push())
     (swapped,) = [path for path in remote.glob("files/*/*") if path.read_bytes() == b"textb"]
     swapped.chmod(0o644)
@@ -237,7 +250,6 @@ async def test_a_swapped_object_is_refused_and_named_and_the_others_arrive(
 async def test_a_push_restores_what_vanished_from_the_remote(
     project: Project, remote: Path
 ) -> None:
-    await project.run()
     await done(project, push())
     shutil.rmtree(remote / "files")
     await done(project, push())
@@ -247,7 +259,6 @@ async def test_a_push_restores_what_vanished_from_the_remote(
 async def test_a_missing_object_here_is_listed_and_the_rest_is_sent(
     project: Project, remote: Path
 ) -> None:
-    await project.run()
     project.object_of("clean.txt").unlink()
     pushed = await done(project, push())
     assert pushed.state.exit_code == 5
@@ -259,7 +270,6 @@ async def test_a_missing_object_here_is_listed_and_the_rest_is_sent(
 async def test_a_remote_that_is_not_there_is_said_in_one_sentence(
     project: Project, remote: Path
 ) -> None:
-    await project.run()
     shutil.rmtree(remote)
     pushed = await done(project, push())
     assert pushed.state.exit_code == 5
@@ -267,7 +277,6 @@ async def test_a_remote_that_is_not_there_is_said_in_one_sentence(
 
 
 async def test_a_read_only_remote_takes_no_push(project: Project, remote: Path) -> None:
-    await project.run()
     config_edit.set_value(str(project.root), "remotes.origin.read_only", "true")
     for command in (push(), push(dry=True)):
         pushed = await done(project, command)
@@ -279,7 +288,6 @@ async def test_a_read_only_remote_takes_no_push(project: Project, remote: Path) 
 async def test_what_a_colleague_made_of_the_same_code_and_inputs_is_not_made_again(
     project: Project,
 ) -> None:
-    await project.run()
     clone = cloned(project, "clone")
     project.replace("pipeline.py", 'text + "a"', 'text + "A"')
     await project.run()
@@ -294,7 +302,6 @@ async def test_what_a_colleague_made_of_the_same_code_and_inputs_is_not_made_aga
 
 
 async def test_a_changed_out_is_left_alone_without_force(project: Project) -> None:
-    await project.run()
     await done(project, push())
     project.put("clean.txt", "mine")
     pulled = await done(project, pull())
@@ -308,7 +315,6 @@ async def test_a_changed_out_is_left_alone_without_force(project: Project) -> No
 async def test_all_means_everything_in_the_cache_and_on_the_remote(
     project: Project, remote: Path
 ) -> None:
-    await project.run()
     project.put("raw.txt", "other")
     await project.run()
     await done(project, push())
@@ -325,7 +331,6 @@ async def test_all_means_everything_in_the_cache_and_on_the_remote(
 
 
 async def test_requests_are_done_one_after_the_other_and_once(project: Project) -> None:
-    await project.run()
     async with project.live() as live:
         subscription = await live.engine.subscribe()
         first, second = push(), push()
@@ -360,7 +365,6 @@ async def test_requests_are_done_one_after_the_other_and_once(project: Project) 
 async def test_a_cancelled_transfer_ends_whether_it_waits_or_is_under_way(
     project: Project,
 ) -> None:
-    await project.run()
     async with project.live() as live:
         subscription = await live.engine.subscribe()
         first, second = [await live.engine.send(push()) for _ in range(2)]
@@ -387,7 +391,6 @@ async def test_a_cancelled_transfer_ends_whether_it_waits_or_is_under_way(
 
 
 async def test_a_pull_waits_for_the_run_before_it_restores(project: Project) -> None:
-    await project.run()
     await done(project, push())
     project.remove("clean.txt")
     async with project.live() as live:
@@ -399,7 +402,6 @@ async def test_a_pull_waits_for_the_run_before_it_restores(project: Project) -> 
 
 
 async def test_a_look_tells_what_is_missing_where(project: Project, remote: Path) -> None:
-    await project.run()
     async with project.live() as live:
         (row,) = await _port(live.engine).ask(ListRemotes())
         assert (row.name, row.url, row.is_default) == ("origin", str(remote), True)
@@ -426,7 +428,6 @@ def _port(engine: Port) -> Port:
 async def test_a_remote_that_was_named_while_the_engine_runs_is_known(
     project: Project, tmp_path: Path
 ) -> None:
-    await project.run()
     async with project.live() as live:
         (place := tmp_path / "other").mkdir()
         config_edit.set_value(str(project.root), "remotes.other", str(place))
