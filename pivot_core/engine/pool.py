@@ -139,6 +139,9 @@ class Pool:
             line.cut()
         if self._server is not None:
             self._server.close()
+            await asyncio.sleep(0)  # a worker that connects just now is a client from then on
+            self._server.abort_clients()
+            await self._server.wait_closed()
             self._server = None
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self._layout.workers_socket)

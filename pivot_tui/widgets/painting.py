@@ -35,7 +35,7 @@ class Inked(App[bool], inherit_bindings=False):
         f"paint--{name}" for name in (*(paint.value for paint in Paint), *_OTHERS)
     }
 
-    def __init__(self, driver_class: type[Driver]) -> None:
+    def __init__(self, driver_class: type[Driver] | None = None) -> None:
         super().__init__(driver_class)
         self._inks: dict[str, Style] = {}
 

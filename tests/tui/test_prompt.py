@@ -2,12 +2,12 @@
 
 from typing import override
 
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.widget import Widget
 
 from pivot_tui import theme
 from pivot_tui.spans import plain
-from pivot_tui.widgets.painting import Lines
+from pivot_tui.widgets.painting import Inked, Lines
 from pivot_tui.widgets.prompt import Prompt
 
 
@@ -29,7 +29,7 @@ class _Panel(Widget, can_focus=True):
         self.heard.append(event)
 
 
-class _Host(App[None]):
+class _Host(Inked):
     CSS_PATH = "../../pivot_tui/theme.tcss"
 
     def __init__(self) -> None:
