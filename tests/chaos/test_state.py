@@ -43,7 +43,17 @@ def _directory(data: Path) -> None:
     data.mkdir()
 
 
-@pytest.mark.parametrize("damage", [_garbage, _half, _flipped, _empty, _gone, _directory])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        _garbage,
+        _half,
+        *(
+            pytest.param(each, marks=pytest.mark.long)
+            for each in (_flipped, _empty, _gone, _directory)
+        ),
+    ],
+)
 def test_a_damaged_state_is_begun_anew(
     pivot: Launcher, root: Path, damage: Callable[[Path], None]
 ) -> None:
