@@ -1,8 +1,9 @@
 """Owns content hashes, stat signatures and the walk over a directory's files; stores nothing.
 
 A file is read through one descriptor, in blocks that stay in the processor's cache until they are hashed. Its stat is
-compared before and after, so that a hash never belongs to a mixture of two versions. Files are not mapped into memory:
-one that is cut short meanwhile would end the process.
+compared before and after, so that a hash does not belong to a mixture of two versions; a single write that began before
+the file was opened goes unseen, since its time is taken when it begins. Files are not mapped into memory: one that is
+cut short meanwhile would end the process.
 """
 
 import errno
