@@ -57,20 +57,19 @@ async def push(course: Course, plan: "Plan", remote: Remote, jobs: int) -> None:
         known = await asyncio.to_thread(locks, shop.layout, chosen.stages)
         wanted, keys = objects(holdings(plan, known, chosen)), run_keys(plan, known)
     course.tell(Progress(Phase.LOOKING))
-    if options.dry_run:
-        async with remote.connect(jobs) as connection:
+    async with remote.connect(jobs) as connection:
+        if options.dry_run:
             there = await transfer.present(connection, _sizes(wanted), jobs)
-        course.update(items=_items({h: n for h, n in wanted.items() if h not in there}))
-        course.update(present=len(wanted) - len(course.state.items))
-        return
-    gone = await _move(course, transfer.push, remote, wanted, jobs)
-    entries = dict[str, Json]()
-    for key in keys:
-        entry = shop.state.get(key)
-        if isinstance(entry, dict) and gone.isdisjoint(_hashes(entry)):
-            entries[key] = entry
-    if entries:
-        async with remote.connect(jobs) as connection:
+            course.update(items=_items({h: n for h, n in wanted.items() if h not in there}))
+            course.update(present=len(wanted) - len(course.state.items))
+            return
+        gone = await _move(course, transfer.push, connection, wanted, jobs)
+        entries = dict[str, Json]()
+        for key in keys:
+            entry = shop.state.get(key)
+            if isinstance(entry, dict) and gone.isdisjoint(_hashes(entry)):
+                entries[key] = entry
+        if entries:
             course.update(runs=await _send_entries(connection, entries, jobs))
 
 
@@ -93,10 +92,11 @@ async def fetch(course: Course, plan: "Plan", remote: Remote, jobs: int) -> Chos
                 for name, (path, size) in objects_of(distant.found[key]).items():
                     wanted.setdefault(name, Named(path, size))
         course.tell(Progress(Phase.LOOKING))
+        connection = await distant.connection()
         if options.dry_run:
-            await _would_fetch(course, await distant.connection(), wanted, jobs)
+            await _would_fetch(course, connection, wanted, jobs)
             return chosen
-    gone = await _move(course, transfer.fetch, remote, wanted, jobs)
+        gone = await _move(course, transfer.fetch, connection, wanted, jobs)
     whole = {key: each for key, each in entries.items() if gone.isdisjoint(_hashes(each))}
     if whole:
         loop = asyncio.get_running_loop()
@@ -135,12 +135,17 @@ async def restore(course: Course, plan: "Plan", chosen: Chosen) -> None:
 # --- moving ----------------------------------------------------------------------------------------------------------
 
 type _Mover = Callable[
-    [Remote, Cache, Mapping[ContentHash, int], int, transfer.Report], Awaitable[transfer.Summary]
+    [Connection, Cache, Mapping[ContentHash, int], int, transfer.Report],
+    Awaitable[transfer.Summary],
 ]
 
 
 async def _move(
-    course: Course, mover: _Mover, remote: Remote, wanted: Mapping[ContentHash, Named], jobs: int
+    course: Course,
+    mover: _Mover,
+    connection: Connection,
+    wanted: Mapping[ContentHash, Named],
+    jobs: int,
 ) -> set[ContentHash]:
     """Moves objects and returns those that did not arrive."""
     pace = _Pace()
@@ -152,7 +157,7 @@ async def _move(
             case transfer.Progress():
                 course.tell(pace.told(news, wanted))
 
-    summary = await mover(remote, course.shop.cache, _sizes(wanted), jobs, report)
+    summary = await mover(connection, course.shop.cache, _sizes(wanted), jobs, report)
     course.update(present=summary.present)
     if (last := course.state.progress) is not None:
         course.tell(

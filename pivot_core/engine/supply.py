@@ -28,7 +28,6 @@ from pivot_core.store.layout import Layout
 
 if TYPE_CHECKING:
     from pivot_core.engine.plan import Plan
-    from pivot_core.remote.base import Remote
 
 SAY_S = 5.0
 """How often a run says that it still waits for bytes."""
@@ -38,7 +37,6 @@ SAY_S = 5.0
 class Supply:
     """One run's share of a remote."""
 
-    remote: "Remote"
     jobs: int
     distant: Distant
     cache: Cache
@@ -111,7 +109,8 @@ class Supply:
                 said_s = news.elapsed_s
                 say(f"fetching: {news.files_done} of {news.files_total} objects")
 
-        summary = await transfer.fetch(self.remote, self.cache, sizes, self.jobs, report)
+        connection = await self.distant.connection()
+        summary = await transfer.fetch(connection, self.cache, sizes, self.jobs, report)
         if summary.failed:
             raise summary.failed[0].error
 
@@ -161,4 +160,4 @@ async def opened(
     async with Distant(remote, cache, known.jobs) as distant:
         if lacking:
             await distant.ask(lacking)
-        yield Supply(remote, known.jobs, distant, cache, frozenset(asked), assumed=dict(assumed))
+        yield Supply(known.jobs, distant, cache, frozenset(asked), assumed=dict(assumed))

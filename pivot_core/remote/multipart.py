@@ -35,13 +35,18 @@ if TYPE_CHECKING:
 PART_BYTES = 8 << 20
 _PARTS_MAX = 10_000
 _CHUNK = 1 << 20
+_TAKEN = 256 << 10
+"""So much of a body goes to the socket at once."""
 _ABORT_S = 5.0
 _ROUNDS = 3
 """Uploads of one object that are begun; each but the first because somebody else ended the one before."""
 
 
 class Body(io.BytesIO):
-    """Bytes on their way up; the meter counts what was taken from them."""
+    """Bytes on their way up; the meter counts what was taken from them.
+
+    The HTTP library asks for 64 KiB at a time, and goes round the event loop for each: it is given more than that.
+    """
 
     def __init__(self, data: bytes, meter: Meter) -> None:
         super().__init__(data)
@@ -63,7 +68,7 @@ class Body(io.BytesIO):
 
     @override
     def read(self, size: int | None = -1, /) -> bytes:
-        data = super().read(size)
+        data = super().read(size if size is None or size < 0 else max(size, _TAKEN))
         self._counted += len(data)
         self._meter.bytes_done += len(data)
         return data
@@ -98,8 +103,8 @@ class Upload:
             name, there = await self._unfinished() if number == 1 else ("", dict[int, str]())
             name = name or await self._begin()
             try:
-                await self._send_all(name, there, wanted)
-                await self._complete(name, there, replace=replace)
+                sent = await self._send_all(name, there, wanted)
+                await self._complete(name, there, sent, replace=replace)
             except RemoteFault as fault:
                 await self._abort(name)
                 if fault.ends_batch or fault.is_transient:
@@ -118,10 +123,10 @@ class Upload:
                 break
         self._meter.bytes_done = self._size
 
-    async def _send_all(self, name: str, there: dict[int, str], wanted: ContentHash) -> None:
-        """Sends the parts that are not ``there`` and adds them."""
+    async def _send_all(self, name: str, there: dict[int, str], wanted: ContentHash) -> str:
+        """Sends the parts that are not ``there`` and adds them; returns the tag of an object that is made of them."""
         self._meter.bytes_done = 0
-        digest = xxhash.xxh3_128()
+        digest, digests = xxhash.xxh3_128(), hashlib.md5(usedforsecurity=False)
         fd, found = await self._wire.do(hashing.open_regular, self._source)
         try:
             async with crew() as group:
@@ -133,6 +138,7 @@ class Upload:
                     except BaseException:
                         give()
                         raise
+                    digests.update(bytes.fromhex(body.md5))
                     if there.get(number) == body.md5:
                         self._meter.bytes_done += length
                         give()
@@ -144,6 +150,7 @@ class Upload:
             os.close(fd)
         if digest.hexdigest() != wanted or found.st_size != self._size:
             raise BadObject(wanted, "holds other bytes", self._source)
+        return f"{digests.hexdigest()}-{len(there)}"
 
     def _ranges(self) -> Iterator[tuple[int, int]]:
         for begin in range(0, self._size, self._part):
@@ -212,36 +219,42 @@ class Upload:
         )
         return answer["UploadId"]
 
-    async def _complete(self, name: str, there: dict[int, str], *, replace: bool) -> None:
+    async def _complete(
+        self, name: str, there: dict[int, str], sent: str, *, replace: bool
+    ) -> None:
+        """Has the service make the object of its parts; ``sent`` is the tag that it then has with most services."""
         parts: list[CompletedPartTypeDef] = [
             {"PartNumber": number, "ETag": f'"{there[number]}"'}
             for number, _ in enumerate(self._ranges(), 1)
         ]
 
-        async def complete(client: "S3Client") -> None:
+        async def complete(client: "S3Client") -> str:
             if replace or not self._wire.has_conditions:
-                await client.complete_multipart_upload(
+                answer = await client.complete_multipart_upload(
                     Bucket=self._bucket,
                     Key=self._key,
                     UploadId=name,
                     MultipartUpload={"Parts": parts},
                 )
             else:
-                await client.complete_multipart_upload(
+                answer = await client.complete_multipart_upload(
                     Bucket=self._bucket,
                     Key=self._key,
                     UploadId=name,
                     MultipartUpload={"Parts": parts},
                     IfNoneMatch="*",
                 )
+            return answer.get("ETag", "").strip('"')
 
         try:
-            await self._wire.ask(complete, self._meter, self._key)
+            made = await self._wire.ask(complete, self._meter, self._key)
         except Answer as answer:
             if answer.status != NOT_IMPLEMENTED or replace or not self._wire.has_conditions:
                 raise
             self._wire.has_conditions = False
-            await self._wire.ask(complete, self._meter, self._key)
+            made = await self._wire.ask(complete, self._meter, self._key)
+        if made == sent:
+            return  # another request would be slow: some services hash the whole object for it
         for tries in range(1, TRIES):
             if await self._is_there():
                 return
@@ -284,9 +297,14 @@ class Download:
         self._size: int = size_bytes
         self._meter: Meter = meter
         self._hashing: asyncio.Lock = asyncio.Lock()
+        self._begun: asyncio.Event = asyncio.Event()
+        """Set when the first answer has begun."""
 
     async def run(self) -> None:
-        """Brings every part that is not there, and hashes them all."""
+        """Brings every part that is not there, and hashes them all.
+
+        The first request goes ahead: some services hash the whole object before they answer, once if they may.
+        """
         count = -(-self._size // PART_BYTES)
         self._meter.bytes_done = sum(
             self._end(part) - part * PART_BYTES for part in self._partial.done
@@ -299,7 +317,10 @@ class Download:
                 await self._hash(count)
 
         async with crew() as group:
-            for _ in range(min(self._wire.jobs, count)):
+            first = group.create_task(work())
+            first.add_done_callback(lambda _: self._begun.set())
+            await self._begun.wait()
+            for _ in range(min(self._wire.jobs, count) - 1):
                 group.create_task(work())
         await self._hash(count)
 
@@ -315,6 +336,7 @@ class Download:
                 client, self._bucket, self._key, at, end, self._size, self._wire.answer_s
             )
             async with asking as body:
+                self._begun.set()
                 async for chunks in gathered(body, end - at):
                     await self._wire.do(self._partial.write, chunks, at)
                     count = sum(map(len, chunks))

@@ -108,7 +108,7 @@ class Summary:
 
 
 async def push(
-    remote: Remote,
+    connection: Connection,
     cache: Cache,
     wanted: Mapping[ContentHash, int],
     jobs: int,
@@ -119,26 +119,23 @@ async def push(
     An object of the cache that is not what its name says is set aside and listed as failed. Raises ``RemoteFault`` when
     the remote cannot even be asked.
     """
-    if remote.read_only:
-        raise read_only(remote)
-    async with remote.connect(jobs) as connection:
-        there = dict[ContentHash, int]()
+    there = dict[ContentHash, int]()
 
-        async def find() -> dict[ContentHash, int]:
-            there.update(await present(connection, wanted, jobs))
-            return {name: size for name, size in wanted.items() if there.get(name) != size}
+    async def find() -> dict[ContentHash, int]:
+        there.update(await present(connection, wanted, jobs))
+        return {name: size for name, size in wanted.items() if there.get(name) != size}
 
-        async def send(name: ContentHash, size: int, meter: Meter) -> None:
-            path = cache.layout.object_path(name)
-            try:
-                if not cache.has(name, size):
-                    raise BadObject(name, "is missing", path)
-                await connection.put(name, size, path, meter, replace=name in there)
-            except BadObject as error:
-                cache.set_aside(name)
-                raise error
+    async def send(name: ContentHash, size: int, meter: Meter) -> None:
+        path = cache.layout.object_path(name)
+        try:
+            if not cache.has(name, size):
+                raise BadObject(name, "is missing", path)
+            await connection.put(name, size, path, meter, replace=name in there)
+        except BadObject as error:
+            cache.set_aside(name)
+            raise error
 
-        return await _Batch(find, send, report).run(jobs, len(wanted))
+    return await _Batch(find, send, report).run(jobs, len(wanted))
 
 
 def read_only(remote: Remote) -> ReadOnly:
@@ -151,7 +148,7 @@ def read_only(remote: Remote) -> ReadOnly:
 
 
 async def fetch(
-    remote: Remote,
+    connection: Connection,
     cache: Cache,
     wanted: Mapping[ContentHash, int],
     jobs: int,
@@ -161,16 +158,15 @@ async def fetch(
 
     The remote is asked for nothing but the objects themselves.
     """
-    async with remote.connect(jobs) as connection:
 
-        async def find() -> dict[ContentHash, int]:
-            return {name: size for name, size in wanted.items() if not cache.has(name, size)}
+    async def find() -> dict[ContentHash, int]:
+        return {name: size for name, size in wanted.items() if not cache.has(name, size)}
 
-        async def bring(name: ContentHash, size: int, meter: Meter) -> None:
-            path = cache.layout.object_path(name)
-            await connection.get(name, size, path, cache.layout.partial_dir, meter)
+    async def bring(name: ContentHash, size: int, meter: Meter) -> None:
+        path = cache.layout.object_path(name)
+        await connection.get(name, size, path, cache.layout.partial_dir, meter)
 
-        return await _Batch(find, bring, report).run(jobs, len(wanted))
+    return await _Batch(find, bring, report).run(jobs, len(wanted))
 
 
 async def present(

@@ -3,7 +3,6 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,10 +21,11 @@ from pivot_core.remote.base import (
     object_key,
     run_key,
 )
-from pivot_core.remote.errors import Absent, Corrupt, ReadOnly
+from pivot_core.remote.errors import Absent, Corrupt
 from pivot_core.remote.transfer import Failed, News, Progress, Summary
 from pivot_core.store import hashing
 from pivot_core.store.cache import BadObject, Cache
+from tests.remote import mover
 from tests.remote.conftest import Services, a_cache, fill, quiet
 
 JOBS = 8
@@ -60,11 +60,11 @@ async def connection(place: Place) -> AsyncIterator[Connection]:
 
 
 async def push(place: Place, cache: Cache, wanted: dict[ContentHash, int]) -> Summary:
-    return await transfer.push(place.remote, cache, wanted, JOBS, quiet)
+    return await mover.push(place.remote, cache, wanted, JOBS, quiet)
 
 
 async def fetch(place: Place, cache: Cache, wanted: dict[ContentHash, int]) -> Summary:
-    return await transfer.fetch(place.remote, cache, wanted, JOBS, quiet)
+    return await mover.fetch(place.remote, cache, wanted, JOBS, quiet)
 
 
 def bad(cache: Cache) -> list[tuple[ContentHash, str]]:
@@ -94,8 +94,8 @@ async def test_large_objects_go_up_and_come_down_whole(place: Place, cache: Cach
     there = place.clone("there")
     heard = list[News]()
 
-    pushed = await transfer.push(place.remote, cache, wanted, JOBS, heard.append)
-    fetched = await transfer.fetch(place.remote, there, wanted, JOBS, heard.append)
+    pushed = await mover.push(place.remote, cache, wanted, JOBS, heard.append)
+    fetched = await mover.fetch(place.remote, there, wanted, JOBS, heard.append)
 
     assert (pushed.failed, fetched.failed) == ((), ())
     assert {
@@ -139,7 +139,7 @@ async def test_what_a_remote_does_not_have_is_listed_and_the_rest_comes(
     there = place.clone("there")
     heard = list[News]()
 
-    fetched = await transfer.fetch(place.remote, there, wanted | {unknown: 7}, JOBS, heard.append)
+    fetched = await mover.fetch(place.remote, there, wanted | {unknown: 7}, JOBS, heard.append)
 
     assert set(fetched.moved) == set(wanted)
     assert [(each.hash, type(each.error)) for each in fetched.failed] == [(unknown, Absent)]
@@ -214,12 +214,6 @@ async def test_pushers_of_one_large_object_all_succeed(place: Place, cache: Cach
         assert await connection.uploads() == ()
         (name,) = wanted
         assert await connection.size(object_key(name)) == wanted[name]
-
-
-async def test_a_read_only_remote_takes_nothing(address: Address, cache: Cache) -> None:
-    remote = remote_at(replace(address, read_only=True))
-    with pytest.raises(ReadOnly):
-        await transfer.push(remote, cache, fill(cache, 1), JOBS, quiet)
 
 
 # --- single requests -------------------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ from pivot_core.remote.errors import (
 )
 from pivot_core.remote.transfer import News, Progress
 from pivot_core.store.cache import Cache
+from tests.remote import mover
 from tests.remote.conftest import Services, a_cache, fill, quiet, s3_address
 from tests.support import s3
 from tests.support.fault_proxy import TRANSIENT, Asked, Fault, FaultProxy, first, share_of
@@ -50,6 +51,23 @@ def cache(tmp_path: Path) -> Cache:
     return a_cache(tmp_path / "here")
 
 
+async def test_a_service_that_hashes_large_objects_is_not_made_to_do_so_twice(
+    proxy: FaultProxy, address: Address, cache: Cache, tmp_path: Path
+) -> None:
+    wanted = fill(cache, 1, size=LARGE)
+    under_way = list[int]()
+    proxy.answered = lambda asked: under_way.append(sum(each.is_object for each in proxy.asked))
+
+    await mover.push(remote_at(address), cache, wanted, JOBS, quiet)
+    asked = [each.method for each in proxy.asked]
+    assert (asked.count("HEAD"), asked[-1]) == (1, "POST")  # what is made of the parts is believed
+
+    proxy.asked.clear()
+    under_way.clear()
+    await mover.fetch(remote_at(address), a_cache(tmp_path / "there"), wanted, JOBS, quiet)
+    assert (under_way[0], len(under_way)) == (1, 3)  # the others wait for the first answer
+
+
 # --- what another try gets over --------------------------------------------------------------------------------------
 
 
@@ -61,8 +79,8 @@ async def test_a_tenth_of_all_requests_may_fail(
     there = a_cache(tmp_path / "there")
     proxy.plan = share_of(0.1, seed=count)
 
-    pushed = await transfer.push(remote_at(address), cache, wanted, JOBS, quiet)
-    fetched = await transfer.fetch(remote_at(address), there, wanted, JOBS, quiet)
+    pushed = await mover.push(remote_at(address), cache, wanted, JOBS, quiet)
+    fetched = await mover.fetch(remote_at(address), there, wanted, JOBS, quiet)
 
     assert (pushed.failed, fetched.failed) == ((), ())
     assert {name for name, _ in there.objects()} == set(wanted)
@@ -84,8 +102,8 @@ async def test_large_objects_survive_faults_in_their_parts(
         else None
     )
 
-    pushed = await transfer.push(remote_at(address), cache, wanted, JOBS, quiet)
-    fetched = await transfer.fetch(remote_at(address), there, wanted, JOBS, quiet)
+    pushed = await mover.push(remote_at(address), cache, wanted, JOBS, quiet)
+    fetched = await mover.fetch(remote_at(address), there, wanted, JOBS, quiet)
 
     assert (pushed.failed, fetched.failed) == ((), ())
     assert (proxy.faults[Fault.RESET], proxy.faults[Fault.LOST], proxy.faults[Fault.CUT]) >= (
@@ -102,10 +120,10 @@ async def test_a_flipped_bit_in_a_large_object_is_found_and_fetched_again(
 ) -> None:
     wanted = fill(cache, 1, size=(8 << 20) + 1)
     there = a_cache(tmp_path / "there")
-    await transfer.push(remote_at(address), cache, wanted, JOBS, quiet)
+    await mover.push(remote_at(address), cache, wanted, JOBS, quiet)
     proxy.plan = first(1, Fault.FLIP, "GET")
 
-    fetched = await transfer.fetch(remote_at(address), there, wanted, JOBS, quiet)
+    fetched = await mover.fetch(remote_at(address), there, wanted, JOBS, quiet)
 
     assert (fetched.failed, fetched.retries) == ((), 1)
     assert list(there.verify()) == []
@@ -117,7 +135,7 @@ async def test_a_service_that_asks_to_slow_down_gets_everything_in_the_end(
     wanted = fill(cache, 30)
     proxy.plan = first(1, Fault.SLOW_DOWN, "PUT")
 
-    pushed = await transfer.push(remote_at(address), cache, wanted, JOBS, quiet)
+    pushed = await mover.push(remote_at(address), cache, wanted, JOBS, quiet)
 
     assert set(pushed.moved) == set(wanted)
     assert pushed.retries == 30
@@ -129,7 +147,7 @@ async def test_two_pushers_of_one_object_may_be_told_of_a_conflict(
     wanted = fill(cache, 3)
     proxy.plan = first(2, Fault.CONFLICT, "PUT")
 
-    pushed = await transfer.push(remote_at(address), cache, wanted, JOBS, quiet)
+    pushed = await mover.push(remote_at(address), cache, wanted, JOBS, quiet)
 
     assert (set(pushed.moved), pushed.retries) == (set(wanted), 6)
 
@@ -140,7 +158,7 @@ async def test_a_service_that_knows_no_conditions_is_asked_without(
     wanted = fill(cache, 4) | fill(cache, 1, size=LARGE, seed=1)
     proxy.plan = lambda asked: Fault.NOT_IMPLEMENTED if asked.is_conditional else None
 
-    pushed = await transfer.push(remote_at(address), cache, wanted, 1, quiet)
+    pushed = await mover.push(remote_at(address), cache, wanted, 1, quiet)
 
     assert set(pushed.moved) == set(wanted)
     assert proxy.faults[Fault.NOT_IMPLEMENTED] == 1
@@ -160,7 +178,7 @@ async def test_credentials_that_expire_are_read_anew_once(
     proxy.plan = plan
     wanted = fill(cache, 5)
 
-    pushed = await transfer.push(remote_at(address), cache, wanted, JOBS, quiet)
+    pushed = await mover.push(remote_at(address), cache, wanted, JOBS, quiet)
 
     assert set(pushed.moved) == set(wanted)
 
@@ -173,10 +191,10 @@ async def test_of_a_service_that_damages_everything_nothing_is_published(
 ) -> None:
     wanted = fill(cache, 20) | fill(cache, 1, size=(1 << 20) + 1)
     there = a_cache(tmp_path / "there")
-    await transfer.push(remote_at(address), cache, wanted, JOBS, quiet)
+    await mover.push(remote_at(address), cache, wanted, JOBS, quiet)
     proxy.plan = lambda asked: Fault.FLIP if asked.is_object else None
 
-    fetched = await transfer.fetch(remote_at(address), there, wanted, JOBS, quiet)
+    fetched = await mover.fetch(remote_at(address), there, wanted, JOBS, quiet)
 
     assert fetched.moved == ()
     assert {each.hash: type(each.error) for each in fetched.failed} == dict.fromkeys(
@@ -193,7 +211,7 @@ async def test_a_failing_upload_leaves_nothing_on_the_remote(
     wanted = fill(cache, 1, size=LARGE)
     proxy.plan = lambda asked: Fault.DENIED if "partNumber=2" in asked.query else None
 
-    pushed = await transfer.push(remote_at(address), cache, wanted, JOBS, quiet)
+    pushed = await mover.push(remote_at(address), cache, wanted, JOBS, quiet)
 
     assert [type(each.error) for each in pushed.failed] == [Denied]
     async with remote_at(address).connect(1) as connection:
@@ -210,7 +228,7 @@ async def test_a_cancelled_upload_leaves_nothing_on_the_remote(
         one_part_is_there.set() if "partNumber=1" in asked.query else None
     )
 
-    pushing = asyncio.create_task(transfer.push(remote_at(address), cache, wanted, JOBS, quiet))
+    pushing = asyncio.create_task(mover.push(remote_at(address), cache, wanted, JOBS, quiet))
     await one_part_is_there.wait()
     pushing.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -231,7 +249,7 @@ async def test_one_object_that_is_denied_is_listed_and_the_rest_moves(
         Fault.DENIED if asked.method == "PUT" and asked.path.endswith(key) else None
     )
 
-    pushed = await transfer.push(remote_at(address), cache, wanted, JOBS, quiet)
+    pushed = await mover.push(remote_at(address), cache, wanted, JOBS, quiet)
 
     assert set(pushed.moved) == set(others)
     ((name, error),) = [(each.hash, each.error) for each in pushed.failed]
@@ -251,7 +269,7 @@ async def test_progress_is_told_while_nothing_moves(
             told.set()
 
     pushing = asyncio.create_task(
-        transfer.push(remote_at(address), cache, fill(cache, 1), JOBS, report)
+        mover.push(remote_at(address), cache, fill(cache, 1), JOBS, report)
     )
     await told.wait()
     pushing.cancel()
@@ -332,7 +350,7 @@ async def test_each_trouble_has_its_own_sentence(
     remote = remote_at(address)
 
     with pytest.raises(kind) as caught:
-        await transfer.push(remote, cache, fill(cache, 3), JOBS, quiet)
+        await mover.push(remote, cache, fill(cache, 3), JOBS, quiet)
     findings = [finding async for finding in remote.check()]
 
     error = caught.value
@@ -349,10 +367,10 @@ async def test_a_push_that_finds_everything_there_is_one_request(
     proxy: FaultProxy, address: Address, cache: Cache
 ) -> None:
     wanted = fill(cache, 20)
-    await transfer.push(remote_at(address), cache, wanted, JOBS, quiet)
+    await mover.push(remote_at(address), cache, wanted, JOBS, quiet)
     proxy.asked.clear()
 
-    pushed = await transfer.push(remote_at(address), cache, wanted, JOBS, quiet)
+    pushed = await mover.push(remote_at(address), cache, wanted, JOBS, quiet)
 
     assert (pushed.moved, pushed.present) == ((), 20)
     assert len(proxy.asked) == 1
@@ -370,7 +388,7 @@ async def test_a_single_object_meets_the_same_sentences(
     remote = remote_at(trouble(address, proxy, monkeypatch))
     wanted = fill(cache, 1)
     try:
-        pushed = await transfer.push(remote, cache, wanted, JOBS, quiet)
+        pushed = await mover.push(remote, cache, wanted, JOBS, quiet)
         (failed,) = pushed.failed
         error = failed.error
     except RemoteFault as fault:
@@ -386,7 +404,7 @@ async def test_a_fetch_from_a_dead_service_lists_every_object(
     wanted = dict.fromkeys([ContentHash(f"{number:032x}") for number in range(50)], 7)
     remote = remote_at(nobody_listens(address))
 
-    fetched = await transfer.fetch(remote, cache, wanted, JOBS, quiet)
+    fetched = await mover.fetch(remote, cache, wanted, JOBS, quiet)
 
     assert {each.hash for each in fetched.failed} == set(wanted)
     assert {type(each.error) for each in fetched.failed} == {Unreachable}

@@ -16,6 +16,7 @@ from pivot_core.remote.address import Address, remote_at
 from pivot_core.remote.multipart import PART_BYTES
 from pivot_core.remote.partial import Partial
 from pivot_core.store.cache import Cache
+from tests.remote import mover
 from tests.remote.conftest import Services, a_cache, fill, quiet, s3_address
 from tests.remote.mover import Task
 from tests.support import s3
@@ -84,7 +85,7 @@ async def test_what_a_killed_process_has_moved_is_not_moved_again(
         async with remote.connect(1) as connection:
             assert len(await connection.uploads()) == 1
             assert [entry async for entry in transfer.listing(connection, "files/")] == []
-        pushed = await transfer.push(remote, here, wanted, 4, quiet)
+        pushed = await mover.push(remote, here, wanted, 4, quiet)
         assert pushed.failed == ()
         assert sum(map(is_part_up, proxy.asked)) == PARTS - DONE
         async with remote.connect(1) as connection:
@@ -93,7 +94,7 @@ async def test_what_a_killed_process_has_moved_is_not_moved_again(
         proxy.asked.clear()
         await killed(proxy, task("fetch", there, address, wanted), is_part_down)
         assert list(there.objects()) == []
-        fetched = await transfer.fetch(remote, there, wanted, 4, quiet)
+        fetched = await mover.fetch(remote, there, wanted, 4, quiet)
         assert fetched.failed == ()
         assert sum(map(is_part_down, proxy.asked)) == PARTS - DONE
     assert list(there.verify()) == []
