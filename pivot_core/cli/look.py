@@ -103,7 +103,7 @@ def verify(
                 from pivot_core.engine import supply
 
                 here = (look.here, look.config, look.cache)
-                taken = supply.opened(*here, plan, targets, remote, ())
+                taken = supply.opened(*here, plan, targets, remote, (), lambda _: None)
                 look.observer.distant = (await stack.enter_async_context(taken)).distant
             work = look.workspace(plan).verify(targets, may_be_absent=may_be_absent)
             found = await asyncio.to_thread(list, work)

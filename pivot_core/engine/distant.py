@@ -6,7 +6,7 @@ Asked from the threads that look, answered by way of the event loop's connection
 import asyncio
 import contextlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, cast
 
 from pivot_core.engine.holdings import files
@@ -16,24 +16,28 @@ from pivot_core.model import ids
 from pivot_core.model.artifact import Content
 from pivot_core.model.ids import ContentHash, Json
 from pivot_core.model.lock import RunCacheEntry
-from pivot_core.store import content
+from pivot_core.store import content, hashing
 from pivot_core.store.cache import Cache
 
 if TYPE_CHECKING:
     from pivot_core.remote.base import Connection, Remote
 
-SCHEMA = 1
+SCHEMA = 2
 MAX_BYTES = 10_000_000
 _WAIT_S = 120.0
+
+type Warn = Callable[[str], None]
+"""Told in one sentence of what a person should know and that fails nothing."""
 
 
 class Distant:
     """One remote, for the time of a block."""
 
-    def __init__(self, remote: "Remote", cache: Cache, jobs: int) -> None:
+    def __init__(self, remote: "Remote", cache: Cache, jobs: int, warn: Warn) -> None:
         self._remote = remote
         self._cache = cache
         self._jobs = jobs
+        self._warn = warn
         self._there: set[ContentHash] = set()
         self._loop = asyncio.get_running_loop()
         self._lock = asyncio.Lock()
@@ -93,9 +97,10 @@ class Distant:
     async def _read(self, key: str) -> RunCacheEntry | None:
         from pivot_core.remote.base import run_key
 
+        name = run_name(key)
         try:
-            data = await (await self.connection()).read(run_key(run_name(key)))
-            entry = None if data is None else parse(data)
+            data = await (await self.connection()).read(run_key(name))
+            entry = None if data is None else believed(name, data, self._warn)
             if entry is None:
                 return None
             lacking = {
@@ -111,27 +116,51 @@ class Distant:
         return entry if all(self.has(each) for each in entry.outs.values()) else None
 
 
-def render(entry: Json) -> bytes:
+def render(name: ContentHash, entry: Json) -> bytes:
     """Returns the bytes of a run-cache entry on a remote; ``entry`` is the state's record."""
-    record = {"schema": SCHEMA, "hash": ids.HASH_ALGORITHM, "outs": entry}
-    return json.dumps(record, sort_keys=True, separators=(",", ":")).encode()
+    record = {"schema": SCHEMA, "hash": ids.HASH_ALGORITHM, "run": name, "outs": entry}
+    return _dumped({**record, "digest": hashing.hash_bytes(_dumped(record))})
 
 
-def parse(data: bytes) -> RunCacheEntry | None:
-    """Returns the entry in the bytes that a remote gave; ``None`` for anything that is no sound entry."""
+def believed(name: ContentHash, data: bytes, warn: Warn) -> RunCacheEntry | None:
+    """Returns the entry of a name in the bytes that a remote gave; ``None`` for what counts as none."""
     try:
-        record = cast("object", json.loads(data[: MAX_BYTES + 1]))
-        if not isinstance(record, dict):
+        return parse(name, data)
+    except ValueError as error:
+        warn(f"run-cache entry {name} of the remote is damaged and does not count: {error}")
+        return None
+
+
+def parse(name: ContentHash, data: bytes) -> RunCacheEntry | None:
+    """Returns the entry of a name in the bytes that a remote gave; ``None`` for one of another version.
+
+    Raises ``ValueError`` for anything that is no sound entry, or that of another name.
+    """
+    if len(data) > MAX_BYTES:
+        raise ValueError("it is too large")
+    try:
+        given = cast("object", json.loads(data))
+        if not isinstance(given, dict):
+            raise ValueError("it is no record")
+        record = cast("dict[str, object]", given)
+        if (record["schema"], record["hash"]) != (SCHEMA, ids.HASH_ALGORITHM):
             return None
-        given = cast("dict[str, object]", record)
-        if (given["schema"], given["hash"]) != (SCHEMA, ids.HASH_ALGORITHM):
-            return None
-        outs = cast("dict[str, object]", given["outs"])
+        if record.pop("digest") != hashing.hash_bytes(_dumped(record)):
+            raise ValueError("it is not what was written")
+        if record["run"] != name:
+            raise ValueError("it is that of another run")
+        outs = cast("dict[str, object]", record["outs"])
         return RunCacheEntry(
             {ids.inside_project(path): content.from_json(each) for path, each in outs.items()}
         )
-    except (ValueError, KeyError, AttributeError, RecursionError):
-        return None
+    except (KeyError, AttributeError, RecursionError, UnicodeDecodeError) as error:
+        raise ValueError("it is no record") from error
+    except json.JSONDecodeError as error:
+        raise ValueError("it is no JSON") from error
+
+
+def _dumped(record: Mapping[str, object]) -> bytes:
+    return json.dumps(record, sort_keys=True, separators=(",", ":")).encode()
 
 
 def objects_of(entry: RunCacheEntry) -> dict[ContentHash, tuple[str, int]]:

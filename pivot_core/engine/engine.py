@@ -408,6 +408,7 @@ class Engine(Port):
                 run.targets,
                 run.options.remote,
                 asked,
+                lambda said: self._standing.publish(Notice(Level.WARNING, said)),
             )
         )
 

@@ -98,7 +98,7 @@ async def sweep_remote(
 
     Raises ``UsageError`` for an unknown remote, ``RemoteError`` for what goes wrong there.
     """
-    from pivot_core.engine.distant import parse
+    from pivot_core.engine.distant import believed
     from pivot_core.remote import transfer
     from pivot_core.remote.base import OBJECTS, RUNS, Key, Upload, hash_of
     from pivot_core.remote.crew import side_by_side
@@ -122,8 +122,8 @@ async def sweep_remote(
 
         async def judge() -> None:
             for key in queue:
-                data = await connection.read(key)
-                entry = None if data is None else parse(data)
+                name, data = hash_of(key), await connection.read(key)
+                entry = believed(name, data, lambda _: None) if name and data else None
                 if entry is None or _names(entry) & gone:
                     entries.append(key)
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pivot_core.engine import answer
-from pivot_core.engine.distant import Distant, objects_of, parse, render
+from pivot_core.engine.distant import Distant, Warn, believed, objects_of, render
 from pivot_core.engine.holdings import (
     Chosen,
     Named,
@@ -78,11 +78,11 @@ async def fetch(course: Course, plan: "Plan", remote: Remote, jobs: int) -> Chos
     shop, options = course.shop, course.state.options
     chosen = choose(plan, course.state.targets, Selection.UPSTREAM)
     entries = dict[str, Json]()
-    async with Distant(remote, shop.cache, jobs) as distant:
+    async with Distant(remote, shop.cache, jobs, course.warn) as distant:
         if options.whole:
             connection = await distant.connection()
             wanted = await _whole_remote(connection)
-            entries = await _all_entries(connection, shop.state.get, jobs)
+            entries = await _all_entries(connection, shop.state.get, jobs, course.warn)
         else:
             known = await asyncio.to_thread(locks, shop.layout, chosen.stages)
             wanted = objects(holdings(plan, known, chosen))
@@ -268,19 +268,19 @@ async def _found_runs(
 
 
 async def _send_entries(connection: Connection, entries: Mapping[str, Json], jobs: int) -> int:
-    """Writes the entries that the remote lacks; returns how many those were."""
-    names = {run_name(key): key for key in entries}
-    there = await transfer.present(connection, names, jobs, run_key)
-    queue = iter([name for name in names if name not in there])
+    """Writes the entries that the remote lacks, or has in another size; returns how many those were."""
+    rendered = {(name := run_name(key)): render(name, entry) for key, entry in entries.items()}
+    there = await transfer.present(connection, rendered, jobs, run_key)
+    queue = iter([name for name, data in rendered.items() if there.get(name) != len(data)])
     sent = 0
 
     async def send() -> None:
         nonlocal sent
         for name in queue:
-            await connection.write(run_key(name), render(entries[names[name]]))
+            await connection.write(run_key(name), rendered[name])
             sent += 1
 
-    await crew.side_by_side(send, min(jobs, len(names)))
+    await crew.side_by_side(send, min(jobs, len(rendered)))
     return sent
 
 
@@ -314,7 +314,7 @@ async def _whole_remote(connection: Connection) -> dict[ContentHash, Named]:
 
 
 async def _all_entries(
-    connection: Connection, known: Callable[[str], Json], jobs: int
+    connection: Connection, known: Callable[[str], Json], jobs: int, warn: Warn
 ) -> dict[str, Json]:
     """Returns the run-cache entries of the remote that are not known here, by their keys in the state."""
     names = [hash_of(entry.key) async for entry in transfer.listing(connection, RUNS)]
@@ -324,7 +324,7 @@ async def _all_entries(
     async def read() -> None:
         for name in queue:
             data = await connection.read(run_key(name))
-            entry = None if data is None else parse(data)
+            entry = None if data is None else believed(name, data, warn)
             if entry is not None:
                 found[f"runcache:{name}"] = content.outs_to_json(entry.outs)
 

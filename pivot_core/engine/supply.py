@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pivot_core.engine.distant import Distant
+from pivot_core.engine.distant import Distant, Warn
 from pivot_core.engine.holdings import Chosen, absent_inputs, files, holdings, locks, objects
 from pivot_core.engine.observe import Observation, Subject, touches
 from pivot_core.engine.record import Recorder
@@ -141,6 +141,7 @@ async def opened(
     targets: Sequence[str],
     remote_name: str | None,
     asked: Collection[StageName],
+    warn: Warn,
 ) -> AsyncGenerator[Supply]:
     """Opens a remote for one run of some targets; asks it at once which of the missing objects it has.
 
@@ -157,7 +158,7 @@ async def opened(
         for name, each in wanted.items()
         if not cache.has(name, each.size_bytes)
     }
-    async with Distant(remote, cache, known.jobs) as distant:
+    async with Distant(remote, cache, known.jobs, warn) as distant:
         if lacking:
             await distant.ask(lacking)
         yield Supply(known.jobs, distant, cache, frozenset(asked), assumed=dict(assumed))

@@ -24,6 +24,8 @@ from pivot_core.model.ids import RequestId, TransferId
 from pivot_core.port.commands import Accepted, Fetch, Pull, Push, Transfer
 from pivot_core.port.events import (
     Event,
+    Level,
+    Notice,
     ObjectFailed,
     TransferFinished,
     TransferProgress,
@@ -238,6 +240,10 @@ class Course:
         if len(self.state.failed) < FAILED_KEPT:
             self.update(failed=(*self.state.failed, failed))
         self._publish(ObjectFailed(self.state.transfer_id, failed))
+
+    def warn(self, said: str) -> None:
+        """Tells what a person should know and that fails nothing."""
+        self._publish(Notice(Level.WARNING, said))
 
     async def _beat(self) -> None:
         """Says every few seconds that nothing moves, where nothing else is said."""

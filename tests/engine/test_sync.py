@@ -14,6 +14,7 @@ from pivot_core.model.ids import RequestId
 from pivot_core.port.commands import Accepted, CancelTransfer, Fetch, Pull, Push, Refused, Transfer
 from pivot_core.port.events import (
     Event,
+    Notice,
     ObjectFailed,
     TransferFinished,
     TransferQueued,
@@ -299,6 +300,38 @@ async def test_what_a_colleague_made_of_the_same_code_and_inputs_is_not_made_aga
     ended = await clone.run()
     assert ended.ran == []
     assert clone.get("parts/a.txt") == "textA"
+
+
+async def test_a_run_cache_entry_that_is_damaged_or_another_ones_counts_as_none_and_is_said(
+    project: Project, remote: Path
+) -> None:
+    clone = cloned(project, "clone")
+    project.replace("pipeline.py", 'text + "a"', 'text + "A"')
+    await project.run()
+    await done(project, push())
+    clone.put("pipeline.py", project.get("pipeline.py"))
+    whole = {path: path.read_bytes() for path in entries(remote)}
+    for path, other in zip(whole, [*whole.values()][1:] + [*whole.values()][:1], strict=True):
+        path.write_bytes(other)
+    assert await warned(clone) == {"another run"}
+    for path, data in whole.items():
+        path.write_bytes(data.replace(b'outs', b'oUts'))
+    assert await warned(clone) == {"not what was written"}
+    for path, data in whole.items():
+        path.write_bytes(data[:-1])
+    assert await warned(clone) == {"no JSON"}
+
+    assert (await done(project, push())).state.runs == len(whole), "what is torn is sent again"
+    assert (await done(clone, fetch())).state.runs == 2
+
+
+async def warned(clone: Project) -> set[str]:
+    """Fetches without finding an entry, and returns what was said of those that do not count."""
+    fetched = await done(clone, fetch())
+    assert fetched.state.runs == 0
+    said = [event.message for event in fetched.events if isinstance(event, Notice)]
+    assert all("does not count" in each for each in said)
+    return {each.partition(": it is ")[2].removeprefix("that of ") for each in said}
 
 
 async def test_a_changed_out_is_left_alone_without_force(project: Project) -> None:
