@@ -223,6 +223,7 @@ def sweep(given: Sweep) -> records.SweepRecord:
         kept=given.kept,
         runs=given.runs,
         uploads=given.uploads,
+        damaged=given.damaged,
         sources=list(given.sources),
     )
 

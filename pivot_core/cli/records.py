@@ -497,5 +497,7 @@ class SweepRecord(TypedDict):
     """Run-cache entries that go with their objects."""
     uploads: int
     """Unfinished uploads on the remote, older than a day."""
+    damaged: int
+    """Objects of the cache that were set aside because they were not what their names said."""
     sources: list[str]
     """Because of what objects stay, in words."""

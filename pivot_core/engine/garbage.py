@@ -7,6 +7,7 @@ in a file that another version wrote or that cannot be read otherwise.
 import contextlib
 import os
 import re
+import shutil
 import subprocess
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -83,12 +84,17 @@ def sweep_cache(layout: Layout, cache: Cache, state: State, keep: Kept, *, is_re
         with contextlib.suppress(OSError):
             items.append(Item("", name, os.lstat(path).st_size))
     entries = [key for key, entry in state.scan("runcache:") if not _is_whole(entry, keep)]
+    damaged = dict(_set_aside(layout))
     if is_real:
         # Entries first: none may point at nothing.
         state.put(dict.fromkeys([*entries, *(f"object:{item.hash}" for item in items)]))
         for item in items:
             _remove(layout.object_path(item.hash))
-    return _sweep("", items, count, len(entries), 0, keep, is_real)
+        for path in damaged:
+            _remove(path)
+    swept = _sweep("", items, count, len(entries), 0, keep, is_real)
+    size = swept.size_bytes + sum(damaged.values())
+    return replace(swept, damaged=len(damaged), size_bytes=size)
 
 
 async def sweep_remote(
@@ -254,10 +260,21 @@ def _is_whole(entry: Json, keep: Kept) -> bool:
 # --- removing --------------------------------------------------------------------------------------------------------
 
 
+def _set_aside(layout: Layout) -> Iterator[tuple[str, int]]:
+    """Yields what lies in the cache as damaged, with its size."""
+    with contextlib.suppress(FileNotFoundError):
+        for name in os.listdir(layout.corrupt_dir):
+            path = f"{layout.corrupt_dir}/{name}"
+            yield path, os.lstat(path).st_size
+
+
 def _remove(path: str) -> None:
     with contextlib.suppress(FileNotFoundError):
         try:
-            os.unlink(path)
+            if os.path.isdir(path) and not os.path.islink(path):
+                shutil.rmtree(path)  # a directory that lay where an object should
+            else:
+                os.unlink(path)
         except OSError as error:
             raise StoreError(f"cannot remove '{path}': {error.strerror}", path) from error
     with contextlib.suppress(OSError):
@@ -280,6 +297,7 @@ def _sweep(
         count,
         entries,
         uploads,
+        0,
         keep.sources,
         is_real,
     )

@@ -57,9 +57,12 @@ async def push(course: Course, plan: "Plan", remote: Remote, jobs: int) -> None:
         known = await asyncio.to_thread(locks, shop.layout, chosen.stages)
         wanted, keys = objects(holdings(plan, known, chosen)), run_keys(plan, known)
     course.tell(Progress(Phase.LOOKING))
+    is_new = await remote.make(is_real=not options.dry_run)
+    if is_new:
+        course.say(f"{'would make' if options.dry_run else 'made'} the directory '{remote.url}'")
     async with remote.connect(jobs) as connection:
         if options.dry_run:
-            there = await transfer.present(connection, _sizes(wanted), jobs)
+            there = () if is_new else await transfer.present(connection, _sizes(wanted), jobs)
             course.update(items=_items({h: n for h, n in wanted.items() if h not in there}))
             course.update(present=len(wanted) - len(course.state.items))
             return

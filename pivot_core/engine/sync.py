@@ -241,9 +241,13 @@ class Course:
             self.update(failed=(*self.state.failed, failed))
         self._publish(ObjectFailed(self.state.transfer_id, failed))
 
-    def warn(self, said: str) -> None:
+    def say(self, said: str, level: Level = Level.INFO) -> None:
         """Tells what a person should know and that fails nothing."""
-        self._publish(Notice(Level.WARNING, said))
+        self._publish(Notice(level, said))
+
+    def warn(self, said: str) -> None:
+        """The same of something that is not as it should be."""
+        self.say(said, Level.WARNING)
 
     async def _beat(self) -> None:
         """Says every few seconds that nothing moves, where nothing else is said."""

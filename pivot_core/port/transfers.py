@@ -206,6 +206,8 @@ class Sweep:
     """Run-cache entries that go with their objects."""
     uploads: int
     """Unfinished uploads that somebody left behind."""
+    damaged: int
+    """What was set aside in the cache because it was not what its name said; counts in ``size_bytes``."""
     sources: tuple[str, ...]
     """Because of what objects stay, in words."""
     is_done: bool

@@ -185,6 +185,10 @@ class Remote(Protocol):
         """Whether the configuration forbids writing there."""
         ...
 
+    async def make(self, *, is_real: bool) -> bool:
+        """Makes the place, or only tells whether that would be done: it is missing, and nobody else has to make it."""
+        ...
+
     def connect(self, jobs: int) -> AbstractAsyncContextManager[Connection]:
         """Opens the place for one batch of at most ``jobs`` requests at a time."""
         ...

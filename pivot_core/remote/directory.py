@@ -56,7 +56,7 @@ type _Blame = Callable[[OSError, str], PivotError]
 
 
 class DirectoryRemote(Remote):
-    """A directory, which must exist: a share that is not mounted must not become a directory of its own."""
+    """A directory; once it is in use it must stay, for a share that was unmounted must not become another one."""
 
     def __init__(self, address: Address, path: str) -> None:
         self._address: Address = address
@@ -71,6 +71,21 @@ class DirectoryRemote(Remote):
     @override
     def read_only(self) -> bool:
         return self._address.read_only
+
+    @override
+    async def make(self, *, is_real: bool) -> bool:
+        return await asyncio.to_thread(self._make, is_real)
+
+    def _make(self, is_real: bool) -> bool:
+        parent = os.path.dirname(self._path)
+        if os.path.lexists(self._path) or not os.access(parent, os.W_OK | os.X_OK):
+            return False
+        try:
+            if is_real:
+                os.mkdir(self._path)
+        except OSError:
+            return False  # whoever uses it now says what is wrong
+        return True
 
     @override
     @contextlib.asynccontextmanager
@@ -347,7 +362,7 @@ def _no_directory(path: str) -> NoBucket:
     return NoBucket(
         f"the directory '{path}' of the remote does not exist",
         path,
-        "mount it, or make it with `mkdir`",
+        "mount it; the first push makes it where its parent is there",
     )
 
 

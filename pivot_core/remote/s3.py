@@ -89,6 +89,10 @@ class S3Remote(Remote):
         return self._address.read_only
 
     @override
+    async def make(self, *, is_real: bool) -> bool:
+        return False  # a bucket has an owner, a region and a price
+
+    @override
     @contextlib.asynccontextmanager
     async def connect(self, jobs: int) -> AsyncGenerator[Connection]:
         async with Wire.open(self._address, self._session, self._doctor, jobs) as wire:

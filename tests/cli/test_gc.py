@@ -84,6 +84,22 @@ def test_what_any_branch_or_recent_run_names_stays(project: Project) -> None:
     assert "3 ran" in project.pivot("repro").ok().out, "no entry points at what is gone"
 
 
+def test_what_was_set_aside_as_damaged_goes(project: Project) -> None:
+    first, *_ = (project.root / ".pivot/cache/files").glob("*/*")
+    damaged = project.root / ".pivot/cache/corrupt"
+    first.chmod(0o644)
+    first.write_text("something else")
+    project.pivot("push", "--all")  # meets it
+    assert [path.name for path in damaged.iterdir()] == [first.parent.name + first.name]
+
+    told = project.pivot("gc").ok()
+    assert told.out.startswith("would remove 0 objects, 14 B; 5 kept; 1 damaged object")
+    assert parsed(project.pivot("gc", "--json").ok().out)["damaged"] == 1
+    assert len(list(damaged.iterdir())) == 1
+    assert "1 damaged object" in project.pivot("gc", "--force").ok().out
+    assert not damaged.exists()
+
+
 def test_a_tag_keeps_what_it_names(project: Project) -> None:
     git(project, "tag", "v1", "old")
     git(project, "branch", "-q", "-D", "old")

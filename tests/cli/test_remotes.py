@@ -121,7 +121,7 @@ def test_without_a_remote_the_way_to_one_is_told(tmp_path: Path) -> None:
 
 def test_a_remote_that_is_gone_is_said_in_one_line(project: Project, tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "remote")
-    for arguments in (("push",), ("status", "--remote"), ("remote", "check")):
+    for arguments in (("fetch", "--all"), ("status", "--remote"), ("remote", "check")):
         done = project.pivot(*arguments)
         assert done.code == 5, arguments
         assert "does not exist" in done.out + done.err

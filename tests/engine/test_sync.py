@@ -272,9 +272,24 @@ async def test_a_remote_that_is_not_there_is_said_in_one_sentence(
     project: Project, remote: Path
 ) -> None:
     shutil.rmtree(remote)
-    pushed = await done(project, push())
-    assert pushed.state.exit_code == 5
-    assert "does not exist" in pushed.state.problems[0].what
+    fetched = await done(project, fetch(whole=True))
+    assert fetched.state.exit_code == 5
+    assert "does not exist" in fetched.state.problems[0].what
+
+
+async def test_the_first_push_makes_the_directory_and_says_so(
+    project: Project, remote: Path
+) -> None:
+    shutil.rmtree(remote)
+    for dry, said in (
+        (True, f"would make the directory '{remote}'"),
+        (False, f"made the directory '{remote}'"),
+    ):
+        pushed = await done(project, push(dry=dry))
+        assert pushed.state.exit_code == 0
+        assert [e.message for e in pushed.events if isinstance(e, Notice)] == [said]
+        assert len(pushed.state.items) == 4 * dry
+    assert len(objects(remote)) == 4
 
 
 async def test_a_read_only_remote_takes_no_push(project: Project, remote: Path) -> None:
@@ -315,7 +330,7 @@ async def test_a_run_cache_entry_that_is_damaged_or_another_ones_counts_as_none_
         path.write_bytes(other)
     assert await warned(clone) == {"another run"}
     for path, data in whole.items():
-        path.write_bytes(data.replace(b'outs', b'oUts'))
+        path.write_bytes(data.replace(b"outs", b"oUts"))
     assert await warned(clone) == {"not what was written"}
     for path, data in whole.items():
         path.write_bytes(data[:-1])

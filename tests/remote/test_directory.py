@@ -20,7 +20,17 @@ def remote(path: Path, name: str = "origin"):
     return remote_at(Address(name, str(path)))
 
 
-async def test_a_share_that_is_not_mounted_is_never_made(tmp_path: Path) -> None:
+async def test_a_directory_is_made_on_demand_where_its_parent_is_there(tmp_path: Path) -> None:
+    share = tmp_path / "share"
+    assert not await remote(share / "inside").make(is_real=True)
+    assert await remote(share).make(is_real=False)
+    assert os.listdir(tmp_path) == []
+    assert await remote(share).make(is_real=True)
+    assert not await remote(share).make(is_real=True)
+    assert os.listdir(tmp_path) == ["share"]
+
+
+async def test_a_share_that_was_unmounted_is_not_made_by_who_uses_it(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"some bytes")
     async with remote(tmp_path / "share").connect(2) as connection:
         with pytest.raises(NoBucket):

@@ -43,6 +43,8 @@ def command(
 ) -> int:
     """Remove from the cache the objects that nothing names any more; without --force only tell.
 
+    Damaged objects, which Pivot set aside when it met them, go too.
+
     Kept is what the lock files of the work tree, of every branch, tag and stash name, and what the
     last runs read and made. With --remote NAME it looks at the remote instead; there, what is
     younger than a day stays too. Fetch everybody's branches first: what only they name is not known
@@ -70,7 +72,7 @@ def _show(session: Session, found: Sweep) -> None:
     out = session.out
     done, style = ("removed", "good") if found.is_done else ("would remove", "due")
     what = f" {text.plural(len(found.items), 'object')}, {text.size(found.size_bytes)}"
-    if not found.items and not found.uploads and not found.runs:
+    if not (found.items or found.uploads or found.runs or found.damaged):
         out.line(("nothing to remove", "good"), f": {text.plural(found.kept, 'object')} kept")
     else:
         more = f"; {found.kept} kept"
@@ -78,9 +80,11 @@ def _show(session: Session, found: Sweep) -> None:
             more += f"; {found.runs} run-cache entries"
         if found.uploads:
             more += f"; {text.plural(found.uploads, 'unfinished upload')}"
+        if found.damaged:
+            more += f"; {text.plural(found.damaged, 'damaged object')}"
         out.line((done, style), what + more)
     if session.is_quiet:
         return
     out.line((f"kept is what {', '.join(found.sources)} name", "faint"))
-    if not found.is_done and found.items:
+    if not found.is_done and (found.items or found.damaged):
         out.line(("`--force` removes it", "faint"))
