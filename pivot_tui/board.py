@@ -15,6 +15,7 @@ from pivot_core.port import (
     EngineEnding,
     EngineInfo,
     Event,
+    FilesChanged,
     LogGrew,
     Notice,
     ObjectFailed,
@@ -42,6 +43,8 @@ from pivot_core.port import (
     TransferStarted,
     TransferState,
     TransferStatus,
+    WatchChanged,
+    WatchState,
     outline,
 )
 
@@ -143,6 +146,8 @@ class Board:
     """Those that wait."""
     compared: RemoteReport | None = None
     """What was missing here and on a remote when that was asked last."""
+    watch: WatchState | None = None
+    """What the engine watches for; ``None`` for nothing."""
     problems: tuple[Problem, ...] = ()
     logs: dict[StageName, LogGrew] = field(default_factory=dict[StageName, LogGrew])
     """The newest attempt of each stage that wrote something since the snapshot."""
@@ -213,6 +218,7 @@ def _begin(board: Board, snapshot: Snapshot) -> Dirty:
         board.transfer = snapshot.transfer
     board.transfers = list(snapshot.transfers)
     board.problems = snapshot.problems
+    board.watch = snapshot.watch
     board.logs.clear()
     if snapshot.stages or snapshot.seq:
         _plan(board, snapshot.stages, dict(snapshot.states))
@@ -268,6 +274,11 @@ def _fold(board: Board, event: Event) -> Dirty:
             board.notices.append(event)
             del board.notices[:-_NOTICES_KEPT]
             return Dirty(notices=[event])
+        case WatchChanged(watch):
+            board.watch = watch
+            return Dirty(run=True)
+        case FilesChanged():
+            return Dirty()
         case EngineEnding(why):
             board.why_lost = why
             return Dirty()

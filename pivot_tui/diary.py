@@ -9,6 +9,7 @@ from pivot_core.port import (
     Command,
     Event,
     Fetch,
+    FilesChanged,
     Notice,
     PlanBroken,
     PlanChanged,
@@ -24,6 +25,9 @@ from pivot_core.port import (
     Status,
     TransferFinished,
     TransferStarted,
+    Unwatch,
+    Watch,
+    WatchChanged,
 )
 from pivot_tui import format as fmt
 from pivot_tui import rows
@@ -59,6 +63,10 @@ def asked(command: Command, now: float) -> Entry:
             return Entry(now, "asked to cancel the transfer", "ctrl+c in `pivot push`")
         case Refresh():
             return Entry(now, "asked to look at every file again", "pivot status")
+        case Watch(command=words):
+            return Entry(now, "asked to watch", words)
+        case Unwatch():
+            return Entry(now, "asked to watch no longer", "ctrl+c in `pivot repro --watch`")
         case Shutdown():
             return Entry(now, "asked the engine to end")
 
@@ -88,6 +96,15 @@ def happened(event: Event, now: float) -> Entry | None:
         case TransferFinished(transfer):
             words = f"{transfer.kind.value} ended: {transfer.status.value}"
             return Entry(now, words, "pivot status --remote")
+        case WatchChanged(watch):
+            if watch is None:
+                return Entry(now, "watching ended")
+            if watch.problem is not None:
+                return Entry(now, f"cannot watch: {watch.problem.what}")
+            return Entry(now, f"watching {fmt.count(watch.directories)} directories")
+        case FilesChanged(paths, count):
+            more = f" and {fmt.count(count - 1)} more" if count > 1 else ""
+            return Entry(now, f"changed: {paths[0]}{more}", f"pivot affected {paths[0]}")
         case Notice(message=message, where=where):
             return Entry(now, f"{message} ({where})" if where else message)
         case _:

@@ -57,6 +57,8 @@ from pivot_core.port.commands import (
     Reply,
     Run,
     Shutdown,
+    Unwatch,
+    Watch,
 )
 from pivot_core.port.events import (
     EngineEnding,
@@ -273,6 +275,8 @@ class Engine(Port):
             case CancelTransfer(transfer_id):
                 if not self._transfers.cancel(transfer_id):
                     return _refused(f"transfer {transfer_id} is not under way")
+            case Watch() | Unwatch():
+                raise NotImplementedError
             case Refresh():
                 if not self.has_runs:
                     self._look_around()

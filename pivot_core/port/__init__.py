@@ -43,11 +43,14 @@ from pivot_core.port.commands import (
     Run,
     Shutdown,
     Transfer,
+    Unwatch,
+    Watch,
 )
 from pivot_core.port.events import (
     TICKS,
     EngineEnding,
     Event,
+    FilesChanged,
     Level,
     LogGrew,
     Notice,
@@ -64,6 +67,7 @@ from pivot_core.port.events import (
     TransferProgress,
     TransferQueued,
     TransferStarted,
+    WatchChanged,
 )
 from pivot_core.port.protocol import Door, Port, Subscription, Taste
 from pivot_core.port.queries import (
@@ -129,6 +133,7 @@ from pivot_core.port.values import (
     StageRow,
     StageState,
     Verdict,
+    WatchState,
 )
 
 __all__ = [
@@ -172,6 +177,7 @@ __all__ = [
     "Failure",
     "FailureKind",
     "Fetch",
+    "FilesChanged",
     "FindAffected",
     "FindLog",
     "Forced",
@@ -261,9 +267,13 @@ __all__ = [
     "TransferStarted",
     "TransferState",
     "TransferStatus",
+    "Unwatch",
     "UpstreamRuns",
     "UsageError",
     "Verdict",
+    "Watch",
+    "WatchChanged",
+    "WatchState",
     "headline",
     "one_line",
     "outline",

@@ -41,6 +41,33 @@ class Refresh:
 
 
 @dataclass(frozen=True, slots=True)
+class Watch:
+    """Runs the targets whenever what they rest on changes; each run's request id begins with this one and a dot.
+
+    Refused while the engine watches for other targets. Asked for the same ones again, it changes nothing, and the id
+    of who asked first stays.
+    """
+
+    request_id: RequestId
+    targets: tuple[str, ...] = ()
+    options: RunOptions = field(default_factory=RunOptions)
+    """Of every run; ``force`` counts for the first alone."""
+    debounce_ms: int = 100
+    """How long nothing may change before a run begins; ten times as long is the most that it waits."""
+    initial: bool = True
+    """Whether there is a run before anything changes."""
+    command: str = "pivot repro --watch"
+
+
+@dataclass(frozen=True, slots=True)
+class Unwatch:
+    """Ends watching; the active run goes on."""
+
+    request_id: RequestId | None = None
+    """Of the ``Watch`` to end; of another one, nothing ends. ``None`` ends whichever there is."""
+
+
+@dataclass(frozen=True, slots=True)
 class Shutdown:
     """Ends the engine: the active run is cancelled, clients are told."""
 
@@ -89,7 +116,9 @@ class CancelTransfer:
     transfer_id: TransferId
 
 
-type Command = Run | CancelRun | CancelStage | Transfer | CancelTransfer | Refresh | Shutdown
+type Command = (
+    Run | CancelRun | CancelStage | Watch | Unwatch | Transfer | CancelTransfer | Refresh | Shutdown
+)
 
 
 @dataclass(frozen=True, slots=True)

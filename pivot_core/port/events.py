@@ -6,7 +6,7 @@ from enum import Enum
 
 from pivot_core.model.ids import RunId, StageName, TransferId
 from pivot_core.port.transfers import FailedItem, Progress, TransferState
-from pivot_core.port.values import Problem, RunState, StageRow, StageState
+from pivot_core.port.values import Problem, RunState, StageRow, StageState, WatchState
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +121,24 @@ class TransferFinished:
 
 
 @dataclass(frozen=True, slots=True)
+class WatchChanged:
+    """Watching began, ended, or stands otherwise than before."""
+
+    watch: WatchState | None
+    """``None``: nothing is watched."""
+
+
+@dataclass(frozen=True, slots=True)
+class FilesChanged:
+    """Files that count have changed; what follows from it comes as a run, or is the end of a running stage."""
+
+    paths: tuple[str, ...]
+    """Some of them: project-relative, absolute outside the project; a directory ends in ``/``."""
+    count: int
+    """How many there are."""
+
+
+@dataclass(frozen=True, slots=True)
 class EngineEnding:
     """The engine goes away; a client with unfinished requests connects again and repeats them."""
 
@@ -140,6 +158,8 @@ type Event = (
     | TransferProgress
     | ObjectFailed
     | TransferFinished
+    | WatchChanged
+    | FilesChanged
     | Notice
     | EngineEnding
 )

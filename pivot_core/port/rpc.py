@@ -33,6 +33,8 @@ from pivot_core.port.commands import (
     Refresh,
     Run,
     Shutdown,
+    Unwatch,
+    Watch,
 )
 from pivot_core.port.queries import (
     CheckRemote,
@@ -68,7 +70,7 @@ def _method(form: type) -> str:
 COMMANDS: dict[str, type[Command]] = {
     _method(form): form
     for form in (
-        *(Run, CancelRun, CancelStage, Refresh, Shutdown),
+        *(Run, CancelRun, CancelStage, Watch, Unwatch, Refresh, Shutdown),
         *(Push, Fetch, Pull, CancelTransfer),
     )
 }

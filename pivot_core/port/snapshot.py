@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from pivot_core.model.ids import StageName
 from pivot_core.port.transfers import TransferState
-from pivot_core.port.values import Problem, RunState, StageRow, StageState
+from pivot_core.port.values import Problem, RunState, StageRow, StageState, WatchState
 
-PROTOCOL = 1
+PROTOCOL = 2
 """Raised when commands, events or queries change so that an older client would misread them."""
 
 
@@ -48,3 +48,5 @@ class Snapshot:
     """The transfer under way, else the last one of this engine."""
     transfers: tuple[TransferState, ...] = ()
     """Those that wait."""
+    watch: WatchState | None = None
+    """What is watched for; ``None`` for nothing."""

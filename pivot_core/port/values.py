@@ -51,6 +51,22 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
+class WatchState:
+    """What an engine watches for."""
+
+    request_id: RequestId
+    """Of the ``Watch`` that began it."""
+    targets: tuple[str, ...]
+    """Empty for everything."""
+    options: RunOptions
+    debounce_ms: int
+    directories: int = 0
+    """In how many directories something counts."""
+    problem: Problem | None = None
+    """Why nothing can be watched at the moment."""
+
+
+@dataclass(frozen=True, slots=True)
 class RunState:
     """One run, queued, active or ended; times are epoch seconds."""
 
