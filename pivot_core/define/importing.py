@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from types import CodeType, FunctionType, ModuleType
 from typing import cast, override
 
+import pivot_core
 from pivot_core.define.postpone import compile_postponed
 
 type CodeCache = dict[str, tuple[bytes, CodeType]]
@@ -88,6 +89,15 @@ def precompile(paths: Iterable[str], cache: CodeCache) -> None:
                     cache[path] = (source, compile_postponed(source, path))
         except (OSError, SyntaxError, ValueError):
             cache.pop(path, None)
+
+
+def author_names(paths: Iterable[str], cache: CodeCache) -> set[str]:
+    """Returns which of the names that ``pivot_core`` loads when they are used compiled modules mention at their top."""
+    found = set[str]()
+    for path in paths:
+        if path in cache:
+            found.update(cache[path][1].co_names)
+    return found.intersection(pivot_core.__all__)
 
 
 def resolve(module: str, qualname: str) -> Callable[..., object]:

@@ -248,6 +248,11 @@ def names_hash(directory: str) -> str:
         return ""
 
 
+def is_module_name(name: str) -> bool:
+    """Tells whether an import could find a file or directory because of its name."""
+    return name.endswith(_MODULE_SUFFIXES) or name.isidentifier()
+
+
 def module_names_hash(directory: str) -> str:
     """Returns a hash of the names in ``directory`` that an import could find; ``""`` when it cannot be listed."""
     try:

@@ -11,7 +11,6 @@ import logging
 import os
 import time
 from collections import Counter, deque
-from collections.abc import Container, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never, cast, override
 
@@ -22,8 +21,8 @@ from pivot_core.engine.grounds import credentials, identity
 from pivot_core.engine.history import RunJournal
 from pivot_core.engine.plan import Plan, Planner
 from pivot_core.engine.pool import WorkerLost
+from pivot_core.engine.preview import Preview
 from pivot_core.engine.proof import Prover
-from pivot_core.engine.record import expected_s
 from pivot_core.engine.run import ActiveRun, Tools
 from pivot_core.engine.serve import Server
 from pivot_core.engine.standing import Standing, problem_of
@@ -41,7 +40,7 @@ from pivot_core.errors import (
 )
 from pivot_core.model import codec
 from pivot_core.model.decision import Status
-from pivot_core.model.ids import ArtifactPath, Json, RequestId, RunId, StageName
+from pivot_core.model.ids import Json, RequestId, RunId, StageName
 from pivot_core.plan.select import select
 from pivot_core.port.commands import (
     Accepted,
@@ -71,20 +70,19 @@ from pivot_core.port.events import (
 from pivot_core.port.protocol import Port, Subscription
 from pivot_core.port.queries import Query
 from pivot_core.port.snapshot import PROTOCOL, EngineInfo, Snapshot
-from pivot_core.port.values import Problem, RunOptions, RunState, RunStatus
+from pivot_core.port.values import Problem, RunState, RunStatus
 from pivot_core.store import atomic, journal
 from pivot_core.store.config import Config
 from pivot_core.store.layout import Layout
 
 if TYPE_CHECKING:
     from pivot_core.engine.answer import Answers
+    from pivot_core.engine.watch import Watching
 
 log = logging.getLogger(__name__)
 
 BARRIER_S = 5.0
 """How often, while a run goes on, what is written so far is made safe from a power loss."""
-
-_WHOLE = RunOptions()
 
 
 class Engine(Port):
@@ -132,7 +130,8 @@ class Engine(Port):
         self._known: dict[str, RunId] = {}
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
-        self._looking: asyncio.Task[None] | None = None
+        self._preview = Preview(self._shop, self._plan, self._standing)
+        self._watching: Watching | None = None
         self._is_ending = False
         self._is_cancelled = False
         self._clients = 0
@@ -164,9 +163,9 @@ class Engine(Port):
         """
         self._is_ending = True
         await self._transfers.end()
-        if self._looking is not None and not self._looking.done():
-            self._looking.cancel()
-            await self._shop.drop_pool()
+        if self._watching is not None:
+            await self._watching.end()
+        await self._preview.end()
         if self._run is not None and self._run.ended_at is None:
             await self._interrupt(at_once=False)
         self._wake.set()
@@ -254,7 +253,7 @@ class Engine(Port):
     @override
     async def subscribe(self) -> Subscription:
         if not self.has_runs and self._only is None:
-            self._look_around()
+            self._preview.begin()
         return self._bus.subscribe()
 
     @override
@@ -275,11 +274,14 @@ class Engine(Port):
             case CancelTransfer(transfer_id):
                 if not self._transfers.cancel(transfer_id):
                     return _refused(f"transfer {transfer_id} is not under way")
-            case Watch() | Unwatch():
-                raise NotImplementedError
+            case Watch():
+                return self._watch(command)
+            case Unwatch(request_id):
+                if self._watching is not None:
+                    await self._watching.end(request_id)
             case Refresh():
                 if not self.has_runs:
-                    self._look_around()
+                    self._preview.begin()
             case Shutdown():
                 self._is_ending = True
                 self._wake.set()
@@ -324,6 +326,23 @@ class Engine(Port):
         self._wake.set()
         return Accepted(run_id)
 
+    def _watch(self, command: Watch) -> Reply:
+        from pivot_core.engine.watch import Host, Watching
+
+        if self._watching is None:
+            self._watching = Watching(
+                Host(
+                    lambda: self._active,
+                    self._planner.known,
+                    self._accept,
+                    self._bus.publish,
+                    self._plan,
+                ),
+                self._layout,
+                restarts=self._config.watch_restart == "stale",
+            )
+        return self._watching.begin(command)
+
     async def _cancel(self, run_id: RunId, at_once: bool) -> Reply:
         for item in self._queue:
             if item[0].run_id == run_id:
@@ -353,8 +372,8 @@ class Engine(Port):
                 self._idle.set()
                 await self._wake.wait()
                 continue
-            if self._looking is not None and not self._looking.done():
-                await asyncio.wait((self._looking,))
+            if self._preview.is_on:
+                await self._preview.wait()
                 continue  # the request may have been taken back meanwhile
             run, command = self._queue.popleft()
             self._run = run
@@ -363,8 +382,10 @@ class Engine(Port):
                 await self._execute(run, command)
             if run.request_id == self._only:
                 break
+            if self._watching is not None:
+                self._watching.run_ended(self._run)
             if self._clients and not self._queue:
-                self._look_around()
+                self._preview.begin()
         self._idle.set()
 
     async def _execute(self, run: RunState, command: Run) -> None:
@@ -376,7 +397,7 @@ class Engine(Port):
                 jobs = run.options.jobs or self._config.run_jobs or cpus()
                 run = self._run = replace(run, jobs=jobs, stages=stages)
                 taken = await self._supply(run, plan, stack)
-                self._check_inputs(plan, stages, taken.assumed if taken else ())
+                plan.check_inputs(self._layout, stages, taken.assumed if taken else ())
                 tools = await self._shop.tools(
                     run.run_id, jobs, commit=run.options.commit, supply=taken
                 )
@@ -402,7 +423,7 @@ class Engine(Port):
         """Opens the remote that a run may take from, for as long as ``stack``; raises ``PivotError``."""
         if not run.options.pull:
             return None
-        asked = self._targets(plan, run, run.stages) if run.targets else ()
+        asked = plan.named(run.targets)
         return await stack.enter_async_context(
             supply.opened(
                 self._layout,
@@ -418,7 +439,7 @@ class Engine(Port):
 
     async def _drive(self, run: RunState, command: Run, plan: Plan, tools: Tools) -> None:
         stages, jobs = run.stages, run.jobs
-        targets = self._targets(plan, run, stages)
+        targets = plan.named(run.targets) if run.targets else stages
         active = self._active = ActiveRun(
             tools,
             plan,
@@ -484,14 +505,6 @@ class Engine(Port):
         self._active = None
         self._standing.finish(run)
 
-    def _targets(
-        self, plan: Plan, run: RunState, stages: Sequence[StageName]
-    ) -> Sequence[StageName]:
-        """Returns the stages that the request named; all that are selected when it named none."""
-        if not run.targets:
-            return stages
-        return [name for target in run.targets for name in plan.graph.resolve(target)]
-
     async def _plan(self, *, keep: bool = True) -> Plan:
         """Returns the plan as the files say now, and tells the front ends when it is another one."""
         try:
@@ -501,25 +514,6 @@ class Engine(Port):
             raise
         self._standing.loaded(plan)
         return plan
-
-    def _check_inputs(
-        self, plan: Plan, stages: Sequence[StageName], assumed: Container[ArtifactPath]
-    ) -> None:
-        """Raises ``DefinitionError`` for deps that are not there, that nothing makes and that are not ``assumed``."""
-        errors = [
-            DefinitionError(
-                f"'{path}' is not there, and no stage makes it",
-                f"input of stage '{name}' ({plan.graph.stages[name].defined})",
-                "put the file there, or correct the path",
-            )
-            for name in stages
-            for path in plan.graph.stages[name].dep_paths
-            if not plan.graph.producers[path]
-            and path not in assumed
-            and not os.path.exists(self._layout.absolute(path))
-        ]
-        if errors:
-            raise DefinitionError(*errors[0].args, others=tuple(errors[1:]))
 
     async def _barriers(self) -> None:
         loop = asyncio.get_running_loop()
@@ -532,32 +526,7 @@ class Engine(Port):
         """Takes note that no transfer is left; what one restored is looked at."""
         self._idle.set()
         if has_restored and self._clients and not self.has_runs:
-            self._look_around()
-
-    # --- looking around ----------------------------------------------------------------------------------------------
-
-    def _look_around(self) -> None:
-        """Looks at every stage, so that a front end sees what would run; does nothing while it does that already."""
-        if self._looking is None or self._looking.done():
-            self._looking = asyncio.create_task(self._preview())
-
-    async def _preview(self) -> None:
-        from pivot_core.engine import answer
-
-        try:
-            plan = await self._plan()
-            observer = self._shop.observer()
-            found = await asyncio.to_thread(answer.explain, plan, observer, (), _WHOLE)
-        except DefinitionError:
-            return  # told as PlanBroken
-        except PivotError as error:
-            self._standing.publish(Notice(Level.WARNING, error.what, error.where))
-            return
-        except WorkerLost as error:
-            self._standing.publish(Notice(Level.WARNING, f"a worker died: {error}"))
-            return
-        expected = {each.stage: expected_s(self._state, each.stage) for each in found}
-        self._standing.looked(found, expected)
+            self._preview.begin()
 
     def _log_grew(self, stage: str, attempt: int, size: int) -> None:
         if self._run is not None:
@@ -570,7 +539,12 @@ class Engine(Port):
     def _snapshot(self, seq: int) -> Snapshot:
         waiting = tuple(run for run, _ in self._queue)
         known = self._standing.snapshot(seq, self.about(), self._run, waiting)
-        return replace(known, transfer=self._transfers.current, transfers=self._transfers.waiting)
+        return replace(
+            known,
+            transfer=self._transfers.current,
+            transfers=self._transfers.waiting,
+            watch=None if self._watching is None else self._watching.state,
+        )
 
 
 def _started(stage: str, attempt: int, pid: int) -> None:

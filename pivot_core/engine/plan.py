@@ -6,7 +6,8 @@ every file, directory, variable and package is the same, the plan comes from the
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import os
+from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from pivot_core.engine import grounds
 from pivot_core.engine.grounds import FileRow, Grounds
 from pivot_core.engine.observe import Subject
 from pivot_core.engine.origin import Installed
+from pivot_core.errors import DefinitionError
 from pivot_core.model import codec, graph
 from pivot_core.model.fingerprint import Analysis, Reading, Symbol
 from pivot_core.model.graph import Graph
@@ -70,6 +72,29 @@ class Plan:
         ]
         return any(out == path or (out.endswith("/") and path.startswith(out)) for out in outs)
 
+    def named(self, targets: Sequence[str]) -> tuple[StageName, ...]:
+        """Returns the stages that targets name; raises ``UsageError``."""
+        return tuple(name for target in targets for name in self.graph.resolve(target))
+
+    def check_inputs(
+        self, layout: Layout, stages: Sequence[StageName], assumed: Container[ArtifactPath]
+    ) -> None:
+        """Raises ``DefinitionError`` for deps that are not there, that nothing makes and that are not ``assumed``."""
+        errors = [
+            DefinitionError(
+                f"'{path}' is not there, and no stage makes it",
+                f"input of stage '{name}' ({self.graph.stages[name].defined})",
+                "put the file there, or correct the path",
+            )
+            for name in stages
+            for path in self.graph.stages[name].dep_paths
+            if not self.graph.producers[path]
+            and path not in assumed
+            and not os.path.exists(layout.absolute(path))
+        ]
+        if errors:
+            raise DefinitionError(*errors[0].args, others=tuple(errors[1:]))
+
     def rows(self) -> tuple[StageRow, ...]:
         """Returns all stages as a front end shows them."""
         return tuple(
@@ -115,9 +140,14 @@ class Planner:
         self._counts_packages = counts_packages
         self._plan: Plan | None = None
         self._stored: Grounds | None = None
+        self._lock = asyncio.Lock()
 
     async def current(self, *, keep: bool = True) -> Plan:
         """Returns the plan as the files say now, remembered unless not to ``keep`` it; raises ``DefinitionError``."""
+        async with self._lock:
+            return await self._current(keep)
+
+    async def _current(self, keep: bool) -> Plan:
         known = self._stored or self._from_state()
         edited = None if known is None else await asyncio.to_thread(grounds.edited, known)
         if known is not None and edited is not None:
@@ -142,6 +172,10 @@ class Planner:
             definitions = load.parse(await self._define(sorted(late)))
             found = await asyncio.to_thread(self._analyse, definitions)
         return await asyncio.to_thread(self._made, found, keep, known)
+
+    def known(self) -> tuple[Plan, Grounds | None] | None:
+        """Returns the last plan and what it rests on where that was kept; ``None`` after one that could not be had."""
+        return None if self._plan is None else (self._plan, self._stored)
 
     @property
     def last(self) -> tuple[Plan, Grounds] | None:

@@ -9,15 +9,15 @@ import asyncio
 import contextlib
 import functools
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import batched
-from typing import cast
 
 from pivot_core.define.reading import files_hold
 from pivot_core.engine import tail
-from pivot_core.engine.observe import Observation, Observer, Subject
+from pivot_core.engine.assignment import attempt_of, tasks
+from pivot_core.engine.observe import Observation, Observer, Subject, definition_digest
 from pivot_core.engine.plan import Plan
 from pivot_core.engine.pool import Pool, WorkerLost
 from pivot_core.engine.record import Recorder, expected_s, made_from_report
@@ -25,12 +25,12 @@ from pivot_core.engine.supply import Supply
 from pivot_core.engine.tail import Tail
 from pivot_core.errors import Bug, DefinitionError, RemoteError, StoreError
 from pivot_core.model import codec
-from pivot_core.model.artifact import found_hash
+from pivot_core.model.artifact import Missing, found_hash
 from pivot_core.model.decision import Execute, NoInput, Restore, Skip, Status
 from pivot_core.model.failure import Failure, FailureKind
 from pivot_core.model.fingerprint import Analysis
-from pivot_core.model.graph import Selection
-from pivot_core.model.ids import RunId, StageName
+from pivot_core.model.graph import Graph
+from pivot_core.model.ids import ContentHash, RunId, StageName
 from pivot_core.model.lock import Lock
 from pivot_core.model.message import (
     CancelRun,
@@ -45,6 +45,7 @@ from pivot_core.model.message import (
     Record,
     Recorded,
     RecordFailed,
+    Renew,
     Restored,
     Settle,
     Settled,
@@ -53,18 +54,22 @@ from pivot_core.model.message import (
     Unsettled,
 )
 from pivot_core.model.stage import OutKind, Stage
-from pivot_core.plan.schedule import Scheduler, Task
+from pivot_core.plan.schedule import Scheduler
 from pivot_core.port.values import Inputs, RunOptions, StageState
 from pivot_core.store.cache import BadObject
 from pivot_core.store.config import Config
 from pivot_core.store.layout import Layout
 from pivot_core.store.state import State
-from pivot_core.worker.job import StageReport, WorkerStageInfo
+from pivot_core.worker.job import StageReport
 
 SETTLE_BATCH = 16
 """Stages that one thread looks at in one go when very many are due: handing each over costs more than the look."""
-_UNKNOWN_S = 1.0
-"""What a stage that never ran here counts on the critical path."""
+_ENDED = frozenset(
+    (
+        *(Status.RAN, Status.SAME, Status.RESTORED),
+        *(Status.FAILED, Status.BLOCKED, Status.CANCELLED),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +126,8 @@ class ActiveRun:
         """Attempts that are to end; the pool knows of those alone that it was given."""
         self._failures: dict[StageName, Failure] = {}
         self._began: dict[StageName, float] = {}
-        self._code: dict[StageName, Mapping[str, str]] = {}
+        self._code: dict[StageName, tuple[Mapping[str, str], ...]] = {}
+        """Where they are others than the plan's: hashes of sources whose texts all mean the stage's fingerprint."""
         self.states: dict[StageName, StageState] = {}
         self.store_error: StoreError | None = None
         """Set when our own records could not be written; the run then ends with that error's exit code."""
@@ -129,7 +135,9 @@ class ActiveRun:
         expected = {name: expected_s(tools.state, name) for name in stages}
         self._expected = expected
         self._scheduler = Scheduler(
-            _tasks(plan, stages, options, expected), jobs=jobs, keep_going=options.keep_going
+            tasks(plan.graph, stages, options.selection, expected),
+            jobs=jobs,
+            keep_going=options.keep_going,
         )
         for name in stages:
             self.states[name] = StageState(Status.WAIT, run_id, expected_s=expected[name])
@@ -161,6 +169,58 @@ class ActiveRun:
     def cancel_stage(self, stage: StageName) -> None:
         """Ends one stage; the others go on."""
         self._inbox.put_nowait(CancelStage(stage))
+
+    async def renew(self, plan: Plan, changed: Collection[str]) -> None:
+        """Takes over what a newer plan, and changes of some absolute paths, mean for stages that have not ended.
+
+        One that runs and would run otherwise now begins anew. One whose place in the graph is another is cancelled.
+        """
+        for name, state in self.states.items():
+            if state.status in _ENDED:
+                continue
+            old, new = self._plan.graph, plan.graph
+            if name not in new.stages or not _is_placed_alike(old, new, name):
+                self._say(f"'{name}' is cancelled: its definition has changed")
+                self.cancel_stage(name)
+            elif name not in self._subjects:
+                self._subjects[name] = plan.subject(name)
+                self._code[name] = (plan.code,)
+            else:
+                await self._renew(name, plan, changed)
+
+    async def _renew(self, name: StageName, plan: Plan, changed: Collection[str]) -> None:
+        before, now = self._subjects[name], plan.subject(name)
+        if _definition(before) == _definition(now):
+            self._code[name] = (*self._code.get(name, (self._plan.code,)), plan.code)
+            if not await asyncio.to_thread(self._reads_other, name, changed):
+                return
+            why = "an input"
+        else:
+            self._code[name] = (plan.code,)
+            why = "its code or a param"
+        self._subjects[name] = now
+        if self.states[name].status is Status.RUNNING:
+            self._say(f"'{name}' begins anew: {why} has changed")
+        self._inbox.put_nowait(Renew(name))
+
+    def _reads_other(self, name: StageName, changed: Collection[str]) -> bool:
+        """Tells whether a dep that no stage makes holds something else than what was decided by."""
+        seen, subject = self._seen.get(name), self._subjects[name]
+        if seen is None or seen.facts.deps is None:
+            return False
+        observer, root = self._tools.observer, self._tools.layout
+        for path in subject.stage.dep_paths:
+            full = root.absolute(path)
+            is_meant = any(
+                each == full or each.startswith(f"{full.rstrip('/')}/") for each in changed
+            )
+            if is_meant and path not in subject.made:
+                with contextlib.suppress(StoreError):
+                    row = observer.row(path)
+                    found = Missing() if row is None else row.found
+                    if found_hash(found) != found_hash(seen.facts.deps[path]):
+                        return True
+        return False
 
     # --- orders ------------------------------------------------------------------------------------------------------
 
@@ -299,7 +359,16 @@ class ActiveRun:
                 )
             if (stage, attempt) in self._interrupted:
                 return Finished(stage, Outcome.CANCELLED)
-            report = await self._tools.pool.run(self._info(stage, attempt))
+            report = await self._tools.pool.run(
+                attempt_of(
+                    self._tools.layout,
+                    self._tools.config,
+                    self._subjects[stage],
+                    self._run_id,
+                    attempt,
+                    commit=self._options.commit,
+                )
+            )
         except RemoteError as error:
             what = f"an input could not be fetched: {error.what}"
             self._failures[stage] = Failure(FailureKind.INPUT, what, hint=error.hint)
@@ -334,7 +403,8 @@ class ActiveRun:
         subject = self._subjects[stage]
         if not files_hold(subject.analysis.fingerprint, self._tools.layout.root):
             with contextlib.suppress(DefinitionError):  # importing the module tells it better
-                analysis, self._code[stage] = self._analyse_again(subject.stage)
+                analysis, code = self._analyse_again(subject.stage)
+                self._code[stage] = (code,)
                 self._subjects[stage] = replace(subject, analysis=analysis)
         return self._subjects[stage]
 
@@ -348,7 +418,7 @@ class ActiveRun:
         loop = asyncio.get_running_loop()
         if not self._ran_what_was_fingerprinted(subject, report["executed"]):
             analysis, code = await asyncio.to_thread(self._analyse_again, subject.stage)
-            self._code[stage] = code
+            self._code[stage] = (code,)
             self._subjects[stage] = replace(subject, analysis=analysis)
             self._failures[stage] = Failure(
                 FailureKind.UNSTABLE_INPUT,
@@ -379,8 +449,11 @@ class ActiveRun:
 
     def _ran_what_was_fingerprinted(self, subject: Subject, executed: Mapping[str, str]) -> bool:
         """Tells whether the modules that a stage imported were those that its fingerprint was made from."""
-        code = self._code.get(subject.stage.name, self._plan.code)
-        return all(code.get(path, digest) == digest for path, digest in executed.items())
+        known = self._code.get(subject.stage.name, (self._plan.code,))
+        return all(
+            any(code.get(path, digest) == digest for code in known)
+            for path, digest in executed.items()
+        )
 
     # --- telling -----------------------------------------------------------------------------------------------------
 
@@ -443,81 +516,17 @@ class ActiveRun:
         verb = "is" if len(decision.paths) == 1 else "are"
         return Failure(FailureKind.INPUT, f"{names} {verb} not there", hint=hint)
 
-    # --- preparing ---------------------------------------------------------------------------------------------------
 
-    def _info(self, stage: StageName, attempt: int) -> WorkerStageInfo:
-        subject, layout, config = self._subjects[stage], self._tools.layout, self._tools.config
-        spec, analysis = subject.stage, subject.analysis
-        return WorkerStageInfo(
-            run_id=self._run_id,
-            stage=stage,
-            attempt=attempt,
-            func={
-                "base": spec.func.base,
-                "module": spec.func.module,
-                "qualname": spec.func.qualname,
-            },
-            fingerprint=analysis.fingerprint.digest,
-            deps=[
-                {"param": dep.param, "paths": list(dep.paths), "is_list": dep.is_list}
-                for dep in spec.deps
-            ],
-            outs=[
-                {
-                    "field": out.field,
-                    "path": out.path,
-                    "kind": out.kind.value,
-                    "is_cached": out.is_cached,
-                    "param": out.param,
-                }
-                for out in spec.outs
-            ],
-            params=dict(spec.params),
-            params_given=None if spec.params_given is None else dict(spec.params_given),
-            params_param=spec.params_param,
-            variant=spec.variant,
-            variant_param=spec.variant_param,
-            preload=list(analysis.preload),
-            sources=list(analysis.sources),
-            project_root=layout.root,
-            state_dir=layout.state_dir,
-            cache_dir=layout.cache_dir,
-            links=list(config.cache_link),
-            log_path=layout.log_path(self._run_id, stage, attempt),
-            log_max_bytes=config.logs_max_bytes,
-            timeout_s=spec.timeout_s,
-            grace_s=config.run_grace_s,
-            isolation=config.run_isolation,
-            commit=self._options.commit,
-        )
+def _is_placed_alike(old: Graph, new: Graph, name: StageName) -> bool:
+    """Tells whether a stage reads, writes and waits for the same in two graphs."""
+    one, other = old.stages[name], new.stages[name]
+    return (one.dep_paths, one.out_paths, one.mutex, old.upstream[name]) == (
+        other.dep_paths,
+        other.out_paths,
+        other.mutex,
+        new.upstream[name],
+    )
 
 
-def _tasks(
-    plan: Plan,
-    stages: Sequence[StageName],
-    options: RunOptions,
-    expected: Mapping[StageName, float | None],
-) -> list[Task]:
-    chosen = set(stages)
-    tasks = list[Task]()
-    previous = ()
-    for name in stages:
-        stage = plan.graph.stages[name]
-        upstream = tuple(parent for parent in plan.graph.upstream[name] if parent in chosen)
-        if options.selection is Selection.ONLY:
-            # In the given order, whatever it is: an edge against it would wait for ever.
-            earlier = {task.name for task in tasks}
-            upstream = tuple(parent for parent in upstream if parent in earlier)
-        tasks.append(
-            Task(
-                name,
-                upstream,
-                previous,
-                stage.mutex,
-                stage.retries,
-                cast("float", expected[name] if expected[name] is not None else _UNKNOWN_S),
-            )
-        )
-        if options.selection is Selection.ONLY:
-            previous = (name,)
-    return tasks
+def _definition(subject: Subject) -> ContentHash:
+    return definition_digest(subject.stage, subject.analysis.fingerprint.digest)

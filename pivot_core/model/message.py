@@ -77,8 +77,23 @@ class CancelRun:
     """A client asked to end the run: nothing new starts, what runs is interrupted."""
 
 
+@dataclass(frozen=True, slots=True)
+class Renew:
+    """What a stage rests on has changed: what was decided about it, or is being made of it, is out of date."""
+
+    stage: StageName
+
+
 type Signal = (
-    Settled | Unsettled | Restored | Finished | Recorded | RecordFailed | CancelStage | CancelRun
+    Settled
+    | Unsettled
+    | Restored
+    | Finished
+    | Recorded
+    | RecordFailed
+    | CancelStage
+    | Renew
+    | CancelRun
 )
 
 

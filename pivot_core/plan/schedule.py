@@ -10,6 +10,9 @@
                                │               └─an input had changed─► settling (three times at most)
                                └─FAILED─► QUEUED again while retries last, else FAILED
 
+A stage of which ``Renew`` tells that it is out of date is settled again: at once where it was only decided about, after
+its attempt was interrupted where it runs.
+
 Invariants, checked in tests on random graphs: each stage ends once; none is settled before its upstreams ended well;
 stages that share a mutex group never run together; no more than ``jobs`` run.
 """
@@ -35,6 +38,7 @@ from pivot_core.model.message import (
     Record,
     Recorded,
     RecordFailed,
+    Renew,
     Restored,
     Settle,
     Settled,
@@ -86,6 +90,7 @@ class _Progress:
     settled: int = 0
     losses: int = 0
     is_cancelled: bool = False
+    is_renewed: bool = False
     status: Status = Status.WAIT
 
 
@@ -162,7 +167,14 @@ class Scheduler:
     def _handle_stage(
         self,
         progress: _Progress,
-        signal: Settled | Unsettled | Restored | Finished | Recorded | RecordFailed | CancelStage,
+        signal: Settled
+        | Unsettled
+        | Restored
+        | Finished
+        | Recorded
+        | RecordFailed
+        | CancelStage
+        | Renew,
         draft: _Draft,
     ) -> None:
         match signal:
@@ -170,6 +182,11 @@ class Scheduler:
                 self._cancel(progress, draft)
             case _ if progress.phase is _Phase.ENDED:
                 return  # it was cancelled while this was under way
+            case Renew():
+                self._renew(progress, draft)
+            case Settled() | Unsettled() if progress.is_renewed:
+                self._expect(progress, _Phase.SETTLING)
+                self._anew(progress, draft)
             case Settled(decision=decision):
                 self._expect(progress, _Phase.SETTLING)
                 self._decided(progress, decision, draft)
@@ -216,7 +233,9 @@ class Scheduler:
     def _finished(self, progress: _Progress, outcome: Outcome, draft: _Draft) -> None:
         self._running -= 1
         self._held.difference_update(progress.task.mutex)
-        if outcome is Outcome.DONE:
+        if progress.is_renewed and not progress.is_cancelled:
+            self._anew(progress, draft)
+        elif outcome is Outcome.DONE:
             progress.phase = _Phase.RECORDING
             draft.orders.append(Record(progress.task.name))
         elif progress.is_cancelled or outcome is Outcome.CANCELLED:
@@ -277,10 +296,32 @@ class Scheduler:
 
     def _interrupt(self, progress: _Progress, draft: _Draft) -> None:
         """Ends an attempt that runs; one that is being restored or recorded is let finish."""
-        if progress.phase is _Phase.RUNNING and not progress.is_cancelled:
+        if progress.phase is _Phase.RUNNING and not (progress.is_cancelled or progress.is_renewed):
             draft.orders.append(Interrupt(progress.task.name))
         if progress.phase in (_Phase.RUNNING, _Phase.RECORDING):
             progress.is_cancelled = True
+
+    def _renew(self, progress: _Progress, draft: _Draft) -> None:
+        """Has a stage settled again; one that is being restored or recorded is looked at by who records it."""
+        match progress.phase:
+            case _Phase.SETTLING:
+                progress.is_renewed = True
+            case _Phase.READY:
+                self._anew(progress, draft)
+            case _Phase.RUNNING if not (progress.is_renewed or progress.is_cancelled):
+                progress.is_renewed = True
+                draft.orders.append(Interrupt(progress.task.name))
+            case _:
+                pass
+
+    def _anew(self, progress: _Progress, draft: _Draft) -> None:
+        """Begins with a stage as if nothing had been done about it in this run."""
+        progress.is_renewed = False
+        progress.settled = progress.failures = 0
+        if self._is_stopping:
+            self._end(progress, Status.CANCELLED, draft)
+        else:
+            self._settle(progress, draft)
 
     def _stop(self, draft: _Draft, cancelled_by: tuple[StageName, ...]) -> None:
         """From here on nothing starts: what waits or is ready ends as CANCELLED."""

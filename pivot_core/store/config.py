@@ -62,6 +62,10 @@ class Config:
     """The dashboard's colours: ``auto``, ``dark``, ``light``, ``ansi``."""
     ui_keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     """The dashboard's actions that have other keys than their own; which actions there are the dashboard knows."""
+    watch_restart: str = "stale"
+    """What becomes of a running stage that is out of date while watching: ``stale`` begins it anew, ``never`` not."""
+    workers_max_memory: int | None = None
+    """Bytes that a worker may hold between stages before another takes its place; ``None`` for any number."""
     remotes: Mapping[str, RemoteSettings] = field(default_factory=dict[str, RemoteSettings])
     """By name, sorted."""
     default_remote: str | None = None

@@ -15,6 +15,7 @@ REMOTES = "remotes"
 _LINKS = ("reflink", "copy", "hardlink", "symlink")
 _THEME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _PACKAGES = ("ignore", "rerun")
+_RESTARTS = ("stale", "never")
 _BELLS = ("off", "bell", "notify")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,60}")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
@@ -189,6 +190,10 @@ def _size(value: Json) -> int:
     return value
 
 
+def _bytes(value: Json) -> int | None:
+    return None if value is None else _size(value)
+
+
 def _seconds(value: Json) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1e6:
         raise ValueError("a number of seconds")
@@ -317,6 +322,10 @@ KEYS: Mapping[str, Key] = {
     "ui.bell": Key("ui_bell", _one_of(*_BELLS), "at the end of a run: off, bell, notify"),
     "ui.keys": Key("ui_keys", _keymap, "the dashboard's, such as {run_menu: r, quit: [q, Q]}"),
     "ui.theme": Key("ui_theme", _theme, "the dashboard's: auto, dark, light, ansi, or one of Textual's"),
+    "watch.restart": Key(
+        "watch_restart", _one_of(*_RESTARTS), "when watching, begin a running stage anew when it is stale; or never"
+    ),
+    "workers.max_memory": Key("workers_max_memory", _bytes, "bytes; a worker that grew larger is replaced"),
 }  # fmt: skip
 REMOTE_KEYS: Mapping[str, Key] = {
     "url": Key("url", _url, "s3://bucket/prefix, or a directory"),

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
+import pivot_core
 from pivot_core.define import importing
 from pivot_core.define.importing import CodeCache
 from pivot_core.errors import PivotError
@@ -182,13 +183,18 @@ class _Attempt:
 
     def _prepare(self) -> None:
         """Imports what the stage's module will import from installed packages, and compiles the project's modules."""
+        sources, codes = self._info["sources"], self._worker.codes
         missing = [name for name in self._wanted() if name not in sys.modules]
         if missing:
             self._leash.tell(Told(began=self._key))
             for name in missing:
                 _import(name)
+        importing.precompile(sources, codes)
+        late = importing.author_names(sources, codes).difference(vars(pivot_core))
+        for name in late:
+            getattr(pivot_core, name)
+        if missing or late:
             _freeze()
-        importing.precompile(self._info["sources"], self._worker.codes)
 
     def _wanted(self) -> Iterable[str]:
         if self._info["params_param"] is not None:
