@@ -17,18 +17,35 @@ from pivot_core.cli.signals import Signals
 from pivot_core.engine.engine import Engine
 from pivot_core.engine.grounds import credentials, identity
 from pivot_core.engine.lease import Lease
-from pivot_core.errors import EXIT_OK, EXIT_TERMINATED, StoreError, UsageError
+from pivot_core.errors import (
+    EXIT_INTERRUPTED,
+    EXIT_OK,
+    EXIT_TERMINATED,
+    StoreError,
+    UsageError,
+)
 from pivot_core.model import codec
 from pivot_core.model.decision import Status
 from pivot_core.model.ids import RequestId, RunId
 from pivot_core.port.client import SocketPort
-from pivot_core.port.commands import CancelRun, CancelTransfer, Refused, Run, Transfer
+from pivot_core.port.commands import (
+    CancelRun,
+    CancelTransfer,
+    Refused,
+    Run,
+    Shutdown,
+    Transfer,
+    Unwatch,
+    Watch,
+)
 from pivot_core.port.events import (
     Published,
     RunFinished,
+    RunQueued,
     RunStarted,
     StageChanged,
     TransferFinished,
+    WatchChanged,
 )
 from pivot_core.port.protocol import Port
 from pivot_core.port.queries import Explain
@@ -95,6 +112,30 @@ async def transfer(
         return replace(finished, exit_code=code)
 
 
+async def watch(
+    root: str, request: Watch, consumer: Consumer, *, on_wait: Callable[[str], None]
+) -> int:
+    """Has files watched, by an engine of this process or by the live one, until a signal or somebody else ends it.
+
+    Returns what the process exits with. A signal ends the run that watching has begun too; those of others go on.
+    """
+
+    async def follow(port: Port, signals: Signals) -> int | None:
+        return await _follow_watch(port, request, consumer, signals)
+
+    with Signals() as signals:
+        asked = _Asked(
+            request.command,
+            request.request_id,
+            follow,
+            _stands_in,
+            on_wait,
+            signals,
+            serves_others=True,
+        )
+        return await _ask(root, asked)
+
+
 @dataclass(frozen=True, slots=True)
 class _Asked[T]:
     """A request on its way to an engine."""
@@ -107,6 +148,8 @@ class _Asked[T]:
     """Whether a live engine may do it."""
     on_wait: Callable[[str], None]
     signals: Signals
+    serves_others: bool = False
+    """Whether an engine of this process does what other clients ask for, too."""
 
 
 class _NotWritableError(StoreError):
@@ -168,17 +211,21 @@ async def _run_nothing(
 async def _be_engine[T](here: Layout, config: Config, lease: Lease, asked: _Asked[T]) -> T | None:
     is_needed = False
     try:
-        engine = Engine(here, config, command=asked.command, only=asked.request_id)
+        only = None if asked.serves_others else asked.request_id
+        engine = Engine(here, config, command=asked.command, only=only)
         await engine.open()
         try:
-            return await asked.follow(engine, asked.signals)
+            finished = await asked.follow(engine, asked.signals)
+            if asked.serves_others:
+                await asked.signals.unless_asked_again(engine.until_idle())
+            return finished
         finally:
             is_needed = engine.is_wanted
             await engine.end("its command is done")
     finally:
         lease.release()
         if is_needed:
-            door.start_server(here.root)
+            door.start_server(here.root, "--until-idle")
 
 
 async def _hand_over[T](here: Layout, lease: Lease, asked: _Asked[T]) -> T | None:
@@ -282,6 +329,59 @@ async def _follow_transfer(
     return None
 
 
+async def _follow_watch(
+    port: Port, request: Watch, consumer: Consumer, signals: Signals
+) -> int | None:
+    """Shows events until nothing is watched any more; ``None`` when the engine ends before."""
+    subscription = await port.subscribe()
+    consumer(subscription.snapshot)
+    reply = await port.send(request)
+    if isinstance(reply, Refused):
+        raise UsageError(reply.problem.what, reply.problem.where, reply.problem.hint)
+    known = subscription.snapshot.watch
+    ours = f"{(known or request).request_id}."
+    runs = set[RunId]()
+    is_left = asyncio.Event()
+
+    async def leave(at_once: bool) -> None:
+        with contextlib.suppress(ConnectionError):
+            await port.send(Unwatch(request.request_id))
+            for run_id in tuple(runs):
+                await port.send(CancelRun(run_id, at_once))
+        if not runs:
+            is_left.set()
+
+    async def listen() -> int | None:
+        is_on = True
+        async for item in subscription:
+            consumer(item)
+            match item:
+                case Published(event=RunStarted(run) | RunQueued(run)):
+                    if run.request_id.startswith(ours):
+                        runs.add(run.run_id)
+                case Published(event=RunFinished(run)):
+                    runs.discard(run.run_id)
+                case Published(event=WatchChanged(watch)) | Snapshot(watch=watch):
+                    is_on = watch is not None
+                case _:
+                    pass
+            if not (is_on or runs):
+                return EXIT_OK
+        return None
+
+    listening = asyncio.create_task(listen())
+    leaving = asyncio.create_task(is_left.wait())
+    try:
+        with signals.to(leave):
+            await asyncio.wait((listening, leaving), return_when=asyncio.FIRST_COMPLETED)
+        if signals.asked.is_set():
+            return EXIT_TERMINATED if signals.is_terminated else EXIT_INTERRUPTED
+        return await listening
+    finally:
+        listening.cancel()
+        leaving.cancel()
+
+
 def _transferred(item: Published) -> TransferState | None:
     return item.event.transfer if isinstance(item.event, TransferFinished) else None
 
@@ -311,29 +411,86 @@ def _speaks(info: EngineInfo) -> bool:
 # --- engines for others ----------------------------------------------------------------------------------------------
 
 
-async def serve(root: str, *, until_idle: bool) -> None:
-    """Runs an engine for clients: until a signal or a client ends it, or until nobody needs it."""
+async def serve(root: str, *, until_idle: bool = False, idle_s: float | None = None) -> None:
+    """Runs an engine for clients: until a signal or a client ends it, or until nobody has needed it for a while.
+
+    ``idle_s`` is that while in seconds; ``until_idle`` stands for a short one. Without both it is for ever, and with
+    ``until_idle`` alone nothing is got ready before a client is there.
+    """
     here, config = project.opened(root)
     lease = Lease(here)
     if not lease.acquire("pivot serve"):
         if until_idle:
             return  # another engine was faster; the client finds that one
-        raise UsageError(
-            "the project has a live engine already", project.named(lease.holder()), "use that one"
-        )
+        raise _is_taken(lease)
     try:
         engine = Engine(here, config, command="pivot serve")
         await engine.open()
+        if not until_idle:
+            engine.look_around()
         with Signals() as signals:
             asked = asyncio.create_task(signals.asked.wait())
             try:
-                await _until_done(engine, asked, until_idle=until_idle)
+                await _until_done(engine, asked, _LINGER_S if until_idle else idle_s)
             finally:
                 asked.cancel()
                 await engine.end("it was asked to" if signals.asked.is_set() else "nobody needs it")
         _keep(here, engine.standing)
     finally:
         lease.release()
+
+
+async def start(root: str, *, idle_s: float) -> EngineInfo:
+    """Starts an engine apart from this process, and returns it once it answers; raises ``StoreError``."""
+    here = project.opened(root)[0]
+    if (port := await _connect(here)) is not None:
+        await port.close()
+        raise _is_taken(Lease(here))
+    process = door.start_server(root, "--idle-timeout", f"{idle_s / 60:g}")
+    while process.poll() is None:
+        if (port := await _connect(here)) is not None:
+            try:
+                return await port.hello()
+            finally:
+                await port.close()
+        await asyncio.sleep(_TRY_S)
+    raise StoreError("no engine could be started", door.log_path(root), door.log_of(root))
+
+
+async def stop(root: str, *, force: bool) -> EngineInfo | None:
+    """Ends the live engine and waits until it is gone; returns it, or ``None`` when there was none.
+
+    Raises ``UsageError`` when a run or a transfer is under way, unless with ``force``.
+    """
+    here = project.opened(root)[0]
+    port = await _connect(here)
+    if port is None:
+        return None
+    try:
+        info = await port.hello()
+        subscription = await port.subscribe()
+        known = subscription.snapshot
+        is_busy = any(
+            each is not None and each.ended_at is None for each in (known.run, known.transfer)
+        )
+        if is_busy and not force:
+            what = f"{info.command} (pid {info.pid}) has a run or a transfer under way"
+            raise UsageError(what, "", "wait for its end, or `pivot serve --stop --force`")
+        with contextlib.suppress(ConnectionError):
+            await port.send(Shutdown())
+            async for _ in subscription:
+                pass
+    finally:
+        await port.close()
+    lease = Lease(here)
+    await asyncio.to_thread(lease.acquire, "pivot serve --stop", wait=True)
+    lease.release()
+    return info
+
+
+def _is_taken(lease: Lease) -> UsageError:
+    whom, hint = project.named(lease.holder()), "use that one, or end it: `pivot serve --stop`"
+    return UsageError("the project has a live engine already", whom, hint)
 
 
 def _keep(here: Layout, standing: Snapshot) -> None:
@@ -343,25 +500,24 @@ def _keep(here: Layout, standing: Snapshot) -> None:
             journal.write_last(here, codec.to_json(Snapshot, standing))
 
 
-async def _until_done(engine: Engine, asked: asyncio.Task[bool], *, until_idle: bool) -> None:
+async def _until_done(engine: Engine, asked: asyncio.Task[bool], linger_s: float | None) -> None:
+    """Returns when the engine is asked to end, or when nobody has needed it for so many seconds."""
     while not asked.done() and not engine.is_ending:
         engine.clients_changed.clear()
         changed = asyncio.create_task(engine.clients_changed.wait())
-        is_needed = not until_idle or engine.clients > 0
-        busy = asyncio.create_task(engine.until_idle())
-        if not is_needed and not engine.is_busy:
-            await asyncio.wait(
-                (changed, asked), timeout=_LINGER_S, return_when=asyncio.FIRST_COMPLETED
-            )
-            if not changed.done() and not engine.is_busy:
-                changed.cancel()
-                return
-        elif is_needed:
-            await asyncio.wait((changed, asked), return_when=asyncio.FIRST_COMPLETED)
-        else:
-            await asyncio.wait((changed, asked, busy), return_when=asyncio.FIRST_COMPLETED)
+        rested = asyncio.create_task(engine.until_idle())
+        limit_s: float | None = None
+        waits: set[asyncio.Task[bool] | asyncio.Task[None]] = {changed, asked}
+        if linger_s is not None and not engine.clients:
+            if engine.is_busy:
+                waits.add(rested)
+            else:
+                limit_s = linger_s
+        done, _ = await asyncio.wait(waits, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
         changed.cancel()
-        busy.cancel()
+        rested.cancel()
+        if not done and not engine.is_busy:
+            return
 
 
 async def connect(root: str) -> SocketPort | None:

@@ -1,6 +1,7 @@
 """Owns how a run reads as plain lines: one a change, the failures in full at the end, then a summary."""
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import override
 
 from pivot_core.cli import failures, problem, text, words
@@ -17,6 +18,7 @@ from pivot_core.port import (
     StageName,
     StageState,
     Status,
+    WatchState,
     headline,
 )
 
@@ -68,6 +70,20 @@ class Console(Printer):
     def wait(self, why: str) -> None:
         if not self._is_quiet:
             self.aside((why, "faint"))
+
+    @override
+    def watch(self, watch: WatchState) -> None:
+        if watch.problem is not None:
+            problem.show(self.err, (watch.problem,))
+        elif not self._is_quiet:
+            what = ", ".join(watch.targets) or "everything"
+            self.aside((f"watching {what}; Ctrl-C ends it", "faint"))
+
+    @override
+    def changed(self, paths: Sequence[str], count: int) -> None:
+        if not self._is_quiet:
+            more = f" and {count - 1} more" if count > 1 else ""
+            self.aside((text.time_of_day(time.time()), "faint"), f"  changed: {paths[0]}{more}")
 
     @override
     def tick(self) -> None:

@@ -50,7 +50,7 @@ class ProjectDoor:
             try:
                 probe.connect(self._socket_path)
             except OSError:
-                self._server = start_server(self.root)
+                self._server = start_server(self.root, "--until-idle")
 
     async def attach(self, *, start: bool = True) -> Port:
         """Connects to the live engine, or starts one."""
@@ -64,25 +64,25 @@ class ProjectDoor:
             ended = None if self._server is None else self._server.poll()
             if self._server is None or ended == 0:
                 # One that ends well was not needed: something else has the project, perhaps not for long.
-                self._server = start_server(self.root)
+                self._server = start_server(self.root, "--until-idle")
             elif ended is not None:
                 self._server = None
                 break
             await asyncio.sleep(_TRY_S)
-        raise StoreError("no engine could be started", _log_path(self.root), _log(self.root))
+        raise StoreError("no engine could be started", log_path(self.root), log_of(self.root))
 
     @property
     def _socket_path(self) -> str:
         return project.opened(self.root)[0].socket_path
 
 
-def start_server(root: str) -> subprocess.Popen[bytes]:
+def start_server(root: str, *options: str) -> subprocess.Popen[bytes]:
     """Starts ``pivot serve`` apart from this process, its terminal and its signals."""
-    path = _log_path(root)
+    path = log_path(root)
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
     with open(path, "wb") as log:
         return subprocess.Popen(
-            [sys.executable, "-m", "pivot_core", "-C", root, "serve", "--until-idle"],
+            [sys.executable, "-m", "pivot_core", "-C", root, "serve", *options],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -90,11 +90,13 @@ def start_server(root: str) -> subprocess.Popen[bytes]:
         )
 
 
-def _log_path(root: str) -> str:
+def log_path(root: str) -> str:
+    """Returns where an engine that was started apart says what went wrong."""
     return f"{project.opened(root)[0].engine_dir}/serve.log"
 
 
-def _log(root: str) -> str:
-    with contextlib.suppress(OSError), open(_log_path(root), encoding="utf-8") as file:
+def log_of(root: str) -> str:
+    """Returns the last of what it said."""
+    with contextlib.suppress(OSError), open(log_path(root), encoding="utf-8") as file:
         return file.read()[-2000:].strip()
     return ""

@@ -6,7 +6,7 @@ events into a queue. It needs no bound: log growth is dropped at the door, and a
 
 import queue
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from pivot_core.port import (
@@ -23,6 +23,7 @@ from pivot_core.port import (
     StageChanged,
     StageName,
     StageState,
+    WatchState,
 )
 
 
@@ -46,6 +47,14 @@ class Printer(Protocol):
 
     def wait(self, why: str) -> None:
         """The request has to wait."""
+        ...
+
+    def watch(self, watch: WatchState) -> None:
+        """Files are watched from now on, or cannot be."""
+        ...
+
+    def changed(self, paths: Sequence[str], count: int) -> None:
+        """Watched files have changed: ``count``, some of which are ``paths``."""
         ...
 
     def tick(self) -> None:
@@ -81,12 +90,16 @@ class Follower:
 
     def finish(self, run: RunState) -> None:
         """Shows the end of the run, after ``close``; raises when output could not be written."""
-        if self._lost is not None:
-            raise self._lost
+        self.check()
         if self._run is None and run.stages:
             self._printer.begin(run, {})
         self._printer.finish(run, self._states)
         self._printer.tick()
+
+    def check(self) -> None:
+        """Raises when output could not be written; after ``close``."""
+        if self._lost is not None:
+            raise self._lost
 
     def close(self) -> None:
         """Ends the thread once everything taken has been shown, and clears what would be repainted."""

@@ -1,7 +1,7 @@
 """Owns ``--json`` output: turns values into records; one a line while a run goes on, one for everything else."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import override
 
 from pivot_core.cli import records
@@ -38,6 +38,7 @@ from pivot_core.port import (
     StageState,
     Sweep,
     TransferState,
+    WatchState,
     headline,
 )
 
@@ -72,6 +73,14 @@ class Lines(Printer):
             self._err.flush()
 
     @override
+    def watch(self, watch: WatchState) -> None:
+        self._put(watching(watch))
+
+    @override
+    def changed(self, paths: Sequence[str], count: int) -> None:
+        self._put(records.FilesChangedRecord(event="files_changed", paths=list(paths), count=count))
+
+    @override
     def tick(self) -> None:
         self._out.flush()
 
@@ -104,6 +113,17 @@ def run_started(run: RunState) -> records.RunStartedRecord:
 def stage_changed(run: RunState, stage: StageName, state: StageState) -> records.StageRecord:
     """Returns the line of a stage's new status."""
     return records.StageRecord(event="stage", run_id=run.run_id, state=stage_state(stage, state))
+
+
+def watching(given: WatchState) -> records.WatchRecord:
+    """Returns the line of watching that began, or cannot go on."""
+    return records.WatchRecord(
+        event="watch",
+        schema=records.SCHEMA,
+        targets=list(given.targets),
+        directories=given.directories,
+        problem=None if given.problem is None else problem(given.problem),
+    )
 
 
 def notice_said(given: Notice) -> records.NoticeRecord:

@@ -79,6 +79,31 @@ class StateRecord(TypedDict):
     """The last lines of a failed attempt."""
 
 
+class WatchRecord(TypedDict):
+    """First line of `repro --watch --json`, and again when files cannot be watched."""
+
+    event: str
+    """`watch`."""
+    schema: int
+    targets: list[str]
+    """Empty for everything."""
+    directories: int
+    """In how many of them something counts."""
+    problem: ProblemRecord | None
+    """Why nothing can be watched at the moment."""
+
+
+class FilesChangedRecord(TypedDict):
+    """Line of `repro --watch --json`: files that count have changed."""
+
+    event: str
+    """`files_changed`."""
+    paths: list[str]
+    """The first of them."""
+    count: int
+    """How many there are."""
+
+
 class RunStartedRecord(TypedDict):
     """First line of `repro --json` and `run --json`, unless the run cannot start."""
 

@@ -56,6 +56,7 @@ from starting or from being completed is in `problems` of its last line.
 """
 
 _JSON_SECTIONS = {
+    "repro --watch --json": ("WatchRecord", "FilesChangedRecord"),
     "repro --json, run --json": ("RunStartedRecord", "StageRecord", "NoticeRecord", "RunFinishedRecord"),
     "status --json, explain --json, repro --dry-run --json": ("PlanRecord", "ExplanationRecord", "PackageRecord"),
     "explain --run --json": ("AccountsRecord", "AccountRecord"),

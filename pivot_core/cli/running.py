@@ -3,13 +3,14 @@
 import os
 import shlex
 import sys
+from dataclasses import replace
 
 from pivot_core.cli import compose, github, look
 from pivot_core.cli.console import Console
 from pivot_core.cli.follow import Follower, Printer
 from pivot_core.cli.session import Session
 from pivot_core.cli.terminal import Terminal
-from pivot_core.port import FindLog, LogRef, RequestId, Run, RunId, RunOptions, StageName
+from pivot_core.port import FindLog, LogRef, RequestId, Run, RunId, RunOptions, StageName, Watch
 
 
 def execute(
@@ -23,7 +24,7 @@ def execute(
     """Runs the targets, shows the run, and returns what the process exits with."""
     import asyncio
 
-    request = Run(RequestId(os.urandom(8).hex()), targets, options, _command_line())
+    request = Run(new_request(), targets, options, _command_line())
     follower = Follower(request.request_id, _printer(session, root, as_json))
     try:
         run = asyncio.run(compose.run(root, request, follower.take, on_wait=follower.wait))
@@ -31,6 +32,33 @@ def execute(
         follower.close()
     follower.finish(run)
     return run.exit_code or 0
+
+
+def watch(
+    session: Session,
+    root: str,
+    request: Watch,
+    *,
+    as_json: bool = False,
+) -> int:
+    """Runs the targets whenever they are out of date, until it is asked to end; returns what the process exits with."""
+    import asyncio
+
+    from pivot_core.cli.vigil import WatchFollower
+
+    request = replace(request, command=_command_line())
+    follower = WatchFollower(request.request_id, lambda: _printer(session, root, as_json))
+    try:
+        code = asyncio.run(compose.watch(root, request, follower.take, on_wait=follower.wait))
+    finally:
+        follower.close()
+    follower.check()
+    return code
+
+
+def new_request() -> RequestId:
+    """Returns an id that no other request has."""
+    return RequestId(os.urandom(8).hex())
 
 
 def _command_line() -> str:

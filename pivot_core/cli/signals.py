@@ -14,6 +14,7 @@ class Signals:
     def __init__(self) -> None:
         self.is_terminated = False
         self.asked = asyncio.Event()
+        self._again = asyncio.Event()
         self._count = 0
         self._cancel: Callable[[bool], Awaitable[None]] | None = None
         self._tasks = set[asyncio.Future[None]]()
@@ -54,10 +55,20 @@ class Signals:
         if self.asked.is_set():
             raise SystemExit(EXIT_TERMINATED) if self.is_terminated else KeyboardInterrupt
 
+    async def unless_asked_again(self, work: Awaitable[object]) -> None:
+        """Waits for ``work``, or until a signal came twice."""
+        doing = asyncio.ensure_future(work)
+        again = asyncio.ensure_future(self._again.wait())
+        await asyncio.wait((doing, again), return_when=asyncio.FIRST_COMPLETED)
+        doing.cancel()
+        again.cancel()
+
     def _came(self, number: signal.Signals) -> None:
         self._count += 1
         self.is_terminated = self.is_terminated or number is signal.SIGTERM
         self.asked.set()
+        if self._count > 1:
+            self._again.set()
         self._tell(self._count > 1)
 
     def _tell(self, at_once: bool) -> None:

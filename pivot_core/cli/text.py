@@ -32,6 +32,11 @@ def moment(epoch_s: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(epoch_s))
 
 
+def time_of_day(epoch_s: float) -> str:
+    """Returns ``14:03:22``."""
+    return time.strftime("%H:%M:%S", time.localtime(epoch_s))
+
+
 def size(size_bytes: int) -> str:
     """Returns ``512 B``, ``1.5 KiB``, ``3.2 GiB``."""
     amount = float(size_bytes)

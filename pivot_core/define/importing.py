@@ -126,6 +126,14 @@ def project_modules() -> dict[str, str]:
     return found
 
 
+def has_extensions() -> bool:
+    """Tells whether a C extension of the project is imported: its code stays as it is for the life of the process."""
+    return any(
+        path.endswith(tuple(importlib.machinery.EXTENSION_SUFFIXES))
+        for path in project_modules().values()
+    )
+
+
 def why_not_importable(func: object) -> tuple[str, str] | None:
     """Returns the reason why another process could not import ``func``, and the mend; ``None`` when it can."""
     name = cast("str | None", getattr(func, "__name__", None))

@@ -128,9 +128,10 @@ class Engine(Port):
         self._active: ActiveRun | None = None
         self._queue: deque[tuple[RunState, Run]] = deque()
         self._known: dict[str, RunId] = {}
+        self._warming: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
-        self._preview = Preview(self._shop, self._plan, self._standing)
+        self._preview = Preview(self._shop, self._plan, self._standing, self._get_ready)
         self._watching: Watching | None = None
         self._is_ending = False
         self._is_cancelled = False
@@ -166,6 +167,9 @@ class Engine(Port):
         if self._watching is not None:
             await self._watching.end()
         await self._preview.end()
+        if self._warming is not None and not self._warming.done():
+            self._warming.cancel()
+            await self._shop.drop_pool()
         if self._run is not None and self._run.ended_at is None:
             await self._interrupt(at_once=False)
         self._wake.set()
@@ -225,6 +229,11 @@ class Engine(Port):
             self._idle.clear()
             await self._idle.wait()
 
+    def look_around(self) -> None:
+        """Looks at every stage, and gets ready for a run; does nothing while one is under way."""
+        if not self.has_runs:
+            self._preview.begin()
+
     @property
     def is_wanted(self) -> bool:
         """Whether requests are left in the queue, or front ends are attached: a successor should take over."""
@@ -280,8 +289,7 @@ class Engine(Port):
                 if self._watching is not None:
                     await self._watching.end(request_id)
             case Refresh():
-                if not self.has_runs:
-                    self._preview.begin()
+                self.look_around()
             case Shutdown():
                 self._is_ending = True
                 self._wake.set()
@@ -370,6 +378,7 @@ class Engine(Port):
             self._wake.clear()
             if not self._queue:
                 self._idle.set()
+                self._get_ready()
                 await self._wake.wait()
                 continue
             if self._preview.is_on:
@@ -514,6 +523,12 @@ class Engine(Port):
             raise
         self._standing.loaded(plan)
         return plan
+
+    def _get_ready(self) -> None:
+        """Has workers import what the plan's stages will need, while nobody waits for them."""
+        known, is_warming = self._planner.known(), self._warming and not self._warming.done()
+        if known is not None and self._only is None and not (self.has_runs or is_warming):
+            self._warming = asyncio.create_task(self._shop.warm(known[0]))
 
     async def _barriers(self) -> None:
         loop = asyncio.get_running_loop()

@@ -26,7 +26,7 @@ from pivot_core.model.ids import Json
 from pivot_core.model.message import Outcome
 from pivot_core.store.layout import Layout
 from pivot_core.worker import job
-from pivot_core.worker.job import LoadReply, LoadRequest, StageReport, WorkerStageInfo
+from pivot_core.worker.job import LoadReply, LoadRequest, StageReport, WarmRequest, WorkerStageInfo
 from pivot_core.worker.leash import Asked, Told
 
 if TYPE_CHECKING:
@@ -56,7 +56,10 @@ class Pool:
         *,
         on_started: Callable[[str, int, int], None],
         on_grew: Callable[[str, int, int], None],
+        max_bytes: int | None = None,
     ) -> None:
+        """``max_bytes`` is what a worker may hold between stages before another takes its place."""
+        self._max_bytes: int | None = max_bytes
         self._layout: Layout = layout
         self._jobs: int = max(1, jobs)
         self._on_started: Callable[[str, int, int], None] = on_started
@@ -100,6 +103,22 @@ class Pool:
             del self._attempts[key]
             if attempt.net is not None:
                 attempt.net.cancel()
+
+    async def warm(self, request: WarmRequest, count: int) -> None:
+        """Has workers get ready that have nothing to do, ``count`` of them started for it at most.
+
+        One that dies of it is found out by who needs it.
+        """
+        while (
+            len(self._groups) < min(count, self._jobs) and sum(g.size for g in self._groups) < count
+        ):
+            self._add_group()
+        idle = [group for group in self._groups if not group.busy and group.warm_for != request]
+        for group in idle:
+            group.warm_for = request
+        # One task for each worker of a group; a busy one leaves its task to a neighbour that is done already.
+        tasks = [group.submit(job.warm, request) for group in idle for _ in range(group.size)]
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def load_definitions(self, request: LoadRequest) -> dict[str, Json]:
         """Loads the definitions in a worker's child and returns the report of ``define.load``.
@@ -152,14 +171,28 @@ class Pool:
         group = self._group()
         group.busy += 1
         try:
-            return json.loads(await group.submit(function, argument))
+            found = cast("object", json.loads(await group.submit(function, argument)))
+            group.is_spent |= function is job.run_stage and self._is_spent(
+                cast("StageReport", found)
+            )
+            return found
         finally:
             group.busy -= 1
+            if group.is_spent and not group.busy:
+                group.renew()
+
+    def _is_spent(self, report: StageReport) -> bool:
+        """Tells whether the worker that ran a stage is to be replaced."""
+        is_large = self._max_bytes is not None and report["worker_bytes"] > self._max_bytes
+        return is_large or report["is_spent"]
 
     def _group(self) -> "_Group":
         for group in self._groups:
             if group.busy < group.size:
                 return group
+        return self._add_group()
+
+    def _add_group(self) -> "_Group":
         started = sum(group.size for group in self._groups)
         size = max(1, min(started or 1, self._jobs - started))
         self._groups.append(_Group(size, self._layout.workers_socket))
@@ -281,6 +314,10 @@ class _Group:
     def __init__(self, size: int, socket_path: str) -> None:
         self.size: int = size
         self.busy: int = 0
+        self.is_spent: bool = False
+        """Whether other workers are to take the place of these when none of them has a task."""
+        self.warm_for: WarmRequest | None = None
+        """What they were last told to get ready for."""
         self._socket_path: str = socket_path
         self._executor: Executor | None = None
         self._thread: ThreadPoolExecutor = ThreadPoolExecutor(1, "workers", _ignore_interrupts)
@@ -298,6 +335,13 @@ class _Group:
         except (BrokenExecutor, RuntimeError) as error:  # loky's "is shut down" is a RuntimeError
             self._executor = None
             raise WorkerLost(str(error)) from error
+
+    def renew(self) -> None:
+        """Ends the workers; the next task starts others."""
+        executor, self._executor = self._executor, None
+        self.is_spent, self.warm_for = False, None
+        if executor is not None:
+            self._thread.submit(executor.shutdown)
 
     async def close(self) -> None:
         executor, self._executor = self._executor, None
@@ -378,4 +422,6 @@ def _ended(info: WorkerStageInfo, outcome: Outcome, failure: Failure | None) -> 
         log_bytes=0,
         leftovers=[],
         inputs_modified=[],
+        worker_bytes=0,
+        is_spent=True,
     )

@@ -19,9 +19,15 @@ class Preview:
     """One look at a time."""
 
     def __init__(
-        self, shop: Workshop, plan: Callable[[], Awaitable[Plan]], standing: Standing
+        self,
+        shop: Workshop,
+        plan: Callable[[], Awaitable[Plan]],
+        standing: Standing,
+        then: Callable[[], None],
     ) -> None:
+        """``then`` is called when a look is over."""
         self._shop = shop
+        self._then = then
         self._plan = plan
         self._standing = standing
         self._task: asyncio.Task[None] | None = None
@@ -64,3 +70,4 @@ class Preview:
             return
         expected = {each.stage: expected_s(self._shop.state, each.stage) for each in found}
         self._standing.looked(found, expected)
+        self._then()

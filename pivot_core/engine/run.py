@@ -264,6 +264,7 @@ class ActiveRun:
         task = asyncio.create_task(deliver())
         self._tasks.add(task)
         task.add_done_callback(self._ended)
+        task.add_done_callback(lambda _: work.close())  # it may have been cancelled before it began
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

@@ -1,10 +1,12 @@
 """Owns what an engine works with, from its start to its end: state, cache, threads and the pool of workers."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, cast
 
 from pivot_core.engine.observe import Observer
+from pivot_core.engine.plan import Plan
 from pivot_core.engine.pool import Pool
 from pivot_core.engine.record import Recorder
 from pivot_core.engine.run import Tools
@@ -16,9 +18,14 @@ from pivot_core.store.config import Config
 from pivot_core.store.ignore import Ignore
 from pivot_core.store.layout import Layout
 from pivot_core.store.state import State
+from pivot_core.worker.job import WarmRequest
 
 if TYPE_CHECKING:
     from pivot_core.define.load import LoadReport
+
+
+_WARM = 2
+"""Workers that are started before anything runs: one for an edited stage, one for its neighbour."""
 
 
 class Workshop:
@@ -89,7 +96,13 @@ class Workshop:
         if self._pool is None or self._pool_jobs != jobs:
             if self._pool is not None:
                 await self._pool.close()
-            self._pool = Pool(self.layout, jobs, on_started=self._on_started, on_grew=self._on_grew)
+            self._pool = Pool(
+                self.layout,
+                jobs,
+                on_started=self._on_started,
+                on_grew=self._on_grew,
+                max_bytes=self.config.workers_max_memory,
+            )
             self._pool_jobs = jobs
             await self._pool.start()
         return self._pool
@@ -106,6 +119,18 @@ class Workshop:
         )
         return cast("LoadReport", cast("object", report))
 
+    async def warm(self, plan: Plan) -> None:
+        """Gets workers ready for any stage of a plan, and this process for an edit, while there is nothing to do."""
+        pool = await self.workers(self._pool_jobs or self._default_jobs)
+        analyses = plan.analyses.values()
+        modules = sorted({name for analysis in analyses for name in analysis.preload})
+        sources = sorted({path for analysis in analyses for path in analysis.sources})
+        if any(stage.params_param is not None for stage in plan.graph.stages.values()):
+            modules.append("pivot_core.define.params")
+        await asyncio.to_thread(_import_for_edits)
+        count = min(len(plan.graph.stages), _WARM)
+        await pool.warm(WarmRequest(modules=modules, sources=sources), count)
+
     async def drop_pool(self) -> None:
         """Ends the workers and what they load, at once."""
         pool, self._pool = self._pool, None
@@ -119,3 +144,12 @@ class Workshop:
         self.lookers.shutdown()
         self.writer.shutdown()
         self.state.close()
+
+
+def _import_for_edits() -> None:
+    """Imports what the first edit would otherwise wait for."""
+    from pivot_core.define import load
+    from pivot_core.engine import amend
+    from pivot_core.fingerprint import analyser
+
+    del load, amend, analyser

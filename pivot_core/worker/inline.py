@@ -42,13 +42,14 @@ def perform(
 ) -> Ending:
     """Runs ``body`` in this process and says how it ended, in the terms of a child."""
     text, left = "", list[str]()
-    is_interrupted = False
+    is_interrupted = is_spent = False
     with _captured(capturing) as reader, _restored():
         try:
             with leash.exposed(timeout_s, abandon):
                 text = body()
         except KeyboardInterrupt:
             is_interrupted = True
+        is_spent = importing.has_extensions()
         left = leftovers.end(None, {*spared, reader})
     return Ending(
         report=text,
@@ -57,6 +58,7 @@ def perform(
         is_cancelled=not leash.timed_out and (is_interrupted or leash.grace_s is not None),
         is_timeout=leash.timed_out,
         leftovers=tuple(left),
+        is_spent=is_spent,
     )
 
 

@@ -95,6 +95,10 @@ class StageReport(TypedDict):
     """Commands of processes that the stage left running and that were ended."""
     inputs_modified: list[str]
     """Deps that the stage itself opened for writing, renamed or removed."""
+    worker_bytes: int
+    """What the worker itself holds in memory, now that the stage has ended."""
+    is_spent: bool
+    """Whether the worker can't run another stage as a new one would: it holds a C extension of the project."""
 
 
 class LoadRequest(TypedDict):
@@ -105,6 +109,15 @@ class LoadRequest(TypedDict):
     """Modules of the project to import after the definition."""
     isolation: NotRequired[str]
     """``fork`` (the default) for a child of the worker, ``worker`` for a new interpreter."""
+
+
+class WarmRequest(TypedDict):
+    """Asks a worker to get ready while it has nothing to do."""
+
+    modules: list[str]
+    """Installed modules to import."""
+    sources: list[str]
+    """Project modules to compile."""
 
 
 class LoadReply(TypedDict):
@@ -130,6 +143,14 @@ def run_stage(info: WorkerStageInfo) -> str:
     from pivot_core.worker import run
 
     return json.dumps(run.run_stage(info))
+
+
+def warm(request: WarmRequest) -> str:
+    """Imports and compiles what stages will need; returns ``null`` and raises nothing."""
+    from pivot_core.worker import run
+
+    run.warm(request)
+    return "null"
 
 
 def load_definitions(request: LoadRequest) -> str:

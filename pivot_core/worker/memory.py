@@ -1,6 +1,8 @@
-"""Owns the evidence that the kernel killed a process for lack of memory: a counter, read before and after."""
+"""Owns what a worker can tell of memory: how much it holds, and whether the kernel killed a process for lack of it."""
 
 import os
+import resource
+import sys
 
 
 class OomCounter:
@@ -21,6 +23,16 @@ class OomCounter:
     def read(self) -> int:
         """Returns the kills so far; 0 where nobody counts."""
         return (None if self._fd is None else _count(self._fd)) or 0
+
+
+def resident_bytes() -> int:
+    """Returns how much memory this process holds; where the system does not tell, the most that it ever held."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as file:
+            return int(file.read().split()[1]) * resource.getpagesize()
+    except (OSError, ValueError, IndexError):
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak if sys.platform == "darwin" else peak * 1024
 
 
 def _count(fd: int) -> int | None:

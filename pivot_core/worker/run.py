@@ -33,9 +33,9 @@ from pivot_core.worker import child, failure, inline, leftovers, supervise
 from pivot_core.worker.capture import LogFile, Tail
 from pivot_core.worker.child import ChildReport, Task
 from pivot_core.worker.inline import CaptureInfo
-from pivot_core.worker.job import LoadReply, LoadRequest, StageReport, WorkerStageInfo
+from pivot_core.worker.job import LoadReply, LoadRequest, StageReport, WarmRequest, WorkerStageInfo
 from pivot_core.worker.leash import Leash, Told
-from pivot_core.worker.memory import OomCounter
+from pivot_core.worker.memory import OomCounter, resident_bytes
 from pivot_core.worker.supervise import Ending
 
 
@@ -77,6 +77,11 @@ def become_worker(socket_path: str) -> None:
 def run_stage(info: WorkerStageInfo) -> StageReport:
     """Runs one attempt and reports; raises nothing that the stage or the disk can cause."""
     return _Attempt(_worker[0], info).run()
+
+
+def warm(request: WarmRequest) -> None:
+    """Imports and compiles what stages will need, while nobody waits for this worker."""
+    _prepare(request["modules"], request["sources"], _worker[0].codes)
 
 
 def load_definitions(request: LoadRequest) -> LoadReply:
@@ -183,18 +188,10 @@ class _Attempt:
 
     def _prepare(self) -> None:
         """Imports what the stage's module will import from installed packages, and compiles the project's modules."""
-        sources, codes = self._info["sources"], self._worker.codes
-        missing = [name for name in self._wanted() if name not in sys.modules]
-        if missing:
+        wanted = list(self._wanted())
+        if any(name not in sys.modules for name in wanted):
             self._leash.tell(Told(began=self._key))
-            for name in missing:
-                _import(name)
-        importing.precompile(sources, codes)
-        late = importing.author_names(sources, codes).difference(vars(pivot_core))
-        for name in late:
-            getattr(pivot_core, name)
-        if missing or late:
-            _freeze()
+        _prepare(wanted, self._info["sources"], self._worker.codes)
 
     def _wanted(self) -> Iterable[str]:
         if self._info["params_param"] is not None:
@@ -289,7 +286,21 @@ class _Attempt:
             log_bytes=self._log.size_bytes,
             leftovers=list(ending.leftovers) if ending is not None else [],
             inputs_modified=[],
+            worker_bytes=resident_bytes(),
+            is_spent=ending is not None and ending.is_spent,
         )
+
+
+def _prepare(modules: Iterable[str], sources: Sequence[str], codes: CodeCache) -> None:
+    missing = [name for name in modules if name not in sys.modules]
+    for name in missing:
+        _import(name)
+    importing.precompile(sources, codes)
+    late = importing.author_names(sources, codes).difference(vars(pivot_core))
+    for name in late:
+        getattr(pivot_core, name)
+    if missing or late:
+        _freeze()
 
 
 def _load(root: str, modules: Sequence[str]) -> str:

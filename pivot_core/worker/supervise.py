@@ -53,6 +53,8 @@ class Ending:
     """Somebody asked for the end."""
     is_timeout: bool
     leftovers: tuple[str, ...]
+    is_spent: bool = False
+    """Whether the process that ran it can't run another one as a new process would."""
 
 
 def fork(body: Callable[[], str], closing: Sequence[int]) -> Child:

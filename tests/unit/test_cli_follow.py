@@ -2,7 +2,7 @@
 
 import errno
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import override
 
 import pytest
@@ -25,6 +25,7 @@ from pivot_core.port import (
     StageState,
     Status,
     StoreError,
+    WatchState,
 )
 from tests.unit.cli_runs import REQUEST_ID, RUN_ID, STAGES, a_run, ended, running
 
@@ -56,6 +57,14 @@ class Kept(Printer):
     @override
     def wait(self, why: str) -> None:
         self.told.append(why)
+
+    @override
+    def watch(self, watch: WatchState) -> None:
+        self.told.append(f"watch {watch.directories}")
+
+    @override
+    def changed(self, paths: Sequence[str], count: int) -> None:
+        self.told.append(f"changed {count}: {', '.join(paths)}")
 
     @override
     def tick(self) -> None:

@@ -1,11 +1,26 @@
 """Owns ``pivot repro``: runs what must run, or tells what that is."""
 
 import click
+from click.core import ParameterSource
 
 from pivot_core.cli import look, project, running
 from pivot_core.cli.session import Session
 from pivot_core.cli.targets import inside, target_argument
-from pivot_core.port import Depth, Explain, RunOptions, UsageError
+from pivot_core.port import Depth, Explain, RunOptions, UsageError, Watch
+
+_NEEDED = {
+    "--remote": "--pull",
+    "--no-initial": "--watch",
+    "--debounce": "--watch",
+    "--explain": "--dry-run",
+}
+_CLASHING = (
+    ("--pull", "--no-commit"),
+    ("--pull", "--dry-run"),
+    ("--watch", "--pull"),
+    ("--watch", "--dry-run"),
+    ("--watch", "--no-commit"),
+)
 
 
 @click.command("repro")
@@ -15,6 +30,14 @@ from pivot_core.port import Depth, Explain, RunOptions, UsageError
 @click.option("-f", "--force", is_flag=True, help="Run TARGETs (else everything) though unchanged.")
 @click.option("-k", "--keep-going", is_flag=True, help="After a failure run what does not need it.")
 @click.option("-j", "--jobs", type=click.IntRange(min=1), metavar="N", help="Workers at once.")
+@click.option("-w", "--watch", is_flag=True, help="Run again whenever something changes.")
+@click.option("--no-initial", is_flag=True, help="With --watch: run nothing before a change.")
+@click.option(
+    "--debounce",
+    type=click.IntRange(min=1, max=60_000),
+    metavar="MS",
+    help="With --watch: how long nothing may change before a run begins; 100.",
+)
 @click.option("--pull", is_flag=True, help="Fetch what a remote has instead of running.")
 @click.option("-r", "--remote", metavar="NAME", help="With --pull: not the default remote.")
 @click.option("--no-commit", is_flag=True, help="Write no lock file, no state, no cache object.")
@@ -29,6 +52,9 @@ def command(
     force: bool,
     keep_going: bool,
     jobs: int | None,
+    watch: bool,
+    no_initial: bool,
+    debounce: int | None,
     pull: bool,
     remote: str | None,
     no_commit: bool,
@@ -41,12 +67,16 @@ def command(
     With --pull a stage whose result the remote has is not run. Only what a stage that runs will
     read is downloaded, and the outputs of the TARGETs; the rest stays where it is.
 
+    With --watch every change of an input, of code that counts, of params or of a definition runs
+    what it affects, until Ctrl-C. A running stage that is out of date begins anew.
+
     \b
     Examples:
       pivot repro                     everything
       pivot repro train --dry-run     what would run for 'train'?
       pivot repro data/clean.csv -j 4
       pivot repro train --pull
+      pivot repro --watch
     """
     options = RunOptions(
         force=force,
@@ -56,24 +86,34 @@ def command(
         pull=pull,
         remote=remote,
     )
-    if remote is not None and not pull:
-        raise UsageError("'--remote' needs '--pull'", hint="without it no remote is asked")
-    if pull and (no_commit or dry_run):
-        other = "--no-commit" if no_commit else "--dry-run"
-        raise UsageError(
-            f"'--pull' and '{other}' exclude each other",
-            hint="`pivot pull --dry-run` tells what comes",
-        )
-    if explain and not dry_run:
-        raise UsageError("'--explain' needs '--dry-run'", hint="`pivot explain` tells it too")
+    _check_options(click.get_current_context())
     root = project.find_root(None)
     wanted = inside(root, targets)
+    if watch:
+        request = Watch(running.new_request(), wanted, options, debounce or 100, not no_initial)
+        return running.watch(session, root, request, as_json=as_json)
     if not dry_run:
         return running.execute(session, root, wanted, options, as_json=as_json)
     _show_plan(
         session, root, Explain(wanted, options, Depth.ALL if explain else Depth.REASONS), as_json
     )
     return 0
+
+
+def _check_options(context: click.Context) -> None:
+    """Raises ``UsageError`` for an option without the one that it needs, and for two that exclude each other."""
+    given = {
+        parameter.opts[-1]
+        for parameter in context.command.params
+        if context.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
+    }
+    for option, needed in _NEEDED.items():
+        if option in given and needed not in given:
+            raise UsageError(f"'{option}' needs '{needed}'", hint="give both, or neither")
+    for option, other in _CLASHING:
+        if {option, other} <= given:
+            hint = "do one, then the other"
+            raise UsageError(f"'{option}' and '{other}' exclude each other", hint=hint)
 
 
 def _show_plan(session: Session, root: str, query: Explain, as_json: bool) -> None:
