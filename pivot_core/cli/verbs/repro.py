@@ -9,18 +9,21 @@ from pivot_core.cli.targets import inside, target_argument
 from pivot_core.port import Depth, Explain, RunOptions, UsageError, Watch
 
 _NEEDED = {
-    "--remote": "--pull",
-    "--no-initial": "--watch",
-    "--debounce": "--watch",
-    "--explain": "--dry-run",
+    "--remote": ("--pull", "without it no remote is asked"),
+    "--no-initial": ("--watch", "without it there is one run, now"),
+    "--debounce": ("--watch", "without it nothing is waited for"),
+    "--explain": ("--dry-run", "`pivot explain` tells it too"),
 }
-_CLASHING = (
-    ("--pull", "--no-commit"),
-    ("--pull", "--dry-run"),
-    ("--watch", "--pull"),
-    ("--watch", "--dry-run"),
-    ("--watch", "--no-commit"),
-)
+_CLASHING = {
+    ("--pull", "--no-commit"): "what is pulled is recorded",
+    ("--pull", "--dry-run"): "`pivot pull --dry-run` tells what comes",
+    ("--watch", "--pull"): "`pivot pull` first, then watch",
+    ("--watch", "--dry-run"): "`pivot status` tells what would run",
+    (
+        "--watch",
+        "--no-commit",
+    ): "a result that is not recorded would be made again with every change",
+}
 
 
 @click.command("repro")
@@ -107,12 +110,11 @@ def _check_options(context: click.Context) -> None:
         for parameter in context.command.params
         if context.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
     }
-    for option, needed in _NEEDED.items():
+    for option, (needed, hint) in _NEEDED.items():
         if option in given and needed not in given:
-            raise UsageError(f"'{option}' needs '{needed}'", hint="give both, or neither")
-    for option, other in _CLASHING:
+            raise UsageError(f"'{option}' needs '{needed}'", hint=hint)
+    for (option, other), hint in _CLASHING.items():
         if {option, other} <= given:
-            hint = "do one, then the other"
             raise UsageError(f"'{option}' and '{other}' exclude each other", hint=hint)
 
 
