@@ -113,18 +113,12 @@ def remote(row: RemoteRow, report: RemoteReport | None, now: float, cells: int) 
 
 def missing_there(report: RemoteReport) -> tuple[int, int]:
     """Returns files and bytes that a push would send."""
-    rows = report.artifacts
-    return sum(row.absent_there - row.absent_both for row in rows), sum(
-        row.bytes_absent_there for row in rows
-    )
+    return report.to_push.objects, report.to_push.size_bytes
 
 
 def missing_here(report: RemoteReport) -> tuple[int, int]:
     """Returns files and bytes that a fetch would bring."""
-    rows = report.artifacts
-    return sum(row.absent_here - row.absent_both for row in rows), sum(
-        row.bytes_absent_here for row in rows
-    )
+    return report.to_fetch.objects, report.to_fetch.size_bytes
 
 
 def counted(files: int, size_bytes: int) -> str:
@@ -136,7 +130,7 @@ def _missing(report: RemoteReport, now: float) -> list[Line]:
     seconds = now - report.looked_at
     ago = f"  {fmt.running(seconds)} ago" if seconds >= _JUST_S else "  just now"
     there, here = missing_there(report), missing_here(report)
-    lost = sum(row.absent_both for row in report.artifacts)
+    lost = report.lost.objects
     text = list[Line]()
     if there[0]:
         words = f"   ↑ {counted(*there)} to push"

@@ -37,6 +37,7 @@ from pivot_core.port import (
     StageRow,
     StageState,
     Sweep,
+    Tally,
     TransferState,
     WatchState,
     headline,
@@ -268,10 +269,18 @@ def remote_report(given: RemoteReport) -> records.RemoteStatusRecord:
             )
             for each in given.artifacts
         ],
+        objects=_tally(given.objects),
+        to_push=_tally(given.to_push),
+        to_fetch=_tally(given.to_fetch),
+        lost=_tally(given.lost),
         runs=given.runs,
         runs_absent_there=given.runs_absent_there,
         problem=None if given.problem is None else problem(given.problem),
     )
+
+
+def _tally(given: Tally) -> records.TallyRecord:
+    return records.TallyRecord(objects=given.objects, size_bytes=given.size_bytes)
 
 
 def stage_state(stage: StageName, state: StageState) -> records.StateRecord:

@@ -490,6 +490,13 @@ class RemoteArtifactRecord(TypedDict):
     bytes_absent_there: int
 
 
+class TallyRecord(TypedDict):
+    """Some objects; several files of the same bytes are one."""
+
+    objects: int
+    size_bytes: int
+
+
 class RemoteStatusRecord(TypedDict):
     """`status --remote --json`."""
 
@@ -499,6 +506,14 @@ class RemoteStatusRecord(TypedDict):
     """Epoch seconds."""
     artifacts: list[RemoteArtifactRecord]
     """Upstream before downstream."""
+    objects: TallyRecord
+    """Of all of these together."""
+    to_push: TallyRecord
+    """What is here alone."""
+    to_fetch: TallyRecord
+    """What is there alone."""
+    lost: TallyRecord
+    """What is neither here nor there."""
     runs: int
     """Run-cache entries of the lock files."""
     runs_absent_there: int

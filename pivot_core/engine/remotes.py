@@ -3,16 +3,25 @@
 import asyncio
 import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from pivot_core.engine.holdings import Holding, choose, files, holdings, locks, objects, run_keys
+from pivot_core.engine.holdings import (
+    Holding,
+    Named,
+    choose,
+    files,
+    holdings,
+    locks,
+    objects,
+    run_keys,
+)
 from pivot_core.engine.standing import problem_of
 from pivot_core.errors import RemoteError
 from pivot_core.model.graph import Selection
 from pivot_core.model.ids import ContentHash, content_hash
 from pivot_core.model.remote import RemoteSettings
-from pivot_core.port.transfers import RemoteArtifact, RemoteFinding, RemoteReport, RemoteRow
+from pivot_core.port.transfers import RemoteArtifact, RemoteFinding, RemoteReport, RemoteRow, Tally
 from pivot_core.store.cache import Cache
 from pivot_core.store.config import Config
 from pivot_core.store.layout import Layout
@@ -93,8 +102,21 @@ async def compare(
             runs = await present(connection, names, known.jobs, run_key)
     except RemoteError as error:
         return RemoteReport(row, now, problem=problem_of(error)[0])
-    artifacts = await asyncio.to_thread(lambda: tuple(_stand(cache, held, there)))
-    return RemoteReport(row, now, artifacts, len(names), len(names - runs.keys()))
+    here = await asyncio.to_thread(
+        lambda: {name for name, each in wanted.items() if cache.has(name, each.size_bytes)}
+    )
+    far = {name for name, each in wanted.items() if there.get(name) == each.size_bytes}
+    return RemoteReport(
+        row,
+        now,
+        tuple(_stand(held, here, far)),
+        _tally(wanted, wanted),
+        _tally(wanted, here - far),
+        _tally(wanted, far - here),
+        _tally(wanted, wanted.keys() - here - far),
+        len(names),
+        len(names - runs.keys()),
+    )
 
 
 def run_name(key: str) -> ContentHash:
@@ -102,20 +124,24 @@ def run_name(key: str) -> ContentHash:
     return content_hash(key.partition(":")[2])
 
 
+def _tally(wanted: Mapping[ContentHash, Named], some: Collection[ContentHash]) -> Tally:
+    return Tally(len(some), sum(wanted[name].size_bytes for name in some))
+
+
 def _stand(
-    cache: Cache, held: Iterable[Holding], there: Mapping[ContentHash, int]
-) -> Iterable[RemoteArtifact]:
+    held: Iterable[Holding], here: Container[ContentHash], there: Container[ContentHash]
+) -> Iterator[RemoteArtifact]:
     for each in held:
         members = [file for _, file in files(each.path, each.content)]
-        here = [cache.has(file.hash, file.size_bytes) for file in members]
-        is_there = [there.get(file.hash) == file.size_bytes for file in members]
-        pairs = list(zip(members, here, is_there, strict=True))
+        is_here = [file.hash in here for file in members]
+        is_there = [file.hash in there for file in members]
+        pairs = list(zip(members, is_here, is_there, strict=True))
         yield RemoteArtifact(
             each.stage,
             each.path,
             len(members),
             sum(file.size_bytes for file in members),
-            here.count(False),
+            is_here.count(False),
             is_there.count(False),
             sum(not near and not far for _, near, far in pairs),
             sum(file.size_bytes for file, near, _ in pairs if not near),

@@ -162,6 +162,14 @@ class RemoteArtifact:
 
 
 @dataclass(frozen=True, slots=True)
+class Tally:
+    """Some objects; several files of the same bytes are one."""
+
+    objects: int = 0
+    size_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class RemoteReport:
     """What is missing where."""
 
@@ -170,6 +178,14 @@ class RemoteReport:
     """Epoch seconds."""
     artifacts: tuple[RemoteArtifact, ...] = ()
     """Of the stages that were asked for, upstream before downstream; outs that are not cached never travel."""
+    objects: Tally = Tally()
+    """Of all of these together."""
+    to_push: Tally = Tally()
+    """What is here alone."""
+    to_fetch: Tally = Tally()
+    """What is there alone."""
+    lost: Tally = Tally()
+    """What is neither here nor there."""
     runs: int = 0
     """Run-cache entries of the lock files."""
     runs_absent_there: int = 0

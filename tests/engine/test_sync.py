@@ -24,6 +24,7 @@ from pivot_core.port.protocol import Port
 from pivot_core.port.queries import CheckRemote, CompareRemote, ListRemotes
 from pivot_core.port.snapshot import Snapshot
 from pivot_core.port.transfers import (
+    Tally,
     TransferOptions,
     TransferState,
     TransferStatus,
@@ -466,6 +467,20 @@ async def test_a_look_tells_what_is_missing_where(project: Project, remote: Path
         shutil.rmtree(remote)
         broken = await _port(live.engine).ask(CompareRemote())
         assert broken.problem is not None
+
+
+async def test_files_of_the_same_bytes_are_one_object_for_whoever_counts(project: Project) -> None:
+    project.replace("pipeline.py", 'text + "b"', 'text + "a"')
+    await project.run()
+    async with project.live() as live:
+        found = await _port(live.engine).ask(CompareRemote())
+        pushed = await ask(live.engine, push())
+        after = await _port(live.engine).ask(CompareRemote())
+    assert sum(each.absent_there for each in found.artifacts) == 4
+    assert found.objects == found.to_push == Tally(3, 27)
+    assert pushed.state.progress is not None
+    assert (pushed.state.progress.files, pushed.state.progress.size_bytes) == (3, 27)
+    assert (after.objects, after.to_push) == (found.objects, Tally())
 
 
 def _port(engine: Port) -> Port:

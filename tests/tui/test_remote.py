@@ -25,6 +25,7 @@ from pivot_core.port import (
     RemoteRow,
     RequestId,
     StageName,
+    Tally,
     TransferFinished,
     TransferId,
     TransferKind,
@@ -58,6 +59,9 @@ REPORT = RemoteReport(
     ORIGIN,
     scenes.NOW - 90,
     (out("data/clean.csv", 0, 0), out("data/features.csv", 2, 0), out("data/report.csv", 0, 1)),
+    Tally(9, 9_000_000),
+    to_push=Tally(2, 2_000_000),
+    to_fetch=Tally(1, 1_000_000),
     runs=8,
     runs_absent_there=2,
 )
@@ -170,7 +174,7 @@ def test_a_remote_says_what_is_missing_where() -> None:
     assert "u asks what it has" in said(None)
     assert "↑ 2 files, 2.0 MB to push  1:30 ago" in said(REPORT)
     assert "↓ 1 file, 1.0 MB to fetch" in said(REPORT)
-    assert "✓ in sync" in said(replace(REPORT, artifacts=REPORT.artifacts[:1]))
+    assert "✓ in sync" in said(replace(REPORT, to_push=Tally(), to_fetch=Tally()))
     gone = replace(REPORT, artifacts=(), problem=Problem("no bucket 'team'", "", "make it"))
     assert "no bucket 'team'" in said(gone)
     assert "u asks" in said(replace(REPORT, remote=BACKUP))

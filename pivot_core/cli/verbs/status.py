@@ -82,17 +82,15 @@ def _show_artifacts(session: Session, report: RemoteReport) -> None:
     )
     if session.is_quiet:
         return
-    bytes_there = text.size(sum(each.bytes_absent_there for each in found))
-    bytes_here = text.size(sum(each.bytes_absent_here for each in found))
     counts = {
-        f"to push ({bytes_there})": sum(each.absent_there - each.absent_both for each in found),
-        f"to fetch ({bytes_here})": sum(each.absent_here - each.absent_both for each in found),
-        "in neither cache nor remote": sum(each.absent_both for each in found),
+        f"to push ({text.size(report.to_push.size_bytes)})": report.to_push.objects,
+        f"to fetch ({text.size(report.to_fetch.size_bytes)})": report.to_fetch.objects,
+        "in neither cache nor remote": report.lost.objects,
         "run-cache entries to push": report.runs_absent_there,
     }
-    files = text.plural(sum(each.files for each in found), "file")
+    objects = text.plural(report.objects.objects, "object")
     said = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
-    session.out.line((report.remote.name, "strong"), f": {files}, {said or 'all here and there'}")
+    session.out.line((report.remote.name, "strong"), f": {objects}, {said or 'all here and there'}")
 
 
 def _state(each: RemoteArtifact) -> Part:
