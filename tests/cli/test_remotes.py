@@ -2,29 +2,40 @@
 
 import asyncio
 import json
+import shlex
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
 
 import pytest
+import yaml
 
 from pivot_core.cli import records
-from tests.cli.project import Project
+from tests.cli.project import HELPERS, Project
 from tests.cli.test_looking import parsed
 from tests.support.project import Project as Live
 from tests.unit.test_cli_jsonl import check
 
+GUIDE = Path(__file__).parents[2] / "docs/guide/ci.md"
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project that was run, with a remote beside it."""
+    base = tmp_path_factory.mktemp("base")
+    (base / "project").mkdir()
+    (base / "remote").mkdir()
+    made = Project.toy(base / "project")
+    made.pivot("config", "set", "remotes.origin", "../remote").ok()
+    made.pivot("repro").ok()
+    return base
+
 
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
-    """A project that was run, with a remote."""
-    (tmp_path / "remote").mkdir()
-    (tmp_path / "project").mkdir()
-    made = Project.toy(tmp_path / "project")
-    made.pivot("config", "set", "remotes.origin", str(tmp_path / "remote")).ok()
-    made.pivot("repro").ok()
-    return made
+def project(base: Path, tmp_path: Path) -> Project:
+    shutil.copytree(base, tmp_path, dirs_exist_ok=True)
+    return Project(tmp_path / "project")
 
 
 def cloned(project: Project, name: str = "clone") -> Project:
@@ -63,6 +74,27 @@ def test_a_clone_with_only_what_git_has_pulls_and_runs_nothing(project: Project)
     again = project.pivot("push").ok()
     assert "nothing to move" in again.out
     assert "3 there already" in again.out
+
+
+def test_the_workflow_of_the_guide_holds(project: Project, tmp_path: Path) -> None:
+    block = GUIDE.read_text().partition("```yaml")[2].partition("```")[0]
+    jobs = cast("dict[str, dict[str, dict[str, list[dict[str, str]]]]]", yaml.safe_load(block))
+    steps = [each["run"] for each in jobs["jobs"]["pipeline"]["steps"] if "run" in each]
+    gate, run, send = [shlex.split(each)[1:] for each in steps if each.startswith("pivot ")]
+    github = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md")}
+    project.pivot("push").ok()
+    clone = cloned(project)
+    assert clone.pivot(*gate, env=github).ok().out.endswith("verified\n")
+
+    edited = HELPERS.replace("* 2", "* 3")
+    clone.write("helpers.py", edited)
+    assert clone.pivot(*gate, env=github).code == 1
+    assert "2 ran, 1 same" in clone.pivot(*run, env=github).ok().out
+    assert "| report | ran |" in (tmp_path / "summary.md").read_text()
+    assert "pushed: 2 objects" in clone.pivot(*send, env=github).ok().out
+
+    project.write("helpers.py", edited)
+    assert "2 restored, 1 same" in project.pivot("repro", "--pull", "report").ok().out
 
 
 def test_a_dry_run_lists_and_moves_nothing(project: Project, tmp_path: Path) -> None:
