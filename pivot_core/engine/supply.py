@@ -17,6 +17,7 @@ from pivot_core.engine.holdings import Chosen, absent_inputs, files, holdings, l
 from pivot_core.engine.observe import Observation, Subject, touches
 from pivot_core.engine.record import Recorder
 from pivot_core.engine.remotes import reach
+from pivot_core.errors import RemoteError
 from pivot_core.model.artifact import Content, Missing
 from pivot_core.model.decision import Restore
 from pivot_core.model.graph import Selection
@@ -42,6 +43,8 @@ class Supply:
     cache: Cache
     asked: frozenset[StageName]
     """Stages whose outs the user wants in the workspace."""
+    makers: Mapping[ArtifactPath, StageName]
+    """The stage that makes each out."""
     promised: dict[ArtifactPath, Content] = field(default_factory=dict[ArtifactPath, Content])
     """Outs that are as recorded, or as others made them, and not here."""
     assumed: Mapping[ArtifactPath, Content] = field(default_factory=dict[ArtifactPath, Content])
@@ -124,12 +127,26 @@ class Supply:
         """Puts the promised outs that some inputs are, or touch, into the workspace; raises ``PivotError``."""
         async with self._lock:
             due = {out: self.promised[out] for out in self._read_by(self.promised, paths)}
-            await self.bring(due.values(), say)
+            await self._fulfil(due, say)
             for path, wanted in due.items():
                 await asyncio.get_running_loop().run_in_executor(
                     writer, recorder.place, path, wanted
                 )
                 del self.promised[path]
+
+    async def _fulfil(
+        self, due: Mapping[ArtifactPath, Content], say: Callable[[str], None]
+    ) -> None:
+        """Brings what was promised; raises ``RemoteError``, which for an object that is lost says what makes it."""
+        from pivot_core.remote.errors import Absent, Corrupt
+
+        try:
+            await self.bring(due.values(), say)
+        except (Absent, Corrupt) as error:
+            path = next(path for path, wanted in due.items() if not self.cache.has_all(wanted))
+            maker = self.makers[path]
+            hint = f"`pivot repro --pull {maker}` makes it here; push it then, and run this again"
+            raise RemoteError(f"'{path}': {error.what}", error.where, hint) from error
 
 
 @asynccontextmanager
@@ -161,4 +178,5 @@ async def opened(
     async with Distant(remote, cache, known.jobs, warn) as distant:
         if lacking:
             await distant.ask(lacking)
-        yield Supply(known.jobs, distant, cache, frozenset(asked), assumed=dict(assumed))
+        makers = {out: name for name in stages for out in plan.graph.stages[name].out_paths}
+        yield Supply(known.jobs, distant, cache, frozenset(asked), makers, assumed=dict(assumed))

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from pivot_core.model.ids import RequestId
+from pivot_core.model.ids import RequestId, StageName
 from pivot_core.port.commands import Accepted, Run
 from pivot_core.port.events import Published, RunFinished
 from pivot_core.port.protocol import Port
 from pivot_core.port.queries import Explain, Explanations
-from pivot_core.port.values import RunOptions, RunState
+from pivot_core.port.values import RunOptions, RunState, StageState
 from tests.engine.test_sync import CHAIN, begun, cloned, done, push, template
 from tests.support.project import Project
 
@@ -36,6 +36,12 @@ def remote(project: Project) -> Path:
 
 async def repro(project: Project, *targets: str) -> tuple[RunState, dict[str, str]]:
     """Does a run with ``pull`` and returns how it and its stages ended."""
+    run, states = await course(project, *targets)
+    return run, {name: state.status.value for name, state in states.items()}
+
+
+async def course(project: Project, *targets: str) -> tuple[RunState, dict[StageName, StageState]]:
+    """The same with the whole state of each stage."""
     async with project.live() as live:
         subscription = await live.engine.subscribe()
         command = Run(RequestId("r"), targets, RunOptions(pull=True))
@@ -45,7 +51,7 @@ async def repro(project: Project, *targets: str) -> tuple[RunState, dict[str, st
             if isinstance(item.event, RunFinished):
                 states = live.engine.standing.states
                 run = item.event.run
-                return run, {name: states[name].status.value for name in run.stages}
+                return run, {name: states[name] for name in run.stages}
     raise AssertionError("the engine ended before the run")
 
 
@@ -190,12 +196,18 @@ async def test_a_damaged_object_makes_its_reader_fail_and_is_not_used(
     bad.write_bytes(b"evil!")
     clone = cloned(project, "clone")
     clone.replace("pipeline.py", '{"length":', '{"size":')
-    run, states = await repro(clone)
+    run, ended = await course(clone)
     assert run.exit_code == 1
-    assert states["score"] == "failed"
+    assert ended[StageName("score")].status.value == "failed"
+    failure = ended[StageName("score")].failure
+    assert failure is not None
+    assert "'parts/': object" in failure.message
+    assert failure.hint.startswith("`pivot repro --pull parts` makes it here")
     assert not (clone.root / "parts").exists()
-    run, states = await repro(clone, "parts", "score")
-    assert states == {"clean": "same", "parts": "ran", "score": "ran"}, "what cannot come is made"
+    _, states = await repro(clone, "parts")
+    assert states == {"clean": "same", "parts": "ran"}
+    _, states = await repro(clone)
+    assert states == {"clean": "same", "parts": "same", "score": "ran"}
 
 
 async def test_a_remote_that_is_gone_ends_the_run_before_anything_runs(
