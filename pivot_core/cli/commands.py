@@ -41,6 +41,10 @@ SECTIONS: dict[str, dict[str, str]] = {
         "logs": "Show what a stage printed.",
         "history": "List past runs.",
         "show": "Show a past run.",
+        "metrics": "Show metrics, and compare them.",
+        "params": "Show params with what gave them, and compare them.",
+        "plots": "Show plots, and compare them.",
+        "diff": "Show how a data file differs.",
     },
     "Project": {
         "init": "Make a directory a Pivot project.",

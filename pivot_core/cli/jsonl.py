@@ -343,7 +343,7 @@ def stage_row(row: StageRow) -> records.StageRowRecord:
     return records.StageRowRecord(
         name=row.name,
         function=row.function,
-        where=_location(row.where),
+        where=location(row.where),
         upstream=list(row.upstream),
         deps=list(row.deps),
         outs=[
@@ -404,7 +404,7 @@ def failure(given: Failure) -> records.FailureRecord:
         kind=given.kind.value,
         message=given.message,
         traceback=given.traceback,
-        where=None if given.where is None else _location(given.where),
+        where=None if given.where is None else location(given.where),
         exit_code=given.exit_code,
         signal=given.signal,
         hint=given.hint,
@@ -428,5 +428,5 @@ def _affected(given: Affected) -> records.AffectedRecord:
     return records.AffectedRecord(stage=given.stage, bond=given.bond.value, path=list(given.path))
 
 
-def _location(where: SourceLocation) -> records.LocationRecord:
+def location(where: SourceLocation) -> records.LocationRecord:
     return records.LocationRecord(file=where.file, line=where.line)

@@ -41,6 +41,7 @@ from pivot_core.store.state import State
 
 if TYPE_CHECKING:
     from pivot_core.define.load import LoadReport
+    from pivot_core.engine.results import Results
     from pivot_core.engine.workspace import Workspace
 
 
@@ -157,6 +158,23 @@ def sweep(
         return garbage.sweep_cache(look.here, look.cache, look.state, keep, is_real=is_real)
 
     return _look(root, ask, must_write=is_real)
+
+
+def results[T](root: str, ask: "Callable[[Results], T]", say: Callable[[str], None]) -> T:
+    """Lets ``ask`` look at what stages made, as of any revision; ``say`` is told what is fetched for that."""
+
+    async def gather(look: _Look) -> T:
+        from pivot_core.engine.results import Results
+
+        loop = asyncio.get_running_loop()
+
+        def plan() -> Plan:
+            return asyncio.run_coroutine_threadsafe(look.planner.current(), loop).result()
+
+        found = Results(look.here, look.config, look.cache, look.state, plan, say)
+        return await asyncio.to_thread(ask, found)
+
+    return _look(root, gather)
 
 
 class _Look:

@@ -47,6 +47,11 @@ def branch(root: str) -> str:
     return git.current(root)
 
 
+def write_page(path: str, text: str) -> None:
+    """Writes a file that the user named, whole or not at all; raises ``StoreError``."""
+    atomic.write_file(os.path.abspath(path), text.encode("utf-8", "replace"))
+
+
 def last_state(root: str) -> Json:
     """Returns how everything stood when the last engine for front ends ended; ``None`` where that is not known."""
     from pivot_core.store import journal

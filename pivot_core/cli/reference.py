@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import click
 
-from pivot_core.cli import commands, records
+from pivot_core.cli import commands, records, result_records
 
 _WIDTH = 100
 
@@ -74,7 +74,15 @@ _JSON_SECTIONS = {
         *("RemotesRecord", "RemoteRecord", "RemoteCheckRecord", "RemoteFindingRecord"),
     ),
     "status --remote --json": ("RemoteStatusRecord", "RemoteArtifactRecord"),
-    "Parts of the above": ("StateRecord", "ReasonRecord", "FailureRecord", "ProblemRecord", "LocationRecord"),
+    "metrics --json": ("MetricsRecord", "ValueRecord", "MetricsDiffRecord", "ValueChangeRecord"),
+    "params --json": ("ParamsRecord", "ParamRecord", "ParamsDiffRecord", "ParamChangeRecord", "OriginRecord"),
+    "plots --json": ("PlotsRecord", "SeriesRecord", "PlotImageRecord"),
+    "diff --json": (
+        *("DiffRecord", "RowsRecord", "ColumnChangeRecord", "RowChangeRecord", "CellChangeRecord"),
+        *("TextRecord", "BytesRecord", "FilesRecord", "FileRecord"),
+    ),
+    "Parts of the above": ("StateRecord", "ReasonRecord", "FailureRecord", "ProblemRecord", "LocationRecord",
+    "RevisionRecord", "UnreadRecord"),
 }  # fmt: skip
 
 
@@ -92,7 +100,8 @@ def json_page() -> str:
     """Returns ``json.md``."""
     forms = {
         node.name: node
-        for node in ast.parse(inspect.getsource(records)).body
+        for module in (records, result_records)
+        for node in ast.parse(inspect.getsource(module)).body
         if isinstance(node, ast.ClassDef)
     }
     parts = [_JSON_INTRO.format(schema=records.SCHEMA)]

@@ -1,6 +1,7 @@
-"""Owns finding a past run by what a person types: nothing for the newest, or a part of its id."""
+"""Owns finding a past run by what a person types: nothing for the newest, ``last~2``, or a part of its id."""
 
 from pivot_core.cli import look
+from pivot_core.model.ids import age_of_run
 from pivot_core.port import History, RunId, UsageError
 
 _LIMIT = 10_000
@@ -13,6 +14,9 @@ def find(root: str, given: str | None) -> RunId:
         if not runs:
             raise UsageError("no run yet", hint="`pivot repro` makes one")
         return runs[0]
+    age = age_of_run(given)
+    if age is not None and age < len(runs):
+        return runs[age]
     if given in runs:
         return RunId(given)
     found = [run for run in runs if run.startswith(given) or run.endswith(given)]

@@ -1,6 +1,6 @@
 """Owns which params a stage gets in effect: the class's defaults and what overrides them, each mistake at its line."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, cast
 
@@ -8,6 +8,7 @@ from pivot_core.define import names, trace
 from pivot_core.define.pipeline import Registration
 from pivot_core.errors import DefinitionError
 from pivot_core.model.ids import Json
+from pivot_core.model.stage import ParamLayer, ParamOrigin, SourceLocation
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -28,10 +29,23 @@ class _Layer:
 
     def place(self, *keys: str | int) -> str:
         """Returns ``file:line`` of a field."""
+        return str(self.location(*keys))
+
+    def location(self, *keys: str | int) -> SourceLocation:
+        """Returns the line of a field, with the absolute path of its file."""
         if self.file is not None:
-            return self.file.place(self.name, *keys)
+            return SourceLocation(self.file.path, self.file.document.line((self.name, *keys)))
         registration = cast("Registration", self.registration)
-        return f"{registration.file}:{registration.line_of('params', *keys)}"
+        return SourceLocation(registration.file, registration.line_of("params", *keys))
+
+    def origin(self, *keys: str) -> ParamOrigin:
+        """Returns what gave a field its value."""
+        if self.file is not None:
+            return ParamOrigin(ParamLayer.PARAMS, self.location(*keys))
+        where = self.location(*keys)
+        if where.file.endswith(".py"):
+            return ParamOrigin(ParamLayer.REGISTER, None)
+        return ParamOrigin(ParamLayer.DEFINITION, where)
 
 
 class Resolved(NamedTuple):
@@ -41,6 +55,8 @@ class Resolved(NamedTuple):
     given: dict[str, Json] | None
     """What else another process needs (`params.carried`)."""
     problems: list[DefinitionError]
+    origins: Mapping[str, ParamOrigin]
+    """As `Stage.params_from`, with absolute paths."""
 
 
 def resolve(
@@ -75,7 +91,12 @@ def resolve(
     try:
         found = params.effective(model, values)
         given = params.carried(found, params.merged(model, values))
-        return Resolved(params.to_json(found), given, [])
+        origins = {
+            ".".join(keys): layer.origin(*keys)
+            for layer, value in zip(layers, values, strict=True)
+            for keys in _fields(value)
+        }
+        return Resolved(params.to_json(found), given, [], origins)
     except ValidationError as error:
         return _wrong(_invalid(name, model, error, layers, registration))
     except (SystemExit, Exception) as error:  # noqa: BLE001 raised by the author's model, and shown as such
@@ -87,7 +108,17 @@ def resolve(
 
 
 def _wrong(problems: list[DefinitionError]) -> Resolved:
-    return Resolved({}, None, problems)
+    return Resolved({}, None, problems, {})
+
+
+def _fields(given: Mapping[str, object], above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Yields the keys that lead to each value of nested overrides."""
+    for name, value in given.items():
+        keys = (*above, str(name))
+        if isinstance(value, Mapping) and value:
+            yield from _fields(cast("Mapping[str, object]", value), keys)
+        else:
+            yield keys
 
 
 def check_names(file: "YamlFile", registrations: Sequence[Registration]) -> list[DefinitionError]:

@@ -3,6 +3,7 @@
 import inspect
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from types import CodeType
 from typing import TYPE_CHECKING, cast
 
@@ -14,7 +15,7 @@ from pivot_core.define.signature import StageSignature, inspect_stage
 from pivot_core.errors import DefinitionError
 from pivot_core.model.ids import ArtifactPath, StageName
 from pivot_core.model.stage import Dep as StageDep
-from pivot_core.model.stage import FunctionRef, SourceLocation, Stage
+from pivot_core.model.stage import FunctionRef, ParamOrigin, SourceLocation, Stage
 from pivot_core.model.stage import Out as StageOut
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class _Building:
             outs=outs,
             params=params.params,
             params_given=params.given,
+            params_from={name: self._origin(each) for name, each in params.origins.items()},
             params_param=signature.params[0] if signature.params else None,
             variant=given.variant or "",
             variant_param=variant_param,
@@ -219,6 +221,12 @@ class _Building:
         found = overrides.resolve(given, model, self.params_yaml)
         self.problems.extend(found.problems)
         return found
+
+    def _origin(self, given: ParamOrigin) -> ParamOrigin:
+        where = given.where
+        return (
+            given if where is None else replace(given, where=self._location(where.file, where.line))
+        )
 
     def _reference(self, func: Callable[..., object]) -> FunctionRef:
         code = getattr(inspect.unwrap(func), "__code__", None)

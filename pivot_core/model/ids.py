@@ -25,6 +25,7 @@ HASH_ALGORITHM = "xxh3-128"
 
 type Json = bool | int | float | str | list[Json] | dict[str, Json] | None
 
+_LAST = re.compile(r"last(?:~(\d{1,6}))?")
 _HASH = re.compile(r"[0-9a-f]{32}")
 _RESERVED = (".git", ".pivot")
 
@@ -34,6 +35,12 @@ def content_hash(text: object) -> ContentHash:
     if isinstance(text, str) and _HASH.fullmatch(text):
         return ContentHash(text)
     raise ValueError(f"not a content hash: {text!r:.80}")
+
+
+def age_of_run(text: str) -> int | None:
+    """Returns how many runs are newer than the one that ``last`` or ``last~3`` means; ``None`` for any other name."""
+    found = _LAST.fullmatch(text)
+    return None if found is None else int(found[1] or 0)
 
 
 def inside_project(text: object) -> ArtifactPath:

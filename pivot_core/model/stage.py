@@ -1,7 +1,7 @@
 """Owns what a stage is: its function, deps, outs and params, as the registry defines them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import override
 
@@ -31,6 +31,26 @@ class SourceLocation:
     @override
     def __str__(self) -> str:
         return f"{self.file}:{self.line}"
+
+
+class ParamLayer(Enum):
+    """Where a param can get its value; a later one wins over an earlier one."""
+
+    DEFAULT = "default"
+    """The class of the params."""
+    REGISTER = "register"
+    """``pipeline.register(params=)``."""
+    DEFINITION = "pivot.yaml"
+    PARAMS = "params.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class ParamOrigin:
+    """What gave a param its value."""
+
+    layer: ParamLayer
+    where: SourceLocation | None
+    """The line; ``None`` where that is not known, and for ``register``: the stage itself tells it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +117,17 @@ class Stage:
     """The ``register`` call or the entry of ``pivot.yaml``."""
     params_given: Mapping[str, Json] | None = None
     """The overrides, for another process to make the params of; ``None`` when ``params`` themselves give them again."""
+    params_from: Mapping[str, ParamOrigin] = field(default_factory=dict[str, ParamOrigin])
+    """What gave the overridden params their values, by dotted name (``model.depth``); all others have their default."""
+
+    def origin(self, name: str) -> ParamOrigin:
+        """Returns what gave a param its value, also one that lies inside an overridden one."""
+        while name not in self.params_from:
+            name, dot, _ = name.rpartition(".")
+            if not dot:
+                return ParamOrigin(ParamLayer.DEFAULT, None)
+        found = self.params_from[name]
+        return replace(found, where=self.defined) if found.layer is ParamLayer.REGISTER else found
 
     @property
     def dep_paths(self) -> tuple[ArtifactPath, ...]:

@@ -171,8 +171,11 @@ def read(path: str, stage: StageName) -> Lock | NoLock:
         return NoLock(f"its lock file is not valid: {error}"[:300])
 
 
-def parse(data: bytes, stage: StageName, path: str) -> Lock:
-    """Returns the lock in the bytes of a lock file; raises ``ValueError``, and ``StoreError`` like `read`."""
+def parse(data: bytes, stage: StageName | None, path: str) -> Lock:
+    """Returns the lock in the bytes of a lock file, of any stage where none is named.
+
+    Raises ``ValueError``, and ``StoreError`` like `read`.
+    """
     from pivot_core import yaml12  # costs 15 ms, and most runs read no lock file
 
     if len(data) > MAX_BYTES:
@@ -187,17 +190,18 @@ def parse(data: bytes, stage: StageName, path: str) -> Lock:
         raise ValueError(f"its schema is {schema!r:.40}")
     if schema > SCHEMA:
         raise StoreError(
-            f"the lock file of '{stage}' has schema {schema}; this Pivot knows {SCHEMA}",
+            f"the lock file of '{stage or 'a stage'}' has schema {schema}; this Pivot knows {SCHEMA}",
             path,
             "use the version of Pivot that wrote it, or delete the file to run the stage anew",
         )
     if (algorithm := _field(top, "hash")) != ids.HASH_ALGORITHM:
         raise ValueError(f"its hashes are {algorithm!r:.40}, not {ids.HASH_ALGORITHM}")
-    if (name := _field(top, "stage")) != stage:
+    name = _field(top, "stage")
+    if not isinstance(name, str) or name != (stage or name):
         raise ValueError(f"it is of stage {name!r:.80}")
     outs = {ids.inside_project(key): item for key, item in _contents(top, "outs")}
     return Lock(
-        stage=stage,
+        stage=StageName(name),
         fingerprint=_fingerprint(_dict(_field(top, "code"), "code")),
         params=_dict(_field(top, "params"), "params"),
         reads=_dict(_field(top, "reads"), "reads"),

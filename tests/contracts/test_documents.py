@@ -77,6 +77,15 @@ def test_getting_started_can_be_followed(tmp_path: Path) -> None:
     assert "EUR" in said
 
 
+def test_the_page_on_results_can_be_followed(tmp_path: Path) -> None:
+    said = follow(ROOT / "docs" / "guide" / "results.md", tmp_path, "An example")
+    assert "metrics/grow.json  final   99.999  98.28      -1.719 (-1.7%)\n" in said
+    assert "grow  rate  0.3  params.yaml:2\n" in said
+    assert "○ HEAD  ● workspace" in said
+    assert "wrote plots.html: 1 plot\n" in said
+    assert "rows by week" in said
+
+
 @pytest.mark.parametrize("page", documents(), ids=shown)
 def test_examples_can_be_parsed(page: Path) -> None:
     for language, text in blocks(page, "python", "json", "yaml", "bash"):

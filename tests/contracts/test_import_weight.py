@@ -76,7 +76,9 @@ def test_a_run_in_which_nothing_changed_loads_no_user_code(tmp_path: Path) -> No
     modules = pivot("repro", cwd=tmp_path)
 
     users = {"pipeline", "marker", "heavy"}
-    assert not {*users, *THE_FRONT_ENDS, *NETWORK, "loky", "pydantic", "watchfiles"} & modules
+    heavy = {*users, *THE_FRONT_ENDS, *NETWORK, "loky", "pydantic", "watchfiles"}
+    assert not heavy & modules
+    assert not heavy & pivot("params", "show", cwd=tmp_path)
 
 
 def test_a_worker_starts_light() -> None:

@@ -6,7 +6,7 @@ from typing import cast
 
 from pydantic import ConfigDict, TypeAdapter
 
-from pivot_core.cli import jsonl, records, reference
+from pivot_core.cli import jsonl, records, reference, result_records
 from pivot_core.cli.jsonl import Lines
 from pivot_core.port import (
     Explanation,
@@ -26,7 +26,7 @@ DOCS = Path(__file__).parents[2] / "docs" / "reference"
 
 def check(form: type, record: object) -> None:
     """Raises unless ``record`` has exactly the fields of ``form``, of the declared types."""
-    for each in vars(records).values():
+    for each in (*vars(records).values(), *vars(result_records).values()):
         if isinstance(each, type) and each.__name__.endswith("Record"):
             each.__pydantic_config__ = ConfigDict(extra="forbid", strict=True)
     TypeAdapter(form).validate_json(json.dumps(record))

@@ -18,11 +18,13 @@ from pivot_core.port import FindLog, LogRef, RunReport, ShowRun, StageState
 def command(session: Session, run: str | None, *, as_json: bool) -> int:
     """Show what became of each stage in RUN (else the newest run), failures in full.
 
-    RUN is an id of `pivot history`, or enough of its beginning or end to tell it from the others.
+    RUN is `last`, `last~1` for the one before, an id of `pivot history`, or enough of its beginning
+    or end to tell it from the others.
 
     \b
     Examples:
       pivot show
+      pivot show last~1
       pivot show 20250301-124107-a1b2
     """
     root = project.find_root(None)

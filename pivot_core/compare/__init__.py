@@ -1,0 +1,1 @@
+"""Two versions of a result laid beside each other: values, rows, lines and files; pure, but for the files it reads."""
