@@ -104,7 +104,8 @@ class Opener:
         known, row, remote = reach(self._here, self._config, None)
         count = f"{len(lacking)} object{'' if len(lacking) == 1 else 's'}"
         self._say(f"fetching {count} from {row.name}")
-        summary = await transfer.fetch(remote, self._cache, lacking, known.jobs, _unheard)
+        async with remote.connect(known.jobs) as connection:
+            summary = await transfer.fetch(connection, self._cache, lacking, known.jobs, _unheard)
         for failed in summary.failed:
             if isinstance(failed.error, RemoteError) and not isinstance(failed.error, Absent):
                 raise failed.error
