@@ -47,6 +47,7 @@ from pivot_core.port import (
     WatchState,
     outline,
 )
+from pivot_tui.quiet import GOOD, Quiet
 
 if TYPE_CHECKING:
     from pivot_tui.forecast import Forecast
@@ -115,6 +116,7 @@ class Dirty:
             or self.logs
             or self.transfer
             or self.notices
+            or self.events
             or self.gap
         )
 
@@ -148,6 +150,8 @@ class Board:
     """What was missing here and on a remote when that was asked last."""
     watch: WatchState | None = None
     """What the engine watches for; ``None`` for nothing."""
+    quiet: Quiet | None = None
+    """The run that watching began and that has not ended; it comes on show with the first stage that it touches."""
     problems: tuple[Problem, ...] = ()
     logs: dict[StageName, LogGrew] = field(default_factory=dict[StageName, LogGrew])
     """The newest attempt of each stage that wrote something since the snapshot."""
@@ -163,6 +167,11 @@ class Board:
     def active(self) -> RunState | None:
         """The run that goes on now."""
         return self.run if self.run is not None and self.run.status in _ACTIVE else None
+
+    @property
+    def going(self) -> RunState | None:
+        """The run that goes on now, on show or not."""
+        return self.active or (self.quiet.run if self.quiet is not None else None)
 
     @property
     def moving(self) -> TransferState | None:
@@ -219,6 +228,7 @@ def _begin(board: Board, snapshot: Snapshot) -> Dirty:
     board.transfers = list(snapshot.transfers)
     board.problems = snapshot.problems
     board.watch = snapshot.watch
+    board.quiet = None
     board.logs.clear()
     if snapshot.stages or snapshot.seq:
         _plan(board, snapshot.stages, dict(snapshot.states))
@@ -238,7 +248,9 @@ def _fold(board: Board, event: Event) -> Dirty:
             board.problems = ()
             if board.engine is not None:
                 board.engine = replace(board.engine, project=project)
-            _plan(board, stages, dict(states))
+            _plan(
+                board, stages, {name: _told(board, name, state) for name, state in states.items()}
+            )
             return Dirty(plan=True, run=True, stages=set(board.stages))
         case PlanBroken(problems):
             board.problems = problems
@@ -249,13 +261,9 @@ def _fold(board: Board, event: Event) -> Dirty:
         case RunStarted(run, expected_s):
             return _start(board, run, expected_s)
         case RunFinished(run):
-            _leave_queue(board, run.run_id)
-            if board.run is None or board.active is None or board.run.run_id == run.run_id:
-                board.run = run
-            return Dirty(run=True)
+            return _finish(board, run)
         case StageChanged(stage, state):
-            _set(board, stage, state)
-            return Dirty(run=True, stages={stage})
+            return _change(board, stage, state)
         case LogGrew(stage=stage):
             board.logs[stage] = event
             return Dirty(logs={stage})
@@ -278,7 +286,7 @@ def _fold(board: Board, event: Event) -> Dirty:
             board.watch = watch
             return Dirty(run=True)
         case FilesChanged():
-            return Dirty()
+            return Dirty()  # the header tells it in passing
         case EngineEnding(why):
             board.why_lost = why
             return Dirty()
@@ -305,6 +313,10 @@ def _transfer(board: Board, event: TransferQueued | TransferStarted | TransferFi
 
 def _start(board: Board, run: RunState, expected_s: Mapping[StageName, float]) -> Dirty:
     _leave_queue(board, run.run_id)
+    board.quiet = None
+    if board.watch is not None and run.request_id.startswith(f"{board.watch.request_id}."):
+        board.quiet = Quiet(run, expected_s, board.states)
+        return Dirty(run=True)
     board.run = run
     for name in run.stages:
         _set(
@@ -313,6 +325,41 @@ def _start(board: Board, run: RunState, expected_s: Mapping[StageName, float]) -
             StageState(Status.WAIT, run.run_id, expected_s=expected_s.get(name)),
         )
     return Dirty(run=True, stages=set(run.stages))
+
+
+def _change(board: Board, stage: StageName, state: StageState) -> Dirty:
+    quiet = board.quiet
+    if quiet is None or state.run_id != quiet.run.run_id or stage not in board.stages:
+        _set(board, stage, state)
+        return Dirty(run=True, stages={stage})
+    found = quiet.take(stage, state, board.states, board.stages)
+    if quiet.is_on_show:
+        board.run = quiet.run
+    for name, now in found.items():
+        _set(board, name, now)
+    return Dirty(run=True, stages=set(found))
+
+
+def _finish(board: Board, run: RunState) -> Dirty:
+    _leave_queue(board, run.run_id)
+    quiet = board.quiet
+    if quiet is not None and quiet.run.run_id == run.run_id:
+        board.quiet = None
+        had_problems = board.run is not None and board.run.problems
+        is_news = run.status is RunStatus.FAILED or run.problems or had_problems
+        if not quiet.is_on_show and not is_news:
+            return Dirty(run=True)
+    if board.run is None or board.active is None or board.run.run_id == run.run_id:
+        board.run = run
+    return Dirty(run=True)
+
+
+def _told(board: Board, stage: StageName, state: StageState) -> StageState:
+    """Returns what is shown of a stage whose state an engine repeats."""
+    shown = board.states.get(stage)
+    if shown is not None and shown.status in GOOD and state.status is Status.SAME:
+        return shown
+    return state
 
 
 def _leave_queue(board: Board, run_id: RunId) -> None:

@@ -1,5 +1,7 @@
 """Owns the event log: what was asked and what came of it, each with the command line that does or shows the same."""
 
+from collections import deque
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from pivot_core.port import (
@@ -20,19 +22,26 @@ from pivot_core.port import (
     RunFinished,
     RunQueued,
     RunStarted,
+    RunState,
     Shutdown,
     StageChanged,
+    StageName,
+    StageRow,
     Status,
     TransferFinished,
     TransferStarted,
     Unwatch,
     Watch,
     WatchChanged,
+    WatchState,
+    one_line,
 )
 from pivot_tui import format as fmt
-from pivot_tui import rows
+from pivot_tui import rows, watch
+from pivot_tui.board import Board
 
-KEPT = 500
+_KEPT = 500
+_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +53,41 @@ class Entry:
     words: str
     command: str = ""
     """What one would type; empty where there is nothing to type."""
+
+
+class Diary:
+    """The event log of one dashboard; it knows what it saw last, and so tells what became of it."""
+
+    def __init__(self) -> None:
+        self.entries: deque[Entry] = deque(maxlen=_KEPT)
+        """The newest at the end."""
+        self._watch: WatchState | None = None
+        self._stages: Mapping[StageName, StageRow] = {}
+
+    def asked(self, command: Command, now: float) -> None:
+        """Enters what a person asked for."""
+        self.entries.append(asked(command, now))
+
+    def take(self, events: Iterable[Event], board: Board, now: float) -> None:
+        """Enters what an engine told; ``board`` is what it came to, also where it came as a snapshot."""
+        for event in events:
+            entry = self._happened(event, now)
+            if entry is not None:
+                self.entries.append(entry)
+        self._watch, self._stages = board.watch, board.stages
+
+    def _happened(self, event: Event, now: float) -> Entry | None:
+        match event:
+            case PlanChanged(stages=stages):
+                before, self._stages = self._stages, {row.name: row for row in stages}
+                return Entry(now, _loaded(before, self._stages), "pivot list")
+            case WatchChanged(state):
+                words = watch.turned(self._watch, state)
+                self._watch = state
+                again = watch.command(state.targets) if state is not None else ""
+                return Entry(now, words, again) if words else None
+            case _:
+                return happened(event, now)
 
 
 def asked(command: Command, now: float) -> Entry:
@@ -64,7 +108,7 @@ def asked(command: Command, now: float) -> Entry:
         case Refresh():
             return Entry(now, "asked to look at every file again", "pivot status")
         case Watch(command=words):
-            return Entry(now, "asked to watch", words)
+            return Entry(now, "asked to run again after each change", words)
         case Unwatch():
             return Entry(now, "asked to watch no longer", "ctrl+c in `pivot repro --watch`")
         case Shutdown():
@@ -80,32 +124,43 @@ def happened(event: Event, now: float) -> Entry | None:
             count = fmt.plural(len(run.stages), "stage")
             return Entry(now, f"run {fmt.short_run(run.run_id)} began: {count}")
         case RunFinished(run):
-            words = f"run {fmt.short_run(run.run_id)} ended: {run.status.value}"
-            return Entry(now, words, f"pivot show {run.run_id}")
+            return _ended(run, now)
         case StageChanged(stage, state) if state.status is Status.FAILED:
             words = f"{stage} failed: {rows.failed(state.failure)}"
             return Entry(now, words, f"pivot logs {stage}")
-        case PlanChanged(stages=stages):
-            return Entry(
-                now, f"the pipeline was loaded: {fmt.plural(len(stages), 'stage')}", "pivot list"
-            )
         case PlanBroken(problems):
-            return Entry(now, f"the pipeline cannot be loaded: {problems[0].what}", "pivot list")
+            place = f" ({problems[0].where})" if problems[0].where else ""
+            words = f"the pipeline cannot be loaded: {problems[0].what}{place}"
+            return Entry(now, words, "pivot list")
         case TransferStarted(transfer):
             return Entry(now, f"{transfer.kind.value} began")
         case TransferFinished(transfer):
             words = f"{transfer.kind.value} ended: {transfer.status.value}"
             return Entry(now, words, "pivot status --remote")
-        case WatchChanged(watch):
-            if watch is None:
-                return Entry(now, "watching ended")
-            if watch.problem is not None:
-                return Entry(now, f"cannot watch: {watch.problem.what}")
-            return Entry(now, f"watching {fmt.count(watch.directories)} directories")
-        case FilesChanged(paths, count):
-            more = f" and {fmt.count(count - 1)} more" if count > 1 else ""
-            return Entry(now, f"changed: {paths[0]}{more}", f"pivot affected {paths[0]}")
+        case FilesChanged():
+            return Entry(now, *watch.batch(event))
         case Notice(message=message, where=where):
             return Entry(now, f"{message} ({where})" if where else message)
         case _:
             return None
+
+
+def _ended(run: RunState, now: float) -> Entry:
+    name = fmt.short_run(run.run_id)
+    if run.counts is not None and not set(run.counts) - {Status.SAME.value}:
+        return Entry(now, f"run {name} ended: nothing had to run", "pivot status")
+    return Entry(now, f"run {name} ended: {run.status.value}", f"pivot show {run.run_id}")
+
+
+def _loaded(before: Mapping[StageName, StageRow], after: Mapping[StageName, StageRow]) -> str:
+    words = f"the pipeline was loaded: {fmt.plural(len(after), 'stage')}"
+    if not before:
+        return words
+    for said, names in (
+        ("new", [name for name in after if name not in before]),
+        ("gone", [name for name in before if name not in after]),
+    ):
+        if names:
+            others = f" and {fmt.count(len(names) - _NAMED)} more" if len(names) > _NAMED else ""
+            words += f"; {said}: {', '.join(map(one_line, names[:_NAMED]))}{others}"
+    return words

@@ -5,12 +5,13 @@ from collections.abc import Callable, Mapping
 
 from pivot_core.port import Problem, RunState, RunStatus, StageName, Status, one_line
 from pivot_tui import format as fmt
-from pivot_tui import refusals, rows, spans, transfer
+from pivot_tui import refusals, rows, spans, transfer, watch
 from pivot_tui.board import Board, Link
 from pivot_tui.glyphs import LOOKS
 from pivot_tui.keymap import DEFAULT, Keymap
 from pivot_tui.keys import DETAILS, Key, Scope
 from pivot_tui.spans import Line, Paint, Span
+from pivot_tui.watch import Room
 
 _BAR_CELLS = 16
 _BRANCH_FROM = 150
@@ -27,30 +28,60 @@ _LEAVE_LINES = 20
 _SLOWEST = 3
 
 
-def header(board: Board, now: float, cells: int, left_s: float = 0.0) -> Line:
-    """Returns the header: the richest form that fits; ``left_s`` is what the run still takes, where that is known."""
+_FORMS = (
+    (True, True, True, Room.OFF),
+    (True, True, True, Room.TARGETS),
+    (False, True, True, Room.TARGETS),
+    (False, False, True, Room.TARGETS),
+    (False, False, False, Room.STATE),
+    (False, False, False, Room.NONE),
+)
+"""Of a header, the richest first: the run's whole id, its bar, that the engine is attached, what is watched."""
+
+
+def header(board: Board, now: float, cells: int, left_s: float = 0.0, aside: str = "") -> Line:
+    """Returns the header: the richest form that fits; ``left_s`` is what the run still takes, where that is known.
+
+    ``aside`` is said in passing, in the gap, where there is room for it: nothing moves when it comes and goes.
+    """
     counts = _counts(board)
     link = _link(board)
     whole = (("  ", Paint.TEXT),)
     is_told = board.link is Link.LOST or board.is_read_only
     branch = _branch(board) if cells >= _BRANCH_FROM else ()
-    for long_run, bar, with_link in ((1, 1, 1), (0, 1, 1), (0, 0, 1), (0, 0, 0)):
-        start = _start(board, branch, now, bool(long_run), bool(bar), left_s)
-        moving = transfer.header(board.moving, is_long=bool(long_run))
+    for long_run, bar, with_link, room in _FORMS:
+        start = _start(board, branch, now, long_run, bar, left_s)
+        moving = transfer.header(board.moving, is_long=long_run)
+        watched = _watched(board, now, room)
         end = (
             *((*moving, ("  ", Paint.TEXT)) if moving else ()),
             *counts,
+            *(whole + watched if watched else ()),
             *(whole + link if with_link or is_told else ()),
             (" ", Paint.TEXT),
         )
-        if spans.width(start) + 2 + spans.width(end) <= cells:
-            return spans.spread(start, end, cells)
+        gap = cells - spans.width(start) - spans.width(end)
+        if gap >= 2:
+            said = spans.text(f"  {aside}" if aside else "", Paint.MUTED)
+            return spans.spread(
+                (*start, *(said if spans.width(said) <= gap - 2 else ())), end, cells
+            )
+    start = _start(board, branch, now, False, False, left_s)
     if is_told:
         return spans.spread(start, (*link, (" ", Paint.TEXT)), cells)
     room = cells - spans.width(start) - 3
     return spans.spread(
         start, (*spans.crop(counts, room), (" ", Paint.TEXT)) if room > 0 else (), cells
     )
+
+
+def _watched(board: Board, now: float, room: Room) -> Line:
+    """Returns what is watched, as far as an engine is there to say so."""
+    if board.link is not Link.ATTACHED:
+        return ()
+    quiet = board.quiet
+    looking = quiet.run if quiet is not None and not quiet.is_on_show else None
+    return watch.header(board.watch, looking, now, room)
 
 
 def _branch(board: Board) -> Line:
@@ -206,11 +237,13 @@ def banner(board: Board, cells: int, keymap: Keymap = DEFAULT) -> list[Line]:
             )
         ]
     if board.problems:
-        lines = _broken(board.problems, cells)
+        lines = _broken(board.problems, cells, "" if board.watch is None else watch.LOADED_AGAIN)
         if refusals.broken_place(board) is not None:
             hint = ((f"  {keymap.shown('edit')}: edit ", Paint.ACCENT),)
             lines[0] = spans.spread(lines[0], hint, cells)
         return lines
+    if board.watch is not None and board.watch.problem is not None:
+        return _broken((board.watch.problem,), cells)
     run = board.run
     if run is None or run.status is RunStatus.QUEUED:
         return []
@@ -240,11 +273,13 @@ def _told(glyph: str, words: str, key: str, paint: Paint, cells: int) -> Line:
     return spans.spread(start, ((f"  {key} ", Paint.ACCENT),), cells)
 
 
-def _broken(problems: tuple[Problem, ...], cells: int) -> list[Line]:
+def _broken(problems: tuple[Problem, ...], cells: int, also: str = "") -> list[Line]:
+    """Returns what, where and a hint; ``also`` follows the hint as far as there is room."""
     first = problems[0]
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     lines = [spans.text(f" ✗ {one_line(first.what)}{more}", Paint.FAIL)]
-    for label, words in (("where", first.where), ("hint", first.hint)):
+    hint = "; ".join(words for words in (first.hint, also) if words)
+    for label, words in (("where", first.where), ("hint", hint)):
         if words:
             lines.append(((f"   {label:<6}", Paint.MUTED), (one_line(words), Paint.TEXT)))
     return [spans.crop(line, cells) for line in lines]
@@ -312,7 +347,9 @@ def _slowest(board: Board, run: RunState) -> list[str]:
     took = [
         (state.duration_s, name)
         for name in run.stages
-        if (state := board.state(name)).duration_s and state.status is Status.RAN
+        if (state := board.state(name)).duration_s
+        and state.status is Status.RAN
+        and state.run_id == run.run_id
     ]
     best = sorted(took, reverse=True)[:_SLOWEST]
     if len(best) < 2:

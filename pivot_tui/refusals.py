@@ -11,6 +11,8 @@ _NEEDS_ENGINE = (
     "run_now",
     "cancel_stage",
     "cancel_run",
+    "watch",
+    "watch_these",
     "redraw",
     "sample",
     "push",
@@ -21,7 +23,7 @@ _NEEDS_ENGINE = (
 _NEEDS_STAGE = (
     *("run_menu", "run_now", "cancel_stage", "why", "logs", "edit", "open", "copy_menu"),
     *("look_for", "state_menu", "sort_menu", "mark", "mark_range", "form", "fold", "unfold"),
-    *("fold_all", "around", "show_only", "show_as", "copy_command", "auto"),
+    *("fold_all", "around", "show_only", "show_as", "copy_command", "auto", "watch_these"),
 )
 _PLACE = re.compile(r"([^\s:(),]+\.(?:py|ya?ml)):(\d+)")
 
@@ -46,7 +48,7 @@ def refusal(
         return "there are no stages"
     if name == "cancel_stage" and selected is not None:
         return _cancel(board, chosen or (selected,))
-    if name == "cancel_run" and board.active is None and not board.queue:
+    if name == "cancel_run" and board.going is None and not board.queue:
         return "no run is active"
     if action == "run_now('F')" and not board.with_status(Status.FAILED, Status.BLOCKED):
         return "no stage failed or is blocked"

@@ -14,10 +14,11 @@ from pivot_core.port import (
     StageName,
     Status,
     Verdict,
+    Watch,
     headline,
     one_line,
 )
-from pivot_tui import arrangement, forecast
+from pivot_tui import arrangement, forecast, watch
 from pivot_tui import format as fmt
 from pivot_tui.arrangement import Side
 from pivot_tui.board import Board
@@ -121,6 +122,13 @@ def command_line(asked: Asked, stages: Sequence[StageName], board: Board) -> str
     if asked.jobs is not None and asked.choice is not Choice.ONLY:
         words += ["--jobs", str(asked.jobs)]
     return " ".join(words)
+
+
+def watching(asked: Asked, stages: Sequence[StageName], request_id: RequestId) -> Watch:
+    """Returns the command that watches for these stages, all without; jobs and keep going are as for the last run."""
+    line = watch.command(tuple(stages), keep_going=asked.keep_going, jobs=asked.jobs)
+    given = RunOptions(keep_going=asked.keep_going, jobs=asked.jobs)
+    return Watch(request_id, tuple(stages), given, command=line)
 
 
 def predicted_s(found: Iterable[Explanation], board: Board, jobs: int) -> float:

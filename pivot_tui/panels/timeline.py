@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import ClassVar, override
 
-from pivot_core.port import RunState, StageName, Status, one_line
+from pivot_core.port import RunState, StageName, StageState, Status, one_line
 from pivot_tui import forecast, spans
 from pivot_tui import format as fmt
 from pivot_tui.board import Board, Dirty
@@ -169,22 +169,21 @@ def bars(board: Board, run: RunState, now: float) -> list[Bar]:
         if name not in chosen:
             continue
         ready = max((ends.get(parent, begin) for parent in stage.upstream), default=begin)
-        bar = _bar(board, name, ready, now, is_over=run.ended_at is not None)
+        bar = _bar(board.state(name), name, ready, now, run)
         ends[name] = ready if bar is None else bar.expected
         if bar is not None:
             found.append(bar)
     return sorted(found, key=lambda bar: bar.start)
 
 
-def _bar(board: Board, name: StageName, ready: float, now: float, *, is_over: bool) -> Bar | None:
-    state = board.state(name)
+def _bar(state: StageState, name: StageName, ready: float, now: float, run: RunState) -> Bar | None:
     if state.status in (Status.WAIT, Status.QUEUED):
-        if is_over or not state.expected_s:
+        if run.ended_at is not None or not state.expected_s:
             return None
         start = max(ready, now)
         return Bar(name, state.status, min(ready, start), start, start, start + state.expected_s)
     start = state.started_at
-    if start is None or state.run_id is None:
+    if start is None or state.run_id != run.run_id:
         return None
     ready = min(ready, start)
     if state.status is Status.RUNNING:

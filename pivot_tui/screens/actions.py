@@ -78,6 +78,14 @@ class StageActions(Screen[None], inherit_bindings=False):
         """Cancels the active run, else the last one queued, once confirmed."""
         self._commands.cancel_run()
 
+    def action_watch(self) -> None:
+        """Watches the whole pipeline, or no longer."""
+        self._commands.watch()
+
+    def action_watch_these(self) -> None:
+        """Watches for what is chosen."""
+        self._commands.watch_these(self._dag.chosen)
+
     def action_copy_command(self) -> None:
         """Copies what one would type for the last run choice."""
         self._files.copy(self._commands.command_line(self._dag.chosen))
@@ -93,10 +101,10 @@ class StageActions(Screen[None], inherit_bindings=False):
         place = refusals.broken_place(self._board)
         if place is not None:
             self._files.edit_at(*place)
-            self._commands.look_again()
+            self._commands.look_at_edit()
         elif not self._refused("edit") and self._dag.selected is not None:
             self._files.edit(self._dag.selected)
-            self._commands.look_again()
+            self._commands.look_at_edit()
 
     def action_open(self) -> None:
         """Opens an output."""
@@ -112,7 +120,7 @@ class StageActions(Screen[None], inherit_bindings=False):
         """Writes a sample pipeline where there is none."""
         if not self._refused("sample"):
             self._files.write_sample()
-            self._commands.look_again()
+            self._commands.look_at_edit()
 
     def action_screenshot(self) -> None:
         """Saves the screen as a picture."""

@@ -1,7 +1,6 @@
 """Owns what keys ask of the engine: runs and cancels, each confirmed where something would be lost."""
 
 import uuid
-from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -21,11 +20,13 @@ from pivot_core.port import (
     RunId,
     StageName,
     Status,
+    Unwatch,
     one_line,
 )
-from pivot_tui import diary, refusals, requests
 from pivot_tui import format as fmt
+from pivot_tui import refusals, requests
 from pivot_tui.board import Board, Link
+from pivot_tui.diary import Diary
 from pivot_tui.feed import Feed
 from pivot_tui.requests import Asked, Choice
 from pivot_tui.screens.dialog import Dialog
@@ -46,8 +47,7 @@ class Commands:
         self._board: Board = board
         self._feed: Feed = feed
         self._clock: Callable[[], float] = clock
-        self.diary: deque[diary.Entry] = deque(maxlen=diary.KEPT)
-        """The event log, the newest entry at the end."""
+        self.diary: Diary = Diary()
         self._asked: Asked = Asked(Choice.UPSTREAM)
 
     def refused(self, action: str, stage: StageName | None) -> bool:
@@ -114,13 +114,29 @@ class Commands:
         """Cancels the active run, else the last one queued, once confirmed."""
         if self.refused("cancel_run", None):
             return
-        run = self._board.active or self._board.queue[-1]
+        run = self._board.going or self._board.queue[-1]
         running = self._board.with_status(Status.RUNNING)
         lost = "Nothing new starts; what has ended stays."
         if running:
             lost += f" What {one_line(', '.join(running))} wrote so far is discarded."
         title = f"Cancel run {fmt.short_run(run.run_id)}?"
         self._screen.run_worker(self._cancel(title, lost, "Cancel run", CancelRun(run.run_id)))
+
+    def watch(self) -> None:
+        """Watches the whole pipeline; where something is watched, no longer."""
+        if not self.refused("watch", None):
+            is_on = self._board.watch is not None
+            self._screen.run_worker(self._unwatch() if is_on else self._watch(()))
+
+    def watch_these(self, stages: tuple[StageName, ...]) -> None:
+        """Watches for some stages, in place of what is watched."""
+        if not self.refused("watch_these", stages[0] if stages else None):
+            self._screen.run_worker(self._watch(stages))
+
+    def look_at_edit(self) -> None:
+        """Lets the engine take up an edit; while it watches it does so by itself."""
+        if self._board.watch is None:
+            self.look_again()
 
     def look_again(self) -> None:
         """Lets the engine load the definition and look at every file again."""
@@ -145,11 +161,26 @@ class Commands:
         if why and await self.answer("Force?", why, ("Leave it", "Force")) != 1:
             return
         self._asked = asked
-        active = self._board.active
+        active = self._board.going
         request_id = RequestId(uuid.uuid4().hex)
         reply = await self.send(requests.command(asked, stages, self._board, request_id))
         if isinstance(reply, Accepted) and active is not None:
             said = f"queued behind run {fmt.short_run(active.run_id)}"
+            self._screen.notify(said, markup=False)
+
+    async def _watch(self, stages: tuple[StageName, ...]) -> None:
+        if self._board.watch is not None and not isinstance(await self.send(Unwatch()), Accepted):
+            return
+        request_id = RequestId(uuid.uuid4().hex)
+        reply = await self.send(requests.watching(self._asked, stages, request_id))
+        if isinstance(reply, Accepted):
+            said = "watching: what is not up to date runs, now and after each change"
+            self._screen.notify(said, markup=False)
+
+    async def _unwatch(self) -> None:
+        is_running = self._board.active is not None
+        if isinstance(await self.send(Unwatch()), Accepted):
+            said = "no longer watching" + ("; the run goes on" if is_running else "")
             self._screen.notify(said, markup=False)
 
     async def _cancel(self, title: str, lost: str, words: str, *commands: Command) -> None:
@@ -176,7 +207,7 @@ class Commands:
 
     async def send(self, command: Command) -> Reply | None:
         """Hands a command to the engine, and says what was refused."""
-        self.diary.append(diary.asked(command, self._clock()))
+        self.diary.asked(command, self._clock())
         try:
             reply = await self._feed.send(command)
         except PivotError as error:

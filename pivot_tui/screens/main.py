@@ -8,8 +8,8 @@ from textual.binding import BindingType
 from textual.widget import Widget
 
 from pivot_core.port import Level, RunId, StageName, Status, TransferKind, one_line
-from pivot_tui import diary, forecast, frame, heading, keys, theme
 from pivot_tui import format as fmt
+from pivot_tui import frame, keys, theme, watch
 from pivot_tui.board import Board, Dirty, Link
 from pivot_tui.feed import Feed
 from pivot_tui.frame import Frame, Shape, Zoom
@@ -23,6 +23,7 @@ from pivot_tui.panels.why import Why
 from pivot_tui.screens.actions import StageActions
 from pivot_tui.screens.courier import Courier
 from pivot_tui.screens.diagnostics import Diagnostics
+from pivot_tui.screens.edges import Edges
 from pivot_tui.screens.finder import Entry, Finder
 from pivot_tui.screens.logs import Logs
 from pivot_tui.screens.runs import Runs
@@ -36,6 +37,9 @@ from pivot_tui.widgets.painting import Lines, application
 _FOOTER_FROM = 15
 """Lines of the terminal from which there is room for the footer."""
 
+_BEGIN_WATCHED = (
+    "Save one: it is loaded by itself · i writes a sample pipeline.py · ? lists every key"
+)
 _BEGIN = "i writes a sample pipeline.py · ctrl+l looks again · ? lists every key"
 
 
@@ -71,25 +75,22 @@ class MainScreen(StageActions, inherit_bindings=False):
         self._widgets: dict[Scope, Widget] = {Scope.STAGES: self._dag} | {
             scope: panel.view for scope, panel in self._details.items()
         }
-        self._tabs: Lines = Lines(id="tabs")
-        self._body: Body = Body(self._frame, self._widgets, self._tabs)
+        self._edges: Edges = Edges(board, clock, keymap)
+        self._body: Body = Body(self._frame, self._widgets, self._edges.tabs)
         self._panel: Scope = Scope.STAGES
         self._tab: Scope = Scope.LOGS
         self._zoom: Zoom = Zoom.NORMAL
         self._stage: StageName | None = None
         """The stage that the panels show."""
-        self._left_s: float = 0.0
-        """What the run still takes, as it was found at ``_looked_ahead``."""
-        self._looked_ahead: float = -1.0
         self._is_ready: bool = False
 
     @override
     def compose(self) -> ComposeResult:
-        yield Lines(id="header")
+        yield self._edges.header
         yield self._body
         yield self._prompt
-        yield Lines(id="banner")
-        yield Lines(id="footer")
+        yield self._edges.banner
+        yield self._edges.footer
 
     def on_mount(self) -> None:
         """Starts with the Stages panel, and ticks once a second for durations."""
@@ -110,11 +111,9 @@ class MainScreen(StageActions, inherit_bindings=False):
         self._dag.tick(self._clock(), dirty.stages)
         for panel in self._details.values():
             panel.update(dirty)
+        self._edges.mention(dirty.events, self._surround)
         self._surround()
-        for event in dirty.events:
-            entry = diary.happened(event, self._clock())
-            if entry is not None:
-                self._commands.diary.append(entry)
+        self._commands.diary.take(dirty.events, self._board, self._clock())
         for notice in dirty.notices:
             severity = "warning" if notice.level is Level.WARNING else "information"
             where = f"\n{one_line(notice.where)}" if notice.where else ""
@@ -122,25 +121,9 @@ class MainScreen(StageActions, inherit_bindings=False):
 
     def _surround(self) -> None:
         """Draws the lines around the panels."""
-        if not self._is_ready:
-            return
-        cells = self.size.width
-        now = self._clock()
-        if int(now) != int(
-            self._looked_ahead
-        ):  # at most once a second: it walks through all stages
-            self._looked_ahead = now
-            run = self._board.active
-            ahead = forecast.of_run(self._board, now)
-            self._left_s = 0.0 if run is None else ahead.remaining_s(run.jobs)
-        header = heading.header(self._board, now, cells, self._left_s)
-        self.query_one("#header", Lines).show([header])
-        self.query_one("#banner", Lines).show(heading.banner(self._board, cells, self._keymap))
-        self.hint()
-        if self._shape is Shape.TINY:
-            self._tabs.show(heading.counts(self._board))
-        else:
-            self._tabs.show([heading.tabs(self._board, self._tab, self._tabs.size.width)])
+        if self._is_ready:
+            self._edges.show(self.size.width, self._tab, self._shape)
+            self.hint()
 
     def transfer(self, kind: TransferKind) -> None:
         """Begins a transfer of what is marked, or of all."""
@@ -179,16 +162,14 @@ class MainScreen(StageActions, inherit_bindings=False):
 
     def hint(self) -> None:
         """Draws the keys of the focused panel: what they can do now may have changed."""
-        cells = self.size.width
-        footer = heading.footer(self._panel, self._is_refused, cells, self._keymap)
-        self.query_one("#footer", Lines).show([footer])
+        self._edges.hint(self.size.width, self._panel, self._is_refused)
 
     def on_page_view_moved(self) -> None:
         """What a panel's keys can do may depend on where its cursor is."""
         self.hint()
 
     def _tick(self) -> None:
-        if self._board.active is not None and self._board.link is Link.ATTACHED:
+        if self._board.going is not None and self._board.link is Link.ATTACHED:
             self._dag.tick(self._clock(), set(self._board.with_status(Status.RUNNING)))
             for panel in self._details.values():
                 panel.tick()
@@ -214,10 +195,10 @@ class MainScreen(StageActions, inherit_bindings=False):
         places = self._frame(self.size.width, self.size.height)
         alone = places.between is None
         self._body.arrange_anew()
-        for name in ("banner", "footer"):
-            self.query_one(f"#{name}").display = self._shape is not Shape.TINY
-        if self.size.height < _FOOTER_FROM:
-            self.query_one("#footer").display = False
+        self._edges.banner.display = self._shape is not Shape.TINY
+        self._edges.footer.display = (
+            self._shape is not Shape.TINY and self.size.height >= _FOOTER_FROM
+        )
         for scope, panel in self._details.items():
             panel.number(alone)
             panel.reveal(scope in places.panels)
@@ -228,13 +209,15 @@ class MainScreen(StageActions, inherit_bindings=False):
             return ["Connecting to the engine…"]
         if self._board.link is Link.LOST:
             return ["No engine; see below."]
+        is_watched = self._board.watch is not None
         if self._board.problems:
-            return ["The pipeline cannot be loaded; see below.", _BEGIN]
+            told = watch.LOADED_AGAIN.capitalize() if is_watched else _BEGIN
+            return ["The pipeline cannot be loaded; see below.", told]
         if self._board.seq == 0:
             return ["Loading the pipeline…", _BEGIN]
         return [
             "No stages yet: a stage is a Python function with its files in its signature.",
-            _BEGIN,
+            _BEGIN_WATCHED if is_watched else _BEGIN,
         ]
 
     def on_dag_view_selected(self, event: DagView.Selected) -> None:
@@ -271,15 +254,13 @@ class MainScreen(StageActions, inherit_bindings=False):
                 self.action_go(scope.value)
 
     def on_lines_clicked(self, event: Lines.Clicked) -> None:
-        """Goes to the tab under the pointer."""
-        if event.lines is self._tabs:
-            cells = self._tabs.size.width
-            tab = heading.tab_at(self._board, self._tab, cells, event.x)
+        """Goes to the tab, or does what the hint says, under the pointer."""
+        if event.lines is self._edges.tabs:
+            tab = self._edges.tab_at(self._tab, event.x)
             if tab is not None:
                 self.action_go(tab.value)
-        elif event.lines.id == "footer":
-            cells = self.size.width
-            key = heading.footer_at(self._panel, self._is_refused, cells, event.x, self._keymap)
+        elif event.lines is self._edges.footer:
+            key = self._edges.key_at(self.size.width, self._panel, self._is_refused, event.x)
             if key is not None:
                 self._perform(key)
 
@@ -528,7 +509,7 @@ class MainScreen(StageActions, inherit_bindings=False):
                 copier(entry.command),
                 entry.command,
             )
-            for entry in reversed(self._commands.diary)
+            for entry in reversed(self._commands.diary.entries)
         ]
         self._find("Events · enter copies the command", entries, titled=False)
 

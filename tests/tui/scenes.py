@@ -34,6 +34,7 @@ from pivot_core.port import (
     RunStatus,
     Snapshot,
     SourceLocation,
+    StageChanged,
     StageName,
     StageRow,
     StageState,
@@ -41,6 +42,7 @@ from pivot_core.port import (
     Taste,
     UpstreamRuns,
     Verdict,
+    WatchState,
 )
 from tests.support.scripted_port import ScriptedPort
 
@@ -381,6 +383,16 @@ def accounts() -> dict[RunId, tuple[Account, ...]]:
         OLDER: (Account(train, ran, Evidence({"model:Net.forward": diff}, {})),),
         restored: (Account(train, back, Evidence({}, {})),),
     }
+
+
+def watch(*targets: str) -> WatchState:
+    """Returns what is watched: everything, or some stages."""
+    return WatchState(RequestId("watch"), targets, RunOptions(), 100)
+
+
+def all_of(run: RunId, status: Status) -> list[StageChanged]:
+    """Returns the events that each stage stands like this in a run."""
+    return [StageChanged(StageName(name), StageState(status, run)) for name in _EDGES]
 
 
 def port(snapshot: Snapshot, folder: Path, lines: int = LINES) -> ScriptedPort:

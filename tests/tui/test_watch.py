@@ -1,0 +1,243 @@
+"""Watching: how it reads in header, banner and event log, and what its keys do."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pivot_core.port import (
+    FilesChanged,
+    PlanBroken,
+    PlanChanged,
+    Problem,
+    Published,
+    Refused,
+    RequestId,
+    RunFinished,
+    RunOptions,
+    RunStarted,
+    RunStatus,
+    Snapshot,
+    StageName,
+    Status,
+    Unwatch,
+    Watch,
+    WatchChanged,
+    WatchState,
+)
+from pivot_tui import heading, requests, watch
+from pivot_tui.board import Board, Link, apply
+from pivot_tui.diary import Diary
+from pivot_tui.requests import Asked, Choice
+from pivot_tui.spans import plain, width
+from tests.tui import scenes
+from tests.tui.driving import opened
+
+LIMIT = Problem("no more directories can be watched", "/home/ada/churn", "raise the limit")
+FILES = FilesChanged(("model.py", "data/labels.csv"), 4)
+
+
+def a_board(snapshot: Snapshot, state: WatchState | None) -> Board:
+    board = Board()
+    apply(board, replace(snapshot, watch=state))
+    return board
+
+
+def header(board: Board, cells: int, aside: str = "") -> str:
+    line = heading.header(board, scenes.NOW, cells, 119.0, aside)
+    assert width(line) <= cells
+    return plain(line)
+
+
+# --- header and banner ---
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        (None, "watch off"),
+        (scenes.watch(), "watch on "),
+        (scenes.watch("train@large"), "watch train@large "),
+        (scenes.watch("evaluate_with_all_the_metrics", "b", "c"), "watch evaluat…_metrics +2 "),
+        (replace(scenes.watch("train@large"), problem=LIMIT), "watch ! "),
+    ],
+)
+def test_the_header_says_what_is_watched(state: WatchState | None, said: str) -> None:
+    assert said in header(a_board(scenes.idle(), state), 80)
+
+
+def test_that_nothing_is_watched_gives_way_first_and_what_is_watched_before_the_counts() -> None:
+    whole = scenes.a_run_in_progress()
+    assert "watch off" not in header(a_board(whole, None), 100)
+    assert "watch off" in header(a_board(whole, None), 160)
+    board = a_board(whole, scenes.watch("train@large"))
+    assert "watch train@large  attached" in header(board, 120)
+    assert "watch on" in header(board, 90)
+    assert "attached" not in header(board, 90)
+    assert "watch" not in header(board, 80)
+    assert "≡1" in header(board, 80)
+
+
+def test_what_is_watched_is_not_known_without_an_engine() -> None:
+    board = a_board(scenes.idle(), scenes.watch())
+    board.link = Link.LOST
+    assert "watch" not in header(board, 160)
+
+
+def test_files_that_changed_are_said_where_nothing_moves_for_it() -> None:
+    board = a_board(scenes.a_run_that_is_done(), scenes.watch())
+    said = watch.changed(FILES)
+    assert said == "changed model.py +3"
+    with_it, without = header(board, 140, said), header(board, 140)
+    assert said in with_it
+    assert with_it.replace(said, " " * len(said)) == without
+    assert said not in header(board, 80, said)
+    assert watch.changed(FilesChanged((), 2_000)) == "changed 2,000 files"
+
+
+def test_a_look_that_takes_long_is_said() -> None:
+    board = a_board(scenes.idle(), scenes.watch())
+    run = replace(scenes.run_state(), request_id=RequestId("watch.0"))
+    for ago_s, said in ((1.0, "watch on"), (3.0, "watch looks")):
+        started = RunStarted(replace(run, started_at=scenes.NOW - ago_s))
+        apply(board, Published(board.seq + 1, started))
+        assert said in header(board, 80)
+
+
+def test_why_nothing_can_be_watched_stands_in_the_banner_before_failures() -> None:
+    state = replace(scenes.watch(), problem=LIMIT)
+    board = a_board(scenes.a_run_in_progress(), state)
+    said = "\n".join(map(plain, heading.banner(board, 80)))
+    assert "no more directories" in said
+    assert "raise the limit" in said
+    apply(board, replace(scenes.broken(), watch=state))
+    assert "two stages write" in plain(heading.banner(board, 80)[0])
+
+
+def test_a_broken_definition_says_that_it_is_loaded_again() -> None:
+    told = [
+        "\n".join(map(plain, heading.banner(a_board(scenes.broken(), state), 100)))
+        for state in (None, scenes.watch())
+    ]
+    assert [watch.LOADED_AGAIN in one for one in told] == [False, True]
+    assert "give one of them another path; fix it" in told[1]
+
+
+# --- event log ---
+
+
+def told(diary: Diary) -> list[tuple[str, str]]:
+    return [(entry.words, entry.command) for entry in diary.entries]
+
+
+def test_the_event_log_tells_how_watching_goes() -> None:
+    diary, board = Diary(), a_board(scenes.idle(), None)
+    state = replace(scenes.watch("my stage"), directories=12)
+    diary.asked(Watch(RequestId("w"), command="pivot repro --watch"), 1.0)
+    diary.take(
+        [
+            WatchChanged(state),
+            WatchChanged(replace(state, directories=13)),
+            FilesChanged(("my model.py",), 3),
+            WatchChanged(replace(state, problem=LIMIT)),
+            WatchChanged(replace(state, problem=LIMIT, directories=2)),
+            WatchChanged(state),
+            WatchChanged(None),
+        ],
+        board,
+        1.0,
+    )
+    line = "pivot repro --watch 'my stage'"
+    assert told(diary) == [
+        ("asked to run again after each change", "pivot repro --watch"),
+        ("watching my stage in 12 directories", line),
+        ("changed: my model.py and 2 more", "pivot affected 'my model.py'"),
+        ("nothing is watched: no more directories can be watched (/home/ada/churn)", line),
+        ("watching again: my stage in 12 directories", line),
+        ("watching ended", ""),
+    ]
+
+
+def test_what_was_watched_before_the_dashboard_came_is_not_told_as_new() -> None:
+    diary, board = Diary(), a_board(scenes.idle(), scenes.watch())
+    diary.take((), board, 1.0)
+    diary.take([WatchChanged(replace(scenes.watch(), directories=40))], board, 2.0)
+    assert not diary.entries
+
+
+def test_a_pipeline_loaded_again_tells_what_is_new_and_what_is_gone() -> None:
+    diary, board = Diary(), a_board(scenes.idle(), scenes.watch())
+    diary.take((), board, 1.0)
+    rows = [row for row in scenes.idle().stages if row.name != "report"]
+    added = [scenes.stage_row(f"new_{number}") for number in range(5)]
+    plans = [(*rows, *added), tuple(rows), tuple(rows)]
+    broken = PlanBroken((Problem("unexpected indent", "pipeline.py:7", ""),))
+    diary.take([PlanChanged("churn", plan, {}) for plan in plans] + [broken], board, 1.0)
+    assert [words for words, _ in told(diary)] == [
+        "the pipeline was loaded: 14 stages; new: new_0, new_1, new_2 and 2 more; gone: report",
+        "the pipeline was loaded: 9 stages; gone: new_0, new_1, new_2 and 2 more",
+        "the pipeline was loaded: 9 stages",
+        "the pipeline cannot be loaded: unexpected indent (pipeline.py:7)",
+    ]
+
+
+def test_of_a_run_that_did_nothing_no_record_is_named() -> None:
+    diary, board = Diary(), a_board(scenes.idle(), None)
+    run = replace(scenes.run_state(RunStatus.DONE), counts={"same": 10})
+    diary.take([RunFinished(run)], board, 1.0)
+    assert told(diary) == [("run a4f2 ended: nothing had to run", "pivot status")]
+
+
+# --- keys ---
+
+
+def test_jobs_and_keep_going_are_as_for_the_last_run() -> None:
+    asked = Asked(Choice.DOWNSTREAM, force=True, keep_going=True, jobs=3)
+    given = requests.watching(asked, (StageName("my stage"),), RequestId("w"))
+    assert given.options == RunOptions(keep_going=True, jobs=3)
+    assert given.command == "pivot repro --watch 'my stage' --keep-going --jobs 3"
+
+
+async def test_one_key_watches_and_watches_no_longer(tmp_path: Path) -> None:
+    async with opened(scenes.port(scenes.idle(), tmp_path)) as driver:
+        assert "watch off" in driver.said("header")
+        driver.port.reply = Refused(Problem("the engine watches for 'clean'", "", ""), 2)
+        await driver.press("W")
+        await driver.until(lambda: bool(driver.toasts))
+        assert "watches for 'clean'" in driver.toasts[0]
+        (asked,) = driver.port.sent
+        assert isinstance(asked, Watch)
+        assert (asked.targets, asked.command) == ((), "pivot repro --watch")
+        driver.port.publish(WatchChanged(scenes.watch()), FILES)
+        await driver.until(lambda: "changed model.py +3" in driver.said("header"))
+        assert "watch on" in driver.said("header")
+        await driver.press("W")
+        await driver.until(lambda: driver.port.sent[1:] == [Unwatch()])
+
+
+async def test_marked_stages_are_watched_in_place_of_what_is(tmp_path: Path) -> None:
+    port = scenes.port(replace(scenes.idle(), watch=scenes.watch()), tmp_path)
+    async with opened(port) as driver:
+        await driver.press("space", "j", "space", "colon", *"watch sel", "enter")
+        await driver.until(lambda: len(port.sent) == 2)
+        assert port.sent[0] == Unwatch()
+        assert isinstance(port.sent[1], Watch)
+        assert port.sent[1].targets == ("fetch_raw", "clean")
+
+
+async def test_a_run_with_nothing_to_do_moves_neither_cursor_nor_log(tmp_path: Path) -> None:
+    port = scenes.port(replace(scenes.a_run_that_is_done(), watch=scenes.watch()), tmp_path)
+    run = replace(scenes.run_state(), run_id=scenes.OLDER, request_id=RequestId("watch.1"))
+    async with opened(port) as driver:
+        driver.dag.select(StageName("train@large"))
+        await driver.until(lambda: driver.log.count == scenes.LINES)
+        await driver.press("2", "k", "k", "k")
+        place, header = driver.log.scroll_offset, driver.said("header")
+        port.publish(RunStarted(run), *scenes.all_of(scenes.OLDER, Status.SAME))
+        port.publish(RunFinished(replace(run, status=RunStatus.DONE, counts={"same": 10})))
+        await driver.press("at")
+        await driver.until(lambda: driver.app.board.seq == port.seq)
+        await driver.press("escape")
+        assert driver.dag.selected == "train@large"
+        assert (driver.log.scroll_offset, driver.said("header")) == (place, header)
+        assert driver.said("banner").startswith(" ✓ run a4f2 done")
