@@ -147,8 +147,10 @@ def happened(event: Event, now: float) -> Entry | None:
 
 def _ended(run: RunState, now: float) -> Entry:
     name = fmt.short_run(run.run_id)
-    if run.counts is not None and not set(run.counts) - {Status.SAME.value}:
+    if watch.did_nothing(run):
         return Entry(now, f"run {name} ended: nothing had to run", "pivot status")
+    if run.problems and not run.stages:
+        return Entry(now, f"run {name} did not start: {run.problems[0].what}", "pivot status")
     return Entry(now, f"run {name} ended: {run.status.value}", f"pivot show {run.run_id}")
 
 

@@ -310,9 +310,10 @@ def farewell(
 
     ``logs`` tells where the logs of failed stages lie; where it does not the command that shows one is named.
     """
+    left = [watch.LEFT] if board.watch is not None and board.link is Link.ATTACHED else []
     run = board.run
     if run is None:
-        return []
+        return left
     lines = list[str]()
     if board.link is Link.LOST and board.active is not None:
         lines.append(f"engine lost while run {run.run_id} was active")
@@ -331,7 +332,7 @@ def farewell(
         lines.append(f"  {said}")
     failures = board.with_status(Status.FAILED)
     slowest = _slowest(board, run)
-    room = _LEAVE_LINES - len(lines) - len(slowest) - 1
+    room = _LEAVE_LINES - len(lines) - len(slowest) - len(left) - 1
     for name in failures[: room // 2]:
         lines.append(
             f"  failed {one_line(name)}: {one_line(rows.failed(board.state(name).failure))}"
@@ -340,7 +341,7 @@ def farewell(
         lines.append(f"         log: {one_line(log)}")
     if len(failures) > room // 2:
         lines.append(f"  and {len(failures) - room // 2} more failures: pivot show {run.run_id}")
-    return lines + slowest
+    return lines + slowest + left
 
 
 def _slowest(board: Board, run: RunState) -> list[str]:

@@ -9,9 +9,18 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Never, TextIO
 
-from pivot_core.port import RunStatus, StageName, StageState, Status, StoreError, one_line
+from pivot_core.port import (
+    FilesChanged,
+    RunStatus,
+    StageName,
+    StageState,
+    Status,
+    StoreError,
+    WatchState,
+    one_line,
+)
 from pivot_tui import format as fmt
-from pivot_tui import rows
+from pivot_tui import rows, watch
 from pivot_tui.board import Board, Dirty, Link
 from pivot_tui.feed import Connect, Feed
 from pivot_tui.glyphs import LOOKS
@@ -29,10 +38,11 @@ class Teller:
         self._link: Link = Link.CONNECTING
         self._run: tuple[str, RunStatus] | None = None
         self._problems: tuple[str, ...] = ()
+        self._watch: WatchState | None = None
         self._told: dict[StageName, tuple[Status, int]] = {}
 
     def tell(self, dirty: Dirty) -> None:
-        """Says the connection first, then the definition, the run, its stages, and notices."""
+        """Says the connection first, then the definition, what is watched, the run, its stages, and notices."""
         board = self._board
         if board.link is not self._link:
             self._link = board.link
@@ -42,6 +52,7 @@ class Teller:
             self._problems = problems
             for words in problems or ("whole again",):
                 self._say(f"pipeline: {words}")
+        self._tell_watch(dirty)
         is_over = board.run is not None and board.active is None
         if not is_over:
             self._tell_run()
@@ -62,6 +73,15 @@ class Teller:
         if board.link is Link.LOST:
             return f"engine lost: {one_line(board.why_lost)}"
         return "connecting"
+
+    def _tell_watch(self, dirty: Dirty) -> None:
+        before, self._watch = self._watch, self._board.watch
+        said = watch.turned(before, self._watch)
+        if said:
+            self._say(said)
+        for event in dirty.events:
+            if isinstance(event, FilesChanged):
+                self._say(watch.batch(event)[0])
 
     def _tell_run(self) -> None:
         run = self._board.run

@@ -3,7 +3,7 @@
 import shlex
 from enum import IntEnum
 
-from pivot_core.port import FilesChanged, Problem, RunState, WatchState, one_line
+from pivot_core.port import FilesChanged, Problem, RunState, RunStatus, Status, WatchState, one_line
 from pivot_tui import format as fmt
 from pivot_tui import spans
 from pivot_tui.spans import Line, Paint
@@ -13,6 +13,7 @@ _PATH_MOST = 24
 _LONG_S = 2.0
 """A run that watching began and that has nothing to show is mentioned once it takes longer than this."""
 
+LEFT = "watching ends with the last client of the engine; `pivot repro --watch` goes on without the dashboard"
 LOADED_AGAIN = "fix it and save: it is loaded again by itself"
 
 
@@ -77,7 +78,12 @@ def turned(before: WatchState | None, now: WatchState | None) -> str:
 def problem(found: Problem) -> str:
     """Returns why nothing can be watched, in one line."""
     place = f" ({one_line(found.where)})" if found.where else ""
-    return f"nothing is watched: {one_line(found.what)}{place}"
+    return one_line(found.what) + place
+
+
+def did_nothing(run: RunState) -> bool:
+    """Tells whether a run that ended found everything up to date."""
+    return run.status is RunStatus.DONE and not set(run.counts or ()) - {Status.SAME.value}
 
 
 def command(targets: tuple[str, ...], *, keep_going: bool = False, jobs: int | None = None) -> str:

@@ -129,7 +129,7 @@ class Commands:
             self._screen.run_worker(self._unwatch() if is_on else self._watch(()))
 
     def watch_these(self, stages: tuple[StageName, ...]) -> None:
-        """Watches for some stages, in place of what is watched."""
+        """Watches for some stages."""
         if not self.refused("watch_these", stages[0] if stages else None):
             self._screen.run_worker(self._watch(stages))
 
@@ -169,8 +169,6 @@ class Commands:
             self._screen.notify(said, markup=False)
 
     async def _watch(self, stages: tuple[StageName, ...]) -> None:
-        if self._board.watch is not None and not isinstance(await self.send(Unwatch()), Accepted):
-            return
         request_id = RequestId(uuid.uuid4().hex)
         reply = await self.send(requests.watching(self._asked, stages, request_id))
         if isinstance(reply, Accepted):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from pivot_core.port import Event, FilesChanged
+from pivot_core.port import Event, FilesChanged, RunFinished
 from pivot_tui import forecast, heading, watch
 from pivot_tui.board import Board
 from pivot_tui.frame import Shape
@@ -49,10 +49,15 @@ class Edges:
 
     def mention(self, events: Iterable[Event], draw: Callable[[], None]) -> None:
         """Tells for a moment which files changed last; ``draw`` is called when the moment is over."""
-        last = [event for event in events if isinstance(event, FilesChanged)][-1:]
-        for event in last:
-            self._aside, self._aside_at = watch.changed(event), self._clock()
-            self.header.set_timer(_MENTIONED_S, draw)
+        for event in events:
+            match event:
+                case FilesChanged():
+                    self._aside, self._aside_at = watch.changed(event), self._clock()
+                    self.header.set_timer(_MENTIONED_S, draw)
+                case RunFinished(run) if watch.did_nothing(run) and run != self._board.run:
+                    self._aside = self._aside and f"{self._aside}: nothing to run"
+                case _:
+                    pass
 
     def tab_at(self, tab: Scope, x: int) -> Scope | None:
         """Returns the tab that covers a cell."""

@@ -1,18 +1,22 @@
 """The plain stream: what it says, and that each thing is said once."""
 
 import io
+from dataclasses import replace
 from typing import override
 
 import pytest
 
 from pivot_core.port import (
+    FilesChanged,
     Level,
     Notice,
     PivotError,
     PlanBroken,
     Problem,
     Published,
+    RequestId,
     RunFinished,
+    RunStarted,
     RunStatus,
     Snapshot,
     StageChanged,
@@ -20,6 +24,7 @@ from pivot_core.port import (
     StageState,
     Status,
     StoreError,
+    WatchChanged,
 )
 from pivot_tui import board as fold
 from pivot_tui import plain
@@ -77,6 +82,32 @@ def test_a_definition_that_cannot_be_used_and_notices_are_said() -> None:
     assert "pipeline: whole again" in listener.take(Published(5, again))
     notice = Notice(Level.WARNING, "the cache is slow")
     assert listener.take(Published(6, notice)) == ["warning: the cache is slow"]
+
+
+def test_what_is_watched_and_what_changed_is_said_and_no_run_that_found_nothing() -> None:
+    listener = Listener()
+    listener.take(scenes.a_run_that_is_done())
+    on = WatchChanged(scenes.watch())
+    run = replace(scenes.run_state(), run_id=scenes.OLDER, request_id=RequestId("watch.1"))
+    said = [
+        listener.take(Published(number, event))
+        for number, event in enumerate(
+            (
+                on,
+                FilesChanged(("model.py",), 4),
+                RunStarted(run),
+                *scenes.all_of(scenes.OLDER, Status.SAME),
+                RunFinished(replace(run, status=RunStatus.DONE)),
+                WatchChanged(None),
+            ),
+            91,
+        )
+    ]
+    assert [line for lines in said for line in lines] == [
+        "watching the whole pipeline",
+        "changed: model.py and 3 more",
+        "watching ended",
+    ]
 
 
 def test_it_ends_with_an_error_when_the_engine_is_gone() -> None:

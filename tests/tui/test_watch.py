@@ -33,7 +33,7 @@ from pivot_tui.spans import plain, width
 from tests.tui import scenes
 from tests.tui.driving import opened
 
-LIMIT = Problem("no more directories can be watched", "/home/ada/churn", "raise the limit")
+LIMIT = Problem("cannot watch 12 directories: the limit is reached", "", "raise the limit")
 FILES = FilesChanged(("model.py", "data/labels.csv"), 4)
 
 
@@ -108,7 +108,7 @@ def test_why_nothing_can_be_watched_stands_in_the_banner_before_failures() -> No
     state = replace(scenes.watch(), problem=LIMIT)
     board = a_board(scenes.a_run_in_progress(), state)
     said = "\n".join(map(plain, heading.banner(board, 80)))
-    assert "no more directories" in said
+    assert "cannot watch 12 directories" in said
     assert "raise the limit" in said
     apply(board, replace(scenes.broken(), watch=state))
     assert "two stages write" in plain(heading.banner(board, 80)[0])
@@ -121,6 +121,14 @@ def test_a_broken_definition_says_that_it_is_loaded_again() -> None:
     ]
     assert [watch.LOADED_AGAIN in one for one in told] == [False, True]
     assert "give one of them another path; fix it" in told[1]
+
+
+def test_leaving_says_when_watching_ends() -> None:
+    board = a_board(scenes.idle(), scenes.watch())
+    assert heading.farewell(board) == [watch.LEFT]
+    assert heading.farewell(a_board(scenes.a_run_in_progress(), scenes.watch()))[-1] == watch.LEFT
+    board.link = Link.LOST
+    assert heading.farewell(board) == []
 
 
 # --- event log ---
@@ -152,7 +160,7 @@ def test_the_event_log_tells_how_watching_goes() -> None:
         ("asked to run again after each change", "pivot repro --watch"),
         ("watching my stage in 12 directories", line),
         ("changed: my model.py and 2 more", "pivot affected 'my model.py'"),
-        ("nothing is watched: no more directories can be watched (/home/ada/churn)", line),
+        ("cannot watch 12 directories: the limit is reached", line),
         ("watching again: my stage in 12 directories", line),
         ("watching ended", ""),
     ]
@@ -181,11 +189,15 @@ def test_a_pipeline_loaded_again_tells_what_is_new_and_what_is_gone() -> None:
     ]
 
 
-def test_of_a_run_that_did_nothing_no_record_is_named() -> None:
+def test_of_a_run_that_left_no_record_none_is_named() -> None:
     diary, board = Diary(), a_board(scenes.idle(), None)
-    run = replace(scenes.run_state(RunStatus.DONE), counts={"same": 10})
-    diary.take([RunFinished(run)], board, 1.0)
-    assert told(diary) == [("run a4f2 ended: nothing had to run", "pivot status")]
+    idle = replace(scenes.run_state(RunStatus.DONE), counts={"same": 10})
+    never = replace(scenes.run_state(RunStatus.FAILED), problems=(LIMIT,), stages=())
+    diary.take([RunFinished(idle), RunFinished(never)], board, 1.0)
+    assert told(diary) == [
+        ("run a4f2 ended: nothing had to run", "pivot status"),
+        (f"run a4f2 did not start: {LIMIT.what}", "pivot status"),
+    ]
 
 
 # --- keys ---
@@ -215,14 +227,28 @@ async def test_one_key_watches_and_watches_no_longer(tmp_path: Path) -> None:
         await driver.until(lambda: driver.port.sent[1:] == [Unwatch()])
 
 
-async def test_marked_stages_are_watched_in_place_of_what_is(tmp_path: Path) -> None:
-    port = scenes.port(replace(scenes.idle(), watch=scenes.watch()), tmp_path)
-    async with opened(port) as driver:
+async def test_marked_stages_are_watched_unless_something_is(tmp_path: Path) -> None:
+    async with opened(scenes.port(scenes.idle(), tmp_path)) as driver:
         await driver.press("space", "j", "space", "colon", *"watch sel", "enter")
-        await driver.until(lambda: len(port.sent) == 2)
-        assert port.sent[0] == Unwatch()
-        assert isinstance(port.sent[1], Watch)
-        assert port.sent[1].targets == ("fetch_raw", "clean")
+        await driver.until(lambda: bool(driver.port.sent))
+        (asked,) = driver.port.sent
+        assert isinstance(asked, Watch)
+        assert asked.targets == ("fetch_raw", "clean")
+        driver.port.publish(WatchChanged(scenes.watch(*asked.targets)))
+        await driver.until(lambda: "watch fetch_raw +1" in driver.said("header"))
+        await driver.press("colon", *"watch sel", "enter")
+        assert "end that first" in driver.toasts[-1]
+        assert driver.port.sent == [asked]
+
+
+async def test_a_change_that_affects_nothing_is_said(tmp_path: Path) -> None:
+    port = scenes.port(replace(scenes.idle(), watch=scenes.watch()), tmp_path)
+    run = replace(scenes.run_state(), request_id=RequestId("watch.1"))
+    async with opened(port) as driver:
+        port.publish(FILES, RunStarted(run), *scenes.all_of(scenes.RUN, Status.SAME))
+        port.publish(RunFinished(replace(run, status=RunStatus.DONE, counts={"same": 10})))
+        said = "churn   changed model.py +3: nothing to run  "
+        await driver.until(lambda: said in driver.said("header"))
 
 
 async def test_a_run_with_nothing_to_do_moves_neither_cursor_nor_log(tmp_path: Path) -> None:
@@ -235,9 +261,8 @@ async def test_a_run_with_nothing_to_do_moves_neither_cursor_nor_log(tmp_path: P
         place, header = driver.log.scroll_offset, driver.said("header")
         port.publish(RunStarted(run), *scenes.all_of(scenes.OLDER, Status.SAME))
         port.publish(RunFinished(replace(run, status=RunStatus.DONE, counts={"same": 10})))
-        await driver.press("at")
         await driver.until(lambda: driver.app.board.seq == port.seq)
-        await driver.press("escape")
+        await driver.pilot.pause()
         assert driver.dag.selected == "train@large"
         assert (driver.log.scroll_offset, driver.said("header")) == (place, header)
         assert driver.said("banner").startswith(" ✓ run a4f2 done")
