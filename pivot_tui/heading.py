@@ -265,7 +265,16 @@ def banner(board: Board, cells: int, keymap: Keymap = DEFAULT) -> list[Line]:
         ]
     if run.problems:
         return _broken(run.problems, cells)
-    return [_ended(board, run, cells)] if run.status is not RunStatus.RUNNING else []
+    if run.status is RunStatus.RUNNING and board.watch is None:
+        return []
+    return [_course(board, run, cells)]  # while runs come one after the other the line stays
+
+
+def beside(banner: list[Line], aside: str, cells: int) -> list[Line]:
+    """Returns the banner with something said in passing at its right end, or as it is where there is no room."""
+    if len(banner) != 1 or spans.width(banner[0]) + len(aside) + 3 > cells:
+        return banner
+    return [spans.spread(banner[0], spans.text(f"{aside} ", Paint.MUTED), cells)]
 
 
 def _told(glyph: str, words: str, key: str, paint: Paint, cells: int) -> Line:
@@ -285,15 +294,16 @@ def _broken(problems: tuple[Problem, ...], cells: int, also: str = "") -> list[L
     return [spans.crop(line, cells) for line in lines]
 
 
-def _ended(board: Board, run: RunState, cells: int) -> Line:
+def _course(board: Board, run: RunState, cells: int) -> Line:
     status, word = _RUN_MARKS[run.status]
     look = LOOKS[status]
-    took = ""
-    if run.started_at is not None and run.ended_at is not None:
-        took = f" in {fmt.duration(run.ended_at - run.started_at)}"
+    name = f" {look.glyph} run {fmt.short_run(run.run_id)} {word}"
+    if run.ended_at is None:
+        running = ", ".join(map(one_line, board.with_status(Status.RUNNING)))
+        return spans.crop(((name, look.paint), (f"  {running}", Paint.MUTED)), cells)
+    took = f" in {fmt.duration(run.ended_at - run.started_at)}" if run.started_at else ""
     said = _counted(board, run)
-    words = f" {look.glyph} run {fmt.short_run(run.run_id)} {word}{took}"
-    return spans.crop(((words, look.paint), (f"   {said}", Paint.MUTED)), cells)
+    return spans.crop(((name + took, look.paint), (f"   {said}", Paint.MUTED)), cells)
 
 
 def _counted(board: Board, run: RunState) -> str:

@@ -36,8 +36,12 @@ class Edges:
         now = self._clock()
         self._look_ahead(now)
         aside = self._aside if now - self._aside_at < _MENTIONED_S else ""
+        banner = heading.banner(self._board, cells, self._keymap)
+        told = heading.beside(banner, aside, cells) if aside else banner
+        if told != banner:
+            aside = ""
+        self.banner.show(told)
         self.header.show([heading.header(self._board, now, cells, self._left_s, aside)])
-        self.banner.show(heading.banner(self._board, cells, self._keymap))
         if shape is Shape.TINY:
             self.tabs.show(heading.counts(self._board))
         else:

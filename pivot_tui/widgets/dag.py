@@ -155,6 +155,8 @@ class DagView(Scrolled):
 
     def _path(self, now: float) -> frozenset[StageName]:
         """The critical path, looked for once a moment at most: it takes a walk over all stages."""
+        if self._board.active is None:
+            return frozenset()
         here = forecast.moment(self._board, now)
         if here == self._path_at:
             return frozenset(self._scene.path)

@@ -9,7 +9,9 @@ from pivot_core.port import (
     CancelRun,
     CancelStage,
     Run,
+    RunFinished,
     RunOptions,
+    RunStatus,
     StageChanged,
     StageName,
     StageState,
@@ -233,3 +235,10 @@ def test_each_editor_opens_at_the_line(
     environ: dict[str, str], command: list[str], said: str
 ) -> None:
     assert outside.editor(environ, "a b.py", 41) == (command, said)
+
+
+async def test_the_critical_path_is_gone_with_the_run(tmp_path: Path) -> None:
+    async with opened(scenes.port(scenes.a_run_in_progress(), tmp_path)) as driver:
+        assert "critical path" in str(driver.dag.border_subtitle)
+        driver.port.publish(RunFinished(scenes.run_state(RunStatus.CANCELLED)))
+        await driver.until(lambda: "critical path" not in str(driver.dag.border_subtitle))

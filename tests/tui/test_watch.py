@@ -19,6 +19,7 @@ from pivot_core.port import (
     RunStatus,
     Snapshot,
     StageName,
+    StageState,
     Status,
     Unwatch,
     Watch,
@@ -33,6 +34,7 @@ from pivot_tui.spans import plain, width
 from tests.tui import scenes
 from tests.tui.driving import opened
 
+TRAIN = StageName("train@large")
 LIMIT = Problem("cannot watch 12 directories: the limit is reached", "", "raise the limit")
 FILES = FilesChanged(("model.py", "data/labels.csv"), 4)
 
@@ -112,6 +114,19 @@ def test_why_nothing_can_be_watched_stands_in_the_banner_before_failures() -> No
     assert "raise the limit" in said
     apply(board, replace(scenes.broken(), watch=state))
     assert "two stages write" in plain(heading.banner(board, 80)[0])
+
+
+def test_while_runs_follow_one_another_the_banner_stays() -> None:
+    whole = scenes.a_run_in_progress()
+    going = replace(whole, states={TRAIN: StageState(Status.RUNNING, scenes.RUN, 1)})
+    assert heading.banner(a_board(going, None), 80) == []
+    (line,) = heading.banner(a_board(going, scenes.watch()), 80)
+    assert plain(line) == " ▶ run a4f2   train@large"
+    (beside,) = heading.beside([line], "changed model.py", 80)
+    assert plain(beside) == plain(line) + "changed model.py ".rjust(80 - width(line))
+    assert heading.beside([line], "changed model.py", 40) == [line]
+    failed = heading.banner(a_board(whole, scenes.watch()), 80)
+    assert heading.beside(failed, "changed model.py", 80) == failed
 
 
 def test_a_broken_definition_says_that_it_is_loaded_again() -> None:
@@ -223,6 +238,10 @@ async def test_one_key_watches_and_watches_no_longer(tmp_path: Path) -> None:
         driver.port.publish(WatchChanged(scenes.watch()), FILES)
         await driver.until(lambda: "changed model.py +3" in driver.said("header"))
         assert "watch on" in driver.said("header")
+        over = scenes.run_state(RunStatus.DONE)
+        driver.port.publish(RunStarted(scenes.run_state()), RunFinished(over), FILES)
+        await driver.until(lambda: "changed model.py +3" in driver.said("banner"))
+        assert "changed" not in driver.said("header")
         await driver.press("W")
         await driver.until(lambda: driver.port.sent[1:] == [Unwatch()])
 
@@ -255,7 +274,7 @@ async def test_a_run_with_nothing_to_do_moves_neither_cursor_nor_log(tmp_path: P
     port = scenes.port(replace(scenes.a_run_that_is_done(), watch=scenes.watch()), tmp_path)
     run = replace(scenes.run_state(), run_id=scenes.OLDER, request_id=RequestId("watch.1"))
     async with opened(port) as driver:
-        driver.dag.select(StageName("train@large"))
+        driver.dag.select(TRAIN)
         await driver.until(lambda: driver.log.count == scenes.LINES)
         await driver.press("2", "k", "k", "k")
         place, header = driver.log.scroll_offset, driver.said("header")
