@@ -47,6 +47,7 @@ from pivot_core.port import (
     WatchState,
     outline,
 )
+from pivot_tui import watch
 from pivot_tui.quiet import GOOD, Quiet
 
 if TYPE_CHECKING:
@@ -282,8 +283,8 @@ def _fold(board: Board, event: Event) -> Dirty:
             board.notices.append(event)
             del board.notices[:-_NOTICES_KEPT]
             return Dirty(notices=[event])
-        case WatchChanged(watch):
-            board.watch = watch
+        case WatchChanged(state):
+            board.watch = state
             return Dirty(run=True)
         case FilesChanged():
             return Dirty()  # the header tells it in passing
@@ -314,7 +315,7 @@ def _transfer(board: Board, event: TransferQueued | TransferStarted | TransferFi
 def _start(board: Board, run: RunState, expected_s: Mapping[StageName, float]) -> Dirty:
     _leave_queue(board, run.run_id)
     board.quiet = None
-    if board.watch is not None and run.request_id.startswith(f"{board.watch.request_id}."):
+    if watch.has_begun(board.watch, run):
         board.quiet = Quiet(run, expected_s, board.states)
         return Dirty(run=True)
     board.run = run
@@ -342,6 +343,8 @@ def _change(board: Board, stage: StageName, state: StageState) -> Dirty:
 
 def _finish(board: Board, run: RunState) -> Dirty:
     _leave_queue(board, run.run_id)
+    if board.problems and not run.stages and watch.has_begun(board.watch, run):
+        return Dirty(run=True)  # that the definition is broken is told already
     quiet = board.quiet
     if quiet is not None and quiet.run.run_id == run.run_id:
         board.quiet = None

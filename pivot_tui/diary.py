@@ -15,6 +15,7 @@ from pivot_core.port import (
     Notice,
     PlanBroken,
     PlanChanged,
+    Problem,
     Pull,
     Push,
     Refresh,
@@ -63,6 +64,7 @@ class Diary:
         """The newest at the end."""
         self._watch: WatchState | None = None
         self._stages: Mapping[StageName, StageRow] = {}
+        self._problems: tuple[Problem, ...] = ()
 
     def asked(self, command: Command, now: float) -> None:
         """Enters what a person asked for."""
@@ -74,13 +76,19 @@ class Diary:
             entry = self._happened(event, now)
             if entry is not None:
                 self.entries.append(entry)
-        self._watch, self._stages = board.watch, board.stages
+        self._watch, self._stages, self._problems = board.watch, board.stages, board.problems
 
     def _happened(self, event: Event, now: float) -> Entry | None:
         match event:
             case PlanChanged(stages=stages):
                 before, self._stages = self._stages, {row.name: row for row in stages}
+                self._problems = ()
                 return Entry(now, _loaded(before, self._stages), "pivot list")
+            case PlanBroken(problems):
+                before, self._problems = self._problems, problems
+                return happened(event, now) if problems != before else None
+            case RunStarted(run) | RunFinished(run) if self._is_told(run):
+                return None
             case WatchChanged(state):
                 words = watch.turned(self._watch, state)
                 self._watch = state
@@ -88,6 +96,12 @@ class Diary:
                 return Entry(now, words, again) if words else None
             case _:
                 return happened(event, now)
+
+    def _is_told(self, run: RunState) -> bool:
+        """Tells whether a run adds nothing to what is told of the change that it follows from."""
+        did_not_start = bool(self._problems) and not run.stages
+        is_new = run.ended_at is None
+        return watch.has_begun(self._watch, run) and (did_not_start or is_new)
 
 
 def asked(command: Command, now: float) -> Entry:

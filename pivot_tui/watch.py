@@ -14,7 +14,7 @@ _LONG_S = 2.0
 """A run that watching began and that has nothing to show is mentioned once it takes longer than this."""
 
 LEFT = "watching ends with the last client of the engine; `pivot repro --watch` goes on without the dashboard"
-LOADED_AGAIN = "fix it and save: it is loaded again by itself"
+LOADED_AGAIN = "fix it and save: it is loaded again"
 
 
 class Room(IntEnum):
@@ -79,6 +79,11 @@ def problem(found: Problem) -> str:
     """Returns why nothing can be watched, in one line."""
     place = f" ({one_line(found.where)})" if found.where else ""
     return one_line(found.what) + place
+
+
+def has_begun(watch: WatchState | None, run: RunState) -> bool:
+    """Tells whether watching began a run, and not a person."""
+    return watch is not None and run.request_id.startswith(f"{watch.request_id}.")
 
 
 def did_nothing(run: RunState) -> bool:

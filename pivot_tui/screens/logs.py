@@ -139,6 +139,13 @@ class Logs(Keeper):
         run_id, attempt = self._pinned or (None, None)
         try:
             answer = await self._feed.find_log(FindLog(stage, run_id, attempt))
+            now = _now(self._board.state(stage))
+            if self._pinned is None and isinstance(answer, LogRef) and now in answer.attempts:
+                # A newer attempt came to nothing: what is shown of the stage is older.
+                newest = (answer.run_id, answer.attempt)
+                answer = (
+                    answer if now == newest else await self._feed.find_log(FindLog(stage, *now))
+                )
         except (PivotError, OSError):
             return  # the banner says that the engine is gone; what is on screen stays
         if stage != self._stage or self._merged is not None:
