@@ -7,6 +7,7 @@ import pytest
 
 from pivot_core.port import (
     Event,
+    PlanBroken,
     PlanChanged,
     Problem,
     Published,
@@ -147,11 +148,15 @@ def test_why_the_last_run_could_not_start_is_told_no_longer_once_one_did(
     assert board.run.run_id == AGAIN
 
 
-def test_a_run_that_failed_without_a_stage_is_told() -> None:
+def test_a_run_that_did_not_start_is_told_unless_the_definition_is_broken() -> None:
+    problem = Problem("no file 'a.csv'", "", "")
+    failed = replace(a_run(), problems=(problem,), stages=())
     board = a_board()
-    failed = replace(a_run(), problems=(Problem("no file 'a.csv'", "", ""),))
-    fold(board, RunStarted(a_run()), over(failed, RunStatus.FAILED))
+    fold(board, PlanBroken((problem,)), over(failed, RunStatus.FAILED))
     assert board.run is not None
+    assert not board.run.problems
+    fold(board, PlanChanged("churn", tuple(board.stages.values()), board.states))
+    fold(board, over(failed, RunStatus.FAILED))
     assert board.run.problems
 
 

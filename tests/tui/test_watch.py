@@ -7,6 +7,7 @@ import pytest
 
 from pivot_core.port import (
     FilesChanged,
+    LogRef,
     PlanBroken,
     PlanChanged,
     Problem,
@@ -215,6 +216,21 @@ def test_of_a_run_that_left_no_record_none_is_named() -> None:
     ]
 
 
+def test_of_runs_that_watching_begins_only_what_they_came_to_is_told() -> None:
+    diary, board = Diary(), a_board(scenes.idle(), scenes.watch())
+    diary.take((), board, 1.0)
+    run = replace(scenes.run_state(), request_id=RequestId("watch.1"))
+    over = replace(scenes.run_state(RunStatus.DONE), request_id=RequestId("watch.1"))
+    broken = (Problem("unexpected indent", "pipeline.py:7", ""),)
+    never = replace(over, status=RunStatus.FAILED, stages=(), problems=broken)
+    events = [RunStarted(run), RunFinished(over), PlanBroken(broken), RunFinished(never)]
+    diary.take([*events, PlanBroken(broken)], board, 1.0)
+    assert [words for words, _ in told(diary)] == [
+        "run a4f2 ended: done",
+        "the pipeline cannot be loaded: unexpected indent (pipeline.py:7)",
+    ]
+
+
 # --- keys ---
 
 
@@ -268,6 +284,22 @@ async def test_a_change_that_affects_nothing_is_said(tmp_path: Path) -> None:
         port.publish(RunFinished(replace(run, status=RunStatus.DONE, counts={"same": 10})))
         said = "churn   changed model.py +3: nothing to run  "
         await driver.until(lambda: said in driver.said("header"))
+
+
+async def test_the_log_is_that_of_what_is_on_show_though_a_newer_attempt_came_to_nothing(
+    tmp_path: Path,
+) -> None:
+    port = scenes.port(replace(scenes.a_run_that_is_done(), watch=scenes.watch()), tmp_path)
+    good = port.logs[TRAIN]
+    assert isinstance(good, LogRef)
+    port.older[TRAIN, scenes.RUN] = good
+    scenes.write_text(tmp_path / "newer.log", "half done")
+    both = ((scenes.OLDER, 1), (scenes.RUN, 1))
+    port.logs[TRAIN] = LogRef(scenes.OLDER, TRAIN, 1, str(tmp_path / "newer.log"), both)
+    async with opened(port) as driver:
+        driver.dag.select(TRAIN)
+        await driver.until(lambda: driver.log.count == scenes.LINES)
+        assert "run a4f2" in str(driver.log.border_title)
 
 
 async def test_a_run_with_nothing_to_do_moves_neither_cursor_nor_log(tmp_path: Path) -> None:
