@@ -188,8 +188,8 @@ class Board:
             self.stages
         ):  # the usual case; a large graph is not counted for each repaint
             return sum(self.counts[status] for status in ENDED), len(names)
-        ended = sum(1 for name in names if self.state(name).status in ENDED)
-        return ended, len(names)
+        there = [name for name in names if name in self.stages]  # some may be gone since it ended
+        return sum(1 for name in there if self.state(name).status in ENDED), len(there)
 
     def with_status(self, *wanted: Status) -> list[StageName]:
         """Returns the stages that stand like this, in the order of the rows."""

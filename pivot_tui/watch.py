@@ -13,7 +13,7 @@ _PATH_MOST = 24
 _LONG_S = 2.0
 """A run that watching began and that has nothing to show is mentioned once it takes longer than this."""
 
-LEFT = "watching ends with the last client of the engine; `pivot repro --watch` goes on without the dashboard"
+LEFT = "watching ends with the engine's last client, unless it is a `pivot serve`"
 LOADED_AGAIN = "fix it and save: it is loaded again"
 
 

@@ -150,6 +150,15 @@ def test_a_mended_definition_clears_the_problems() -> None:
     assert [shown.stage for shown in board.rows] == ["only"]
 
 
+def test_a_stage_that_is_gone_is_not_missing_from_a_run_that_ended() -> None:
+    board = Board()
+    snapshot = scenes.a_run_that_is_done()
+    apply(board, snapshot)
+    assert board.done == (10, 10)
+    apply(board, Published(board.seq + 1, PlanChanged("churn", snapshot.stages[:-1], board.states)))
+    assert board.done == (9, 9)
+
+
 def test_an_event_for_an_unknown_stage_is_dropped() -> None:
     board = a_board()
     gone = StageName("gone")
