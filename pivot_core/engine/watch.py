@@ -162,7 +162,10 @@ class Watching:
             self._is_broken = True
 
     async def _listen(self) -> bool:
-        """Listens where something counts now; tells whether that is in more directories than before."""
+        """Listens where something counts now; tells whether that is elsewhere than before.
+
+        What happened in between may have gone unheard then: somebody must look.
+        """
         self._good = self._host.known() or self._good
         plan, grounds = self._good or (None, None)
         try:
@@ -185,7 +188,7 @@ class Watching:
             problem = problem_of(error)[0]
         self.state = replace(self.state, directories=len(self._listened), problem=problem)
         self._host.publish(WatchChanged(self.state))
-        return problem is None and not directories <= before
+        return problem is None
 
     def _heard_elsewhere(self, heard: Heard) -> None:
         """Takes what the notifier's thread heard."""
@@ -238,8 +241,8 @@ class Watching:
 
     async def _go_on(self) -> None:
         async with self._lock:
-            grew = await self._listen()
-            if self._round is not None or not (self._is_due or grew):
+            has_moved = await self._listen()
+            if self._round is not None or not (self._is_due or has_moved):
                 return
             if self._echoes >= _ECHOES:
                 if self._echoes == _ECHOES:

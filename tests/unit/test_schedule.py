@@ -1,6 +1,7 @@
 """The scheduler's invariants on random graphs, against a sequential reference."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import pytest
 from hypothesis import given, settings
@@ -20,6 +21,7 @@ from pivot_core.model.message import (
     PutBack,
     Record,
     Recorded,
+    Renew,
     Restored,
     Settle,
     Settled,
@@ -160,6 +162,7 @@ def drive(
     *,
     keep_going: bool,
     cancel_at: int | None = None,
+    renew_at: Sequence[int] = (),
 ) -> World:
     scheduler = Scheduler([task for task, _ in graph], jobs=jobs, keep_going=keep_going)
     world = World(graph, scheduler, jobs)
@@ -168,6 +171,9 @@ def drive(
     while world.replies:
         if turn == cancel_at:
             world.obey(scheduler.handle(CancelRun()))
+        if turn in renew_at:
+            renewed = graph[turn % len(graph)][0].name
+            world.obey(scheduler.handle(Renew(renewed)))
         world.reply(order[turn % len(order)] if order else 0)
         turn += 1
     return world
@@ -211,6 +217,17 @@ def test_a_cancelled_run_ends_every_stage_and_launches_nothing_more(
     assert world.ends.keys() == {task.name for task, _ in graph}
 
 
+@given(graphs(), st.integers(1, 4), orders, st.lists(st.integers(0, 60), max_size=8))
+@settings(deadline=None)
+def test_stages_that_begin_anew_end_as_the_sequential_reference_has_them(
+    graph: list[tuple[Task, Fate]], jobs: int, order: list[int], renew_at: list[int]
+) -> None:
+    steady = [(task, replace(fate, failures=0, unstable=0)) for task, fate in graph]
+    world = drive(steady, jobs, order, keep_going=True, renew_at=renew_at)
+    assert world.ends == reference(steady)
+    assert world.scheduler.is_done
+
+
 def one(name: str, *upstream: str, expected_s: float = 0.0) -> Task:
     return Task(
         StageName(name), tuple(StageName(parent) for parent in upstream), expected_s=expected_s
@@ -247,6 +264,35 @@ def test_cancelling_one_running_stage_leaves_its_neighbour_alone() -> None:
     assert scheduler.status(StageName("a")) is Status.CANCELLED
     assert scheduler.status(StageName("b")) is Status.RUNNING
     assert scheduler.status(StageName("c")) is Status.BLOCKED
+
+
+def test_a_running_stage_that_is_out_of_date_is_interrupted_once_and_settled_again() -> None:
+    scheduler = Scheduler([one("a"), one("b", "a")], jobs=1, keep_going=False)
+    scheduler.start()
+    settle(scheduler, "a")
+    renew = Renew(StageName("a"))
+    assert scheduler.handle(renew).orders == (Interrupt(StageName("a")),)
+    assert scheduler.handle(renew).orders == ()
+    step = scheduler.handle(Finished(StageName("a"), Outcome.CANCELLED))
+    assert step.orders == (Settle(StageName("a")),)
+    assert settle(scheduler, "a").orders == (Launch(StageName("a"), 2),)
+
+
+def test_one_that_was_only_decided_about_is_settled_again_at_once() -> None:
+    scheduler = Scheduler([one("a"), one("b")], jobs=1, keep_going=False)
+    scheduler.start()
+    settle(scheduler, "a", "b")
+    assert scheduler.handle(Renew(StageName("b"))).orders == (Settle(StageName("b")),)
+
+
+def test_one_that_is_cancelled_as_well_ends() -> None:
+    scheduler = Scheduler([one("a")], jobs=1, keep_going=False)
+    scheduler.start()
+    settle(scheduler, "a")
+    scheduler.handle(Renew(StageName("a")))
+    scheduler.handle(CancelRun())
+    scheduler.handle(Finished(StageName("a"), Outcome.CANCELLED))
+    assert scheduler.status(StageName("a")) is Status.CANCELLED
 
 
 def test_a_stage_whose_worker_died_is_launched_once_more() -> None:
