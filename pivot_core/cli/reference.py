@@ -77,6 +77,7 @@ _JSON_SECTIONS = {
     "metrics --json": ("MetricsRecord", "ValueRecord", "MetricsDiffRecord", "ValueChangeRecord"),
     "params --json": ("ParamsRecord", "ParamRecord", "ParamsDiffRecord", "ParamChangeRecord", "OriginRecord"),
     "plots --json": ("PlotsRecord", "SeriesRecord", "PlotImageRecord"),
+    "get --json": ("GetRecord", "CopyRecord"),
     "diff --json": (
         *("DiffRecord", "RowsRecord", "ColumnChangeRecord", "RowChangeRecord", "CellChangeRecord"),
         *("TextRecord", "BytesRecord", "FilesRecord", "FileRecord"),

@@ -156,6 +156,27 @@ class PlotsRecord(TypedDict):
     unread: list[UnreadRecord]
 
 
+class CopyRecord(TypedDict):
+    """One file that was brought back."""
+
+    path: str
+    """As the revision has it."""
+    to: str
+    """Where it is now; absolute."""
+    size_bytes: int
+    origin: str
+    """`git`, `store` (the cache, or a remote by way of it) or `workspace`."""
+    is_new: bool
+    """False where the same bytes lay there already."""
+
+
+class GetRecord(TypedDict):
+    """`get --json`."""
+
+    schema: int
+    files: list[CopyRecord]
+
+
 class CellChangeRecord(TypedDict):
     """One cell of a row; null where it is empty."""
 

@@ -10,6 +10,7 @@ from pivot_core.compare import leaf, lines, pairing, series, table
 from pivot_core.compare.leaf import Difference, LeafDifference
 from pivot_core.compare.pairing import UnknownColumn
 from pivot_core.compare.series import Figure
+from pivot_core.engine import export
 from pivot_core.engine.opener import Opener
 from pivot_core.engine.revision import Commit, Revision, Revisions, Run, Source, Workspace
 from pivot_core.errors import PivotError, UsageError
@@ -17,6 +18,7 @@ from pivot_core.model.ids import Json, StageName
 from pivot_core.model.stage import OutKind, ParamLayer, ParamOrigin, SourceLocation
 from pivot_core.port.results import (
     Comparison,
+    Copy,
     Detail,
     FileDifference,
     Metrics,
@@ -53,7 +55,9 @@ class Results:
         say: Callable[[str], None],
     ) -> None:
         """``plan`` gives the definition as it is now, ``say`` is told what is fetched from a remote."""
+        self._here: Layout = here
         self._plan: Callable[[], Plan] = plan
+        self._say: Callable[[str], None] = say
         self.revisions: Revisions = Revisions(here, state, plan)
         self.opener: Opener = Opener(here, config, cache, self.revisions.repository, say)
 
@@ -80,6 +84,21 @@ class Results:
         """Returns how an artifact differs between two revisions; raises ``UsageError`` where neither knows it."""
         old, new = self._found(names)
         return _compare(old, new, self.opener, path, wish)
+
+    def export(self, target: str, name: str, to: str | None, *, force: bool) -> list[Copy]:
+        """Brings back what a target was as of a revision; see `export.export`."""
+        (revision,) = self._found((name,))
+        done = list(export.export(self._here, revision, self.opener, target, to, force=force))
+        from_git = {each.path for each in done if each.origin == export.GIT}
+        if from_git:
+            export.tell_apart(revision, self.opener, from_git, self._say)
+        return done
+
+    def read(self, target: str, name: str, take: Callable[[BinaryIO], None]) -> None:
+        """Hands the bytes of one file as of a revision to ``take``."""
+        (revision,) = self._found((name,))
+        with export.open_one(revision, self.opener, target) as file:
+            take(file)
 
     def _found(self, names: Sequence[str]) -> list[Revision]:
         return [self.revisions.find(name) for name in names]

@@ -22,7 +22,7 @@ from pivot_core.model.ids import ArtifactPath, Json, RunId, StageName
 from pivot_core.model.lock import Lock
 from pivot_core.model.stage import Stage
 from pivot_core.port.values import Inputs
-from pivot_core.store import content, hashing, journal, lockfile
+from pivot_core.store import content, hashing, journal, lockfile, tracked
 from pivot_core.store.ignore import Ignore
 from pivot_core.store.layout import Layout
 from pivot_core.store.repository import Blob, Repository
@@ -81,7 +81,17 @@ class Revision:
 
     def sources(self, path: str) -> dict[str, Source]:
         """Returns where the bytes of a file lie, or of every file of a directory, by their paths; empty for nothing."""
-        return dict(_recorded(self.made, path))
+        found = dict(_at(path, self.tracked(path)))
+        if path in found:
+            return found  # no stage writes it
+        for each in self.made.values():
+            found.update(_at(path, each.outs.items()))
+        return found
+
+    def tracked(self, path: str) -> Iterable[tuple[ArtifactPath, Content]]:
+        """Returns what is tracked at, around or below a path."""
+        del path
+        return ()
 
 
 class Workspace(Revision):
@@ -102,6 +112,11 @@ class Workspace(Revision):
             found = hashing.walk(full, rules)
             return {f"{plain}/{inside}": Lying(member) for inside, member in found}
         return super().sources(path)
+
+    @override
+    def tracked(self, path: str) -> Iterable[tuple[ArtifactPath, Content]]:
+        found = tracked.around(self._here.root, path)
+        return () if found is None else ((found.path, found.content),)
 
 
 class Commit(Revision):
@@ -125,6 +140,18 @@ class Commit(Revision):
         if plain in blobs:
             return {plain: blobs[plain]}
         return super().sources(path) or dict(blobs)
+
+    @override
+    def tracked(self, path: str) -> Iterable[tuple[ArtifactPath, Content]]:
+        records = [tracked.record_path(place) for place in tracked.places(path)]
+        blobs = [
+            blob
+            for blob in self.repository.blobs(self.detail, path, *records)
+            if blob.path.endswith(tracked.SUFFIX)
+        ]
+        for blob, data in zip(blobs, self.repository.read(blobs), strict=True):
+            found = tracked.parse(data, blob.path)
+            yield found.path, found.content
 
 
 class Run(Revision):
@@ -234,16 +261,15 @@ def _lock_files(here: Layout) -> Iterator[tuple[str, bytes]]:
                     raise hashing.read_error(error, path) from error
 
 
-def _recorded(made: Mapping[StageName, Made], path: str) -> Iterator[tuple[str, Source]]:
-    """Yields the files at or below a path that stages made."""
+def _at(path: str, held: Iterable[tuple[ArtifactPath, Content]]) -> Iterator[tuple[str, Source]]:
+    """Yields the files at or below a path."""
     plain = path.rstrip("/")
-    for each in made.values():
-        for out, held in each.outs.items():
-            whole = out.rstrip("/")
-            if whole == plain or whole.startswith(f"{plain}/") or plain.startswith(f"{whole}/"):
-                for member, file in files(out, held):
-                    if member == plain or member.startswith(f"{plain}/"):
-                        yield member, Stored(file)
+    for out, content_ in held:
+        whole = out.rstrip("/")
+        if whole == plain or whole.startswith(f"{plain}/") or plain.startswith(f"{whole}/"):
+            for member, file in files(out, content_):
+                if member == plain or member.startswith(f"{plain}/"):
+                    yield member, Stored(file)
 
 
 def _after_run(here: Layout, state: State, plan: "Plan", run: RunId) -> Iterator[Made]:

@@ -85,6 +85,21 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
+class Copy:
+    """One file that was brought back."""
+
+    path: str
+    """As the revision has it."""
+    to: str
+    """Where it was put."""
+    size_bytes: int
+    origin: str
+    """``git``, ``store`` (the cache, or a remote by way of it), or ``workspace``."""
+    is_new: bool
+    """Unset where the same bytes lay there already."""
+
+
+@dataclass(frozen=True, slots=True)
 class Wish:
     """How an artifact is to be compared."""
 

@@ -63,12 +63,13 @@ def render(lock: Lock) -> bytes:
     for name, artifacts in (("deps", lock.deps), ("outs", lock.outs)):
         lines.append(f"{name}:" if artifacts else f"{name}: {{}}")
         for path in sorted(artifacts):
-            lines.extend(_artifact(path, artifacts[path]))
+            lines.extend(artifact(path, artifacts[path]))
     lines.append("")
     return "\n".join(lines).encode()
 
 
-def _artifact(path: str, found: Content) -> Iterator[str]:
+def artifact(path: str, found: Content) -> Iterator[str]:
+    """Yields the lines of one entry of a mapping from paths to contents."""
     if isinstance(found, FileContent):
         yield f"  {_text(path)}: {_file(found)}"
         return

@@ -54,10 +54,10 @@ class Repository:
         self._check()
         return None
 
-    def blobs(self, commit: str, path: str = "") -> list[Blob]:
-        """Returns the file at ``path``, or every file below it; none where the commit has nothing there."""
-        where = ["--", path.rstrip("/")] if path else []
-        done = self._run("ls-tree", "-r", "-l", "-z", commit, *where)
+    def blobs(self, commit: str, *paths: str) -> list[Blob]:
+        """Returns the files at and below some paths; none where the commit has nothing there."""
+        where = [path.rstrip("/") for path in paths]
+        done = self._run("ls-tree", "-r", "-l", "-z", commit, "--", *where)
         if done.returncode:
             raise self._error(done)
         found = list[Blob]()

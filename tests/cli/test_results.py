@@ -1,6 +1,7 @@
 """Results as of commits, runs and the workspace: metrics, params, plots, and any file, between any two of them."""
 
 import json
+import os
 import subprocess
 from pathlib import Path
 from typing import cast
@@ -159,9 +160,50 @@ def test_plots_are_charts_and_a_page_that_loads_nothing(project: Project, tmp_pa
     parsed(forms.PlotsRecord, project.pivot("plots", "show", "--json").ok().out)
 
 
+def test_what_was_there_is_brought_back_and_overwrites_nothing(
+    project: Project, tmp_path: Path
+) -> None:
+    now = project.read("table.csv")
+    refused = project.pivot("get", "table.csv", "--rev", "HEAD~1")
+    assert refused.code == 2
+    assert "'table.csv' would be overwritten" in refused.err
+    there = str(tmp_path / "there")
+    stage = project.pivot("get", "train", "--rev", "HEAD~1", "-o", there, "--json").ok()
+    files = cast("list[dict[str, str]]", parsed(forms.GetRecord, stage.out)["files"])
+    assert {each["path"]: each["origin"] for each in files} == {
+        "metrics/train.json": "git", "plots/curve.csv": "store", "table.csv": "store",
+    }  # fmt: skip
+    assert "wed,6.0" in (tmp_path / "there/table.csv").read_text()
+    piped = project.pivot("get", "table.csv", "--rev", "last~1", "-o", "-").ok()
+    assert "wed,6.0" in piped.out
+    project.pivot("get", "table.csv", "--rev", "HEAD~1", "--force").ok()
+    assert project.read("table.csv") == piped.out
+    assert project.pivot("get", "table.csv", "--rev", "HEAD~1").ok().out.startswith("same")
+    project.pivot("get", "table.csv", "--rev", "HEAD", "--force").ok()
+    assert project.read("table.csv") == now
+    notes = project.pivot("get", "notes.txt", "--rev", "HEAD~1", "-o", f"{there}/notes.txt").ok()
+    assert notes.out.startswith("wrote")
+    assert (tmp_path / "there/notes.txt").read_text() == "one\ntwo\n"
+
+
+def test_a_link_does_not_lead_a_copy_out_of_the_project(project: Project, tmp_path: Path) -> None:
+    os.rename(project.root / "plots", project.root / "away")
+    os.symlink(tmp_path, project.root / "plots")
+    try:
+        done = project.pivot("get", "plots/curve.csv", "--rev", "HEAD")
+    finally:
+        os.unlink(project.root / "plots")
+        os.rename(project.root / "away", project.root / "plots")
+    assert done.code == 4
+    assert "leads out of the project" in done.err
+    assert not (tmp_path / "curve.csv").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (("get", "nope", "--rev", "HEAD"), "nothing is known of 'nope' in HEAD"),
+        (("get", "train", "--rev", "HEAD", "-o", "-"), "'train' is not one file in HEAD"),
         (("metrics", "diff", "nope"), "no such commit 'nope'"),
         (("diff", "notes.txt", "last~9"), "no run 'last~9'"),
         (("diff", "nope.txt"), "nothing is known of 'nope.txt' in HEAD and workspace"),

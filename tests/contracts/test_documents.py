@@ -84,6 +84,7 @@ def test_the_page_on_results_can_be_followed(tmp_path: Path) -> None:
     assert "○ HEAD  ● workspace" in said
     assert "wrote plots.html: 1 plot\n" in said
     assert "rows by week" in said
+    assert "wrote  first-run/data/weeks.csv" in said
 
 
 @pytest.mark.parametrize("page", documents(), ids=shown)
