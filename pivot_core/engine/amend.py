@@ -13,7 +13,7 @@ from typing import TypedDict, cast
 from pivot_core.engine import grounds
 from pivot_core.engine.grounds import FileRow, Grounds
 from pivot_core.errors import DefinitionError
-from pivot_core.fingerprint.analyser import Analyser, SearchStep, Versions
+from pivot_core.fingerprint.analyser import Analyser, Parsed, SearchStep, Versions
 from pivot_core.fingerprint.outline import Block, Edits, Outline, compare
 from pivot_core.fingerprint.reading import Readings
 from pivot_core.model.fingerprint import Reading
@@ -92,21 +92,21 @@ class Amended:
 def amend(
     root: str,
     known: Grounds,
-    outlines: Json,
+    before: Outlines,
     edited: Sequence[str],
     clock_ns: int,
     versions: Versions | None,
+    parsed: Parsed,
 ) -> Amended | None:
     """Returns what inner edits make of a plan; ``None`` when they are more than that.
 
-    ``known`` is what the plan rested on, ``outlines`` the JSON form of its ``Outlines``, ``edited`` the files that
-    have changed since, ``clock_ns`` the file system's clock before anybody looks at them, and ``versions`` what an
-    `Analyser` is given.
+    ``known`` is what the plan rested on, ``before`` the sources then, ``edited`` the files that
+    have changed since, ``clock_ns`` the file system's clock before anybody looks at them, and ``versions`` and
+    ``parsed`` what an `Analyser` is given.
     """
     try:
-        before = Outlines.from_json(outlines)
         texts = {path: _read(path) for path in edited if path in before.files}
-    except (ValueError, OSError):
+    except OSError:
         return None
     edits = {path: compare(before.files[path], data) for path, data in texts.items()}
     found = {path: (before.files[path], edit) for path, edit in edits.items() if edit is not None}
@@ -117,7 +117,9 @@ def amend(
     stages = tuple(_moved(stage, by_name) for stage in known.stages)
     readings = tuple(_moved_reading(reading, by_path) for reading in known.readings)
     observed = Readings(readings, known.executed)
-    analyser = Analyser(root, readings=observed, search=before.search, versions=versions)
+    analyser = Analyser(
+        root, readings=observed, search=before.search, versions=versions, parsed=parsed
+    )
     try:
         analyses = tuple(
             analyser.analyse(stage) if by_name.concern(analysis) else by_name.applied(analysis)

@@ -481,6 +481,7 @@ class Engine(Port):
             if self._config.git_ignore and has_changed and run.options.commit:
                 stages = list(plan.graph.stages.values())
                 await loop.run_in_executor(self._shop.writer, tools.recorder.ignore_outs, stages)
+            await loop.run_in_executor(self._shop.writer, self._planner.flush)
             await loop.run_in_executor(self._shop.writer, tools.recorder.finish)
             last = self._planner.last
             is_here = tools.supply is None or not tools.supply.promised
@@ -517,7 +518,7 @@ class Engine(Port):
     async def _plan(self, *, keep: bool = True) -> Plan:
         """Returns the plan as the files say now, and tells the front ends when it is another one."""
         try:
-            plan = await self._planner.current(keep=keep)
+            plan = await self._planner.current(keep=keep, later=True)
         except DefinitionError as error:
             self._standing.broken(problem_of(error))
             raise

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pivot_core.define.load import LoadReport
     from pivot_core.define.observe import Observed
     from pivot_core.engine.amend import Outlines
-    from pivot_core.fingerprint.analyser import Analyser, Versions
+    from pivot_core.fingerprint.analyser import Analyser, Parsed, Versions
 
 _KEY = "plan:current"
 _OUTLINES_KEY = "plan:outlines"
@@ -140,12 +140,30 @@ class Planner:
         self._counts_packages = counts_packages
         self._plan: Plan | None = None
         self._stored: Grounds | None = None
+        self._outlines: Outlines | None = None
+        """The sources that the plan rests on, once an edit made them known."""
+        self._parsed: Parsed = {}
+        """What edits had parsed: most of it is the same for the next one."""
+        self._is_unwritten = False
+        """Whether the state holds an older plan than this one."""
         self._lock = asyncio.Lock()
 
-    async def current(self, *, keep: bool = True) -> Plan:
-        """Returns the plan as the files say now, remembered unless not to ``keep`` it; raises ``DefinitionError``."""
+    async def current(self, *, keep: bool = True, later: bool = False) -> Plan:
+        """Returns the plan as the files say now, remembered unless not to ``keep`` it; raises ``DefinitionError``.
+
+        With ``later`` what inner edits made of it is written when ``flush`` is called: somebody waits for a stage.
+        """
         async with self._lock:
-            return await self._current(keep)
+            plan = await self._current(keep)
+            if not later:
+                await asyncio.to_thread(self.flush)
+            return plan
+
+    def flush(self) -> None:
+        """Writes what the state does not hold yet; raises ``StoreError``."""
+        if self._is_unwritten and self._stored is not None and self._outlines is not None:
+            self._is_unwritten = False
+            self._put(self._stored, self._outlines)
 
     async def _current(self, keep: bool) -> Plan:
         known = self._stored or self._from_state()
@@ -160,7 +178,8 @@ class Planner:
                 return self._plan
             else:
                 return self._plan
-        self._stored = self._plan = None
+        self._stored = self._plan = self._outlines = None
+        self._is_unwritten = False
         from pivot_core.define import load
 
         definitions = load.parse(await self._define(()))
@@ -240,21 +259,30 @@ class Planner:
 
     def _amend(self, known: Grounds, edited: Sequence[str], keep: bool) -> Plan | None:
         """Returns what edits of some files make of a plan; ``None`` when the definition must be loaded for that."""
-        from pivot_core.engine.amend import amend
+        from pivot_core.engine.amend import Outlines, amend
 
         clock_ns = self._clock_ns()
-        outlines = self._state.get(_OUTLINES_KEY)
+        try:
+            before = self._outlines or Outlines.from_json(self._state.get(_OUTLINES_KEY))
+        except ValueError:
+            return None
         amended = amend(
-            self._layout.root, known, outlines, edited, clock_ns, versions=self._versions()
+            self._layout.root,
+            known,
+            before,
+            edited,
+            clock_ns,
+            versions=self._versions(),
+            parsed=self._parsed,
         )
         if amended is None:
             return None
-        self._stored = amended.grounds
+        self._stored, self._outlines = amended.grounds, amended.outlines
         self._plan = plan = _plan_of(amended.grounds)
         if keep:
             new = _new_symbols(plan, known)
             self._state.put(excerpt.records(self._state, new, amended.analyser.source))
-            self._put(amended.grounds, amended.outlines)
+            self._is_unwritten = True
         return plan
 
     def _clock_ns(self) -> int:

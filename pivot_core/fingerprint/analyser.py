@@ -34,6 +34,9 @@ from pivot_core.model.stage import FunctionRef, SourceLocation, Stage
 
 type SearchStep = tuple[str, bool]
 """A directory that is added to the search path, and whether it goes first."""
+type Parsed = dict[str, tuple[bytes, source_.Source]]
+"""By absolute path: the bytes of a file and what they say. A mark that an earlier analysis left costs time alone."""
+
 type Versions = Callable[[Iterable[str]], Mapping[str, str]]
 """Returns the installed packages that give some modules, each with its version."""
 type _Shown = tuple[Named, SourceLocation]
@@ -50,11 +53,14 @@ class Analyser:
         search: Mapping[str, Sequence[SearchStep]] | None = None,
         readings: Readings | None = None,
         versions: Versions | None = None,
+        parsed: Parsed | None = None,
     ) -> None:
         """``readings`` is what was noticed when the definition was loaded, ``versions`` is for packages that count.
 
-        ``search`` is that of an earlier analyser where it still holds: nobody then looks for it again.
+        ``search`` is that of an earlier analyser where it still holds: nobody then looks for it again. ``parsed`` is
+        what earlier ones parsed, and is added to.
         """
+        self._parsed: Parsed | None = parsed
         self._root: str = os.path.abspath(root)
         self._site: list[str] = interpreter_paths() if site is None else list(site)
         self.unread: set[str] = set()
@@ -226,13 +232,20 @@ class Analyser:
         if not place.is_source:
             return None, xxhash.xxh3_128_hexdigest(data)
         try:
-            parsed = source_.parse(place.path, data, self._shown(place.path))
+            parsed = self._parse(place.path, data)
         except DefinitionError:
             if tolerant:
                 return None, xxhash.xxh3_128_hexdigest(data)
             raise
         self._sources[place.path] = parsed
         return parsed, ""
+
+    def _parse(self, path: str, data: bytes) -> source_.Source:
+        if self._parsed is None:
+            return source_.parse(path, data, self._shown(path))
+        if path not in self._parsed or self._parsed[path][0] != data:
+            self._parsed[path] = (data, source_.parse(path, data, self._shown(path)))
+        return self._parsed[path][1]
 
     def _function(self, names: Names, ref: FunctionRef) -> tuple[Module, str]:
         module = names.module(ref.module)

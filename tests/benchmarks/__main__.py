@@ -12,7 +12,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 
-from tests.benchmarks import dashboard, data, figures, first, leaf, noop, remotes
+from tests.benchmarks import dashboard, data, figures, first, leaf, noop, remotes, watch
 from tests.benchmarks.figures import Figure
 
 
@@ -21,10 +21,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument(
         "--only",
-        choices=("noop", "leaf", "hash", "first", "dashboard", "remotes"),
+        choices=("noop", "leaf", "hash", "first", "dashboard", "remotes", "watch"),
         help="one of them",
     )
-    parser.add_argument("--rounds", type=int, help="instead of 15, 7, 5, 3, 9 and 5")
+    parser.add_argument("--rounds", type=int, help="instead of 15, 7, 5, 3, 5, 9 and 5")
     parser.add_argument(
         "--big", action="store_true", help="with files of 1 and 4 GiB; needs as much memory"
     )
@@ -38,6 +38,7 @@ def main() -> None:
         "leaf": lambda scratch: leaf.figures(scratch, rounds or 7),
         "hash": lambda scratch: data.figures(scratch, rounds or 5, is_big=is_big),
         "first": lambda scratch: first.figures(scratch, rounds or 3),
+        "watch": lambda scratch: watch.figures(scratch, rounds or 5),
         "dashboard": lambda scratch: dashboard.figures(scratch, rounds or 9),
         "remotes": lambda scratch: remotes.figures(
             scratch, rounds or 5, is_big=is_big, tools=given.tools or ""
