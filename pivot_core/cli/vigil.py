@@ -10,6 +10,7 @@ from pivot_core.cli.follow import Follower, Printer
 from pivot_core.port import (
     FilesChanged,
     Notice,
+    Problem,
     Published,
     RequestId,
     RunFinished,
@@ -39,6 +40,8 @@ class WatchFollower(Follower):
         """Whether the next run has a cause that people know of."""
         self._begun: RunState | None = None
         """The run under way, before it is worth showing."""
+        self._problems: tuple[Problem, ...] = ()
+        """Of the last run: what is still wrong is not said again."""
         self._expected_s: Mapping[StageName, float] = {}
         super().__init__(request_id, make())
 
@@ -89,7 +92,6 @@ class WatchFollower(Follower):
 
     def _open(self, run: RunState) -> None:
         self._run = run
-        self._has_news = True
         self._printer.begin(run, self._expected_s)
         for stage, state in self._states.items():
             self._printer.stage(run, stage, state)
@@ -97,9 +99,11 @@ class WatchFollower(Follower):
     def _end(self, run: RunState) -> None:
         if self._run is None and self._has_news and run.stages:
             self._open(run)
-        if self._has_news:
+        if self._run is not None:
+            self._has_news = False
+        if self._run is not None or run.problems != self._problems:
             self._printer.finish(run, self._states)
             self._printer.tick()
             self._printer = self._make()
-        self._has_news = False
+        self._problems = run.problems
         self._run = self._begun = None

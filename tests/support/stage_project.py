@@ -102,12 +102,18 @@ class Project:
 class Running:
     """A pool and what it said."""
 
-    def __init__(self, project: Project, jobs: int) -> None:
+    def __init__(self, project: Project, jobs: int, max_bytes: int | None) -> None:
         self.project: Project = project
         self.pids: dict[str, int] = {}
         self._waiting: dict[str, asyncio.Event] = {}
         self.sizes: dict[str, int] = {}
-        self.pool: Pool = Pool(project.layout, jobs, on_started=self._started, on_grew=self._grew)
+        self.pool: Pool = Pool(
+            project.layout,
+            jobs,
+            on_started=self._started,
+            on_grew=self._grew,
+            max_bytes=max_bytes,
+        )
 
     async def started(self, stage: str) -> int:
         """Waits until the stage's process runs and returns its id."""
@@ -135,9 +141,11 @@ class Running:
 
 
 @contextlib.asynccontextmanager
-async def running(project: Project, jobs: int = 1) -> AsyncGenerator[Running]:
+async def running(
+    project: Project, jobs: int = 1, max_bytes: int | None = None
+) -> AsyncGenerator[Running]:
     """Runs a pool for the time of the block."""
-    run = Running(project, jobs)
+    run = Running(project, jobs, max_bytes)
     await run.pool.start()
     try:
         yield run
