@@ -73,18 +73,16 @@ async def test_all_variants_of_a_stage_are_one_target(tmp_path: Path) -> None:
     assert said(made, "status", "part@1") == "up to date: 1 stage\n"
 
 
-@pytest.mark.parametrize(
-    "unusual",
-    [
-        ["repro", "--force"], ["repro", "-n"], ["repro", "-v"], ["repro", "--json"], ["list"], [], ["repro", "--"],
-        ["-C", "missing", "repro"], ["repro", "-C"], ["status", "--help"], ["-V", "repro"], ["repro", "-qv"],
-    ],
-)  # fmt: skip
-async def test_what_is_unusual_is_left_to_the_full_path(tmp_path: Path, unusual: list[str]) -> None:
+async def test_what_is_unusual_is_left_to_the_full_path(tmp_path: Path) -> None:
     made = project(tmp_path)
     await made.run()
     assert said(made, "repro", "-q") == ""
-    assert said(made, *unusual) is None if unusual else said(made, "nothing") is None
+    for unusual in (
+        ["repro", "--force"], ["repro", "-n"], ["repro", "-v"], ["repro", "--json"], ["repro", "--"], ["list"],
+        ["nothing"], ["-C", "missing", "repro"], ["repro", "-C"], ["status", "--help"], ["-V", "repro"],
+        ["repro", "-qv"],
+    ):  # fmt: skip
+        assert said(made, *unusual) is None, unusual
 
 
 async def test_a_live_engine_is_asked_instead(tmp_path: Path) -> None:
