@@ -88,11 +88,19 @@ def test_only_who_reaches_the_statement_depends_on_what_it_read(
         name for name in before if before[name].fingerprint.digest != after[name].fingerprint.digest
     }
     assert changed == {"st_one"}
-    monkeypatch.delenv("A_")
-    again = analyses(tmp_path, code, one, two, helper=helper)
-    assert {name: found.fingerprint for name, found in again.items()} == {
-        name: found.fingerprint for name, found in before.items()
-    }
+
+
+def test_a_reading_that_is_as_it_was_counts_as_it_did(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = list[dict[str, Analysis]]()
+    for value in ("1", "2", "1"):
+        monkeypatch.setenv("A_", value)
+        found.append(analyses(tmp_path, "A = os.getenv('A_')", "A", "1"))
+    first, other, again = [
+        {name: each.fingerprint for name, each in some.items()} for some in found
+    ]
+    assert first == again != other
 
 
 def test_a_reading_is_located_and_reached_through_its_statement(tmp_path: Path) -> None:
