@@ -4,12 +4,13 @@ The live engine answers with it, and so does a command that only looks when no e
 """
 
 import asyncio
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from typing import assert_never
 
-from pivot_core.engine import artifacts, evidence, remotes
+from pivot_core.engine import artifacts, evidence, former, remotes
 from pivot_core.engine.evidence import Gatherer
 from pivot_core.engine.history import Past
 from pivot_core.engine.impact import impact
@@ -72,7 +73,7 @@ class Answers:
         self._layout = layout
         self._state = state
         self._planner = planner
-        self._history = Past(layout)
+        self._history = Past(layout, functools.partial(former.names_of, state))
 
     async def answer(self, query: Query, observer: Observer) -> object:
         """Answers one query with what ``observer`` sees; raises ``PivotError``."""

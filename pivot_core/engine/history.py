@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import cast
 
 from pivot_core.errors import UsageError
@@ -93,21 +93,27 @@ class RunJournal:
 class Past:
     """The runs that a project still keeps."""
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(
+        self, layout: Layout, names_of: Callable[[StageName], tuple[StageName, ...]]
+    ) -> None:
+        """``names_of`` gives a stage's name, and then those that it had before."""
         self._layout = layout
+        self._names_of = names_of
 
     def find_log(
         self, stage: StageName, run_id: RunId | None, attempt: int | None
     ) -> LogRef | NoLog:
         """Returns where an attempt's log lies: the newest that fits what is given."""
-        attempts = list[tuple[RunId, int]]()
+        found = list[tuple[RunId, StageName, int]]()
         for run in journal.runs(self._layout):
-            numbers = self._attempts(run, stage)
-            attempts.extend((run, number) for number in sorted(numbers, reverse=True))
-        for run, number in attempts:
+            for name in self._names_of(stage):
+                numbers = sorted(self._attempts(run, name), reverse=True)
+                found.extend((run, name, number) for number in numbers)
+        attempts = tuple((run, number) for run, _, number in found)
+        for run, name, number in found:
             if run_id in (None, run) and attempt in (None, number):
-                path = self._layout.log_path(run, stage, number)
-                return LogRef(run, stage, number, path, tuple(attempts))
+                path = self._layout.log_path(run, name, number)
+                return LogRef(run, stage, number, path, attempts)
         if run_id is not None:
             return NoLog(f"'{stage}' wrote no log in run {run_id}")
         return NoLog(f"'{stage}' has not run here: what it printed was never recorded")
@@ -116,7 +122,8 @@ class Past:
         """Returns what the kept runs did with a stage beyond finding it up to date, newest first."""
         found = list[Attempt]()
         for run in journal.runs(self._layout):
-            found += self._attempts_in(run, stage)
+            for name in self._names_of(stage):
+                found += self._attempts_in(run, name)
             if len(found) >= limit:
                 break
         return tuple(found[:limit])

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pivot_core
 from pivot_core.define.reading import read_now
-from pivot_core.engine import grounds
+from pivot_core.engine import former, grounds
 from pivot_core.engine.grounds import FileRow, Grounds
 from pivot_core.engine.observe import Subject
 from pivot_core.engine.origin import Installed
@@ -252,6 +252,10 @@ class Planner:
             self._state.put(
                 excerpt.records(self._state, _new_symbols(plan, before), analyser.source)
             )
+            if before is not None:
+                known = zip(before.stages, before.analyses, strict=True)
+                now = ((stage, plan.analyses[name]) for name, stage in plan.graph.stages.items())
+                self._state.put(former.records(self._state, known, now))
         if keep and not observed["unsafe"]:
             self._remember(plan, observed, inputs, Outlines.of(analyser, definitions.uses))
         self._plan = plan

@@ -4,11 +4,14 @@ import asyncio
 import os
 import shutil
 from pathlib import Path
+from typing import cast
 
 from pivot_core.model.decision import Status
-from pivot_core.model.ids import RequestId
+from pivot_core.model.ids import RequestId, StageName
 from pivot_core.port.commands import Accepted, CancelRun, Refused, Unwatch, Watch
-from pivot_core.port.events import FilesChanged, Notice, WatchChanged
+from pivot_core.port.events import FilesChanged, Notice, StageChanged, WatchChanged
+from pivot_core.port.queries import Attempts, FindLog, ListAttempts
+from pivot_core.port.values import LogRef
 from tests.support.project import Gate, Project
 from tests.support.vigil import watching
 
@@ -19,6 +22,7 @@ CHAIN = """
         return x * model.times()
 
     def last(x: Annotated[str, Dep("first.txt", Text())]) -> Annotated[str, Out("last.txt", Text())]:
+        print("at last")
         return x + "!"
 
     pipeline.register(first)
@@ -309,3 +313,23 @@ async def test_the_end_of_the_engine_in_the_middle_of_a_run_leaves_nothing(tmp_p
         await asyncio.sleep(0)
     assert project.leftovers() == []
     gate.close()
+
+
+async def test_a_renamed_stage_keeps_its_durations_attempts_and_logs(tmp_path: Path) -> None:
+    project = chain(tmp_path)
+    async with watching(project) as vigil:
+        await vigil.ran()
+        text = project.get("pipeline.py").replace("last(", "final(").replace("(last)", "(final)")
+        project.put("pipeline.py", text)
+        while "final" not in (found := await vigil.next()).courses:
+            pass
+        assert found.courses["final"][-1] == "restored"
+        final = StageName("final")
+        engine = vigil.live.engine
+        attempts = cast("Attempts", await engine.ask(ListAttempts(final)))
+        assert [each.status for each in attempts] == [Status.RESTORED, Status.RAN]
+        log = await engine.ask(FindLog(final))
+        assert isinstance(log, LogRef)
+        assert os.path.basename(log.path).startswith("last.")
+        states = [e.state for e in vigil.told if isinstance(e, StageChanged) and e.stage == final]
+        assert states[-1].expected_s is not None
