@@ -239,8 +239,9 @@ async def _hand_over[T](here: Layout, lease: Lease, asked: _Asked[T]) -> T | Non
                 info = await port.hello()
                 if asked.may_take(info):
                     return await asked.follow(port, asked.signals)
-                why = f"{info.command} (pid {info.pid}), which runs in another environment"
-                await _wait_for(here, why, asked.on_wait, asked.signals)
+                whom = f"{info.command} (pid {info.pid}), which runs in another environment"
+                asked.on_wait(f"waiting for {whom}; `pivot serve --stop` ends it")
+                await _wait_for(here, asked.signals)
                 return None
             except ConnectionError:
                 return None
@@ -255,11 +256,8 @@ async def _hand_over[T](here: Layout, lease: Lease, asked: _Asked[T]) -> T | Non
         await asked.signals.pause(_TRY_S)
 
 
-async def _wait_for(
-    here: Layout, whom: str, on_wait: Callable[[str], None], signals: Signals
-) -> None:
+async def _wait_for(here: Layout, signals: Signals) -> None:
     """Waits until the lease is free."""
-    on_wait(f"waiting for {whom}")
     loop = asyncio.get_running_loop()
     free = asyncio.Event()
 
