@@ -11,6 +11,8 @@ from pivot_core.port import RunState, StageName, StageRow, StageState, Status
 
 GOOD = frozenset({Status.RAN, Status.RESTORED, Status.SAME})
 """Of a stage that stands like this, being up to date is no news."""
+_BAD = frozenset({Status.FAILED, Status.BLOCKED, Status.CANCELLED})
+"""Of a stage that stands like this it is."""
 
 
 class Quiet:
@@ -42,9 +44,9 @@ class Quiet:
         stages: Mapping[StageName, StageRow],
     ) -> dict[StageName, StageState]:
         """Returns what changes on show when a stage of the run has a new state."""
-        kept = self._kept.get(stage)
-        if state.status is Status.SAME and kept is not None:
-            return {stage: kept}
+        shown = states.get(stage)
+        if state.status is Status.SAME and (shown is None or shown.status not in _BAD):
+            return {stage: self._kept.setdefault(stage, state)}
         found = dict[StageName, StageState]()
         if not self.is_on_show:
             self.is_on_show = True

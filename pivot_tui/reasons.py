@@ -1,7 +1,7 @@
 """Owns the Why pane's text: the verdict first, then each reason with place, old and new value; pure."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import assert_never
 
 from rich.cells import cell_len, chop_cells
@@ -58,9 +58,14 @@ _BLANK: Line = ()
 
 
 def lines(
-    row: StageRow, state: StageState, found: Explanation | None, unfolded: bool, cells: int
+    row: StageRow,
+    state: StageState,
+    found: Explanation | None,
+    unfolded: bool,
+    cells: int,
+    missing: Sequence[Line] = (),
 ) -> list[Line]:
-    """Returns the pane for a stage; ``found`` is ``None`` while the engine is being asked."""
+    """Returns the pane for a stage; ``missing`` stands in the place of what the engine has not answered."""
     text = list[Line]()
     if state.status is Status.FAILED and state.failure is not None:
         text += _failure(state.failure, cells)
@@ -70,7 +75,7 @@ def lines(
             (("BLOCKED", Paint.BLOCKED), (f" by {one_line(', '.join(state.by))}", Paint.TEXT)),
             _BLANK,
         ]
-    text += _verdict(found, unfolded, cells) if found else [spans.text("looking…", Paint.MUTED)]
+    text += _verdict(found, unfolded, cells) if found else missing
     if state.run_id is not None and state.reasons:
         text += [_BLANK, *_recorded(state.run_id, state.reasons, found, cells)]
     where = spans.text(one_line(f"{row.function}  {row.where}"), Paint.MUTED)

@@ -81,7 +81,8 @@ class Why(Asking[Explanation | Account | None]):
         if self.stage is not None and self.stage in board.stages:
             row, state = board.stages[self.stage], board.state(self.stage)
             now = self.found if isinstance(self.found, Explanation) else None
-            lines += reasons.lines(row, state, now, self._unfolded, cells)
+            missing = [] if board.problems else self.missing()
+            lines += reasons.lines(row, state, now, self._unfolded, cells, missing)
         return Page(lines)
 
     @property

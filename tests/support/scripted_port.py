@@ -24,6 +24,7 @@ from pivot_core.port import (
     ListRemotes,
     LogAnswer,
     NoLog,
+    PivotError,
     Port,
     Published,
     Query,
@@ -90,6 +91,8 @@ class ScriptedPort(Port):
         self.remotes: tuple[RemoteRow, ...] = ()
         self.reports: dict[RunId, RunReport] = {}
         self.report: RemoteReport | None = None
+        self.trouble: PivotError | None = None
+        """What every question is answered with."""
         self.is_gone = False
         self._subscriptions: list[ScriptedSubscription] = []
 
@@ -136,6 +139,8 @@ class ScriptedPort(Port):
         if self.is_gone:
             raise ConnectionResetError("the engine is gone")
         self.asked.append(query)
+        if self.trouble is not None:
+            raise self.trouble
         match query:
             case Explain():
                 return tuple(self.explanations.values())

@@ -14,6 +14,7 @@ from pivot_core.port import (
     LogGrew,
     LogRef,
     Notice,
+    PivotError,
     PlanBroken,
     Problem,
     Refresh,
@@ -332,6 +333,19 @@ async def test_a_broken_definition_is_told_in_full_with_the_users_traceback(tmp_
         assert 'File "pipeline.py"' in driver.why_text
         driver.port.publish(scenes.plan_changed(scenes.idle().stages, scenes.idle().states))
         await driver.until(lambda: "CANNOT BE LOADED" not in driver.why_text)
+
+
+async def test_why_says_what_went_wrong_and_waits_for_no_answer(tmp_path: Path) -> None:
+    async with opened(scenes.port(scenes.idle(), tmp_path)) as driver:
+        driver.port.trouble = PivotError("a worker died")
+        await driver.press("d")
+        await driver.until(lambda: "a worker died" in driver.why_text)
+        driver.port.publish(PlanBroken((Problem("pipeline.py cannot be imported", "", ""),)))
+        await driver.until(lambda: "CANNOT BE LOADED" in driver.why_text)
+        driver.dag.select(TRAIN)
+        await driver.until(lambda: "stages.train" in driver.why_text)
+        assert "looking" not in driver.why_text
+        assert "a worker died" not in driver.why_text
 
 
 async def test_a_lost_engine_stays_on_show_and_can_be_reached_again(tmp_path: Path) -> None:

@@ -81,6 +81,19 @@ def test_a_run_with_nothing_to_do_leaves_the_last_result_on_show() -> None:
     assert [bar.stage for bar in timeline.bars(board, board.run, scenes.NOW)] == [FETCH]
 
 
+def test_what_was_not_known_is_the_same_without_a_run_on_show() -> None:
+    board = a_board()
+    same = StageState(Status.SAME, AGAIN)
+    fold(board, StageChanged(TRAIN, StageState(Status.STALE)))
+    fold(board, StageChanged(REPORT, StageState(Status.UNKNOWN)))
+    fold(board, RunStarted(a_run()), *found(Status.SAME, TRAIN, REPORT))
+    assert board.active is None
+    assert board.state(TRAIN) == board.state(REPORT) == same
+    fold(board, *found(Status.RUNNING, BASELINE))
+    assert board.active is not None
+    assert board.state(TRAIN) == same
+
+
 def test_a_run_that_a_person_asked_for_comes_on_show_at_once() -> None:
     board = a_board()
     fold(board, RunStarted(a_run("r.1")))
