@@ -49,8 +49,8 @@ if TYPE_CHECKING:
         """Settings, and the files that the definition and the code rest on."""
         data: Signed
         """What the verdicts rest on besides: lock files, inputs, outputs, the state itself."""
-        live: list[str]
-        """What is there while an engine is live, or has left requests."""
+        pending: str
+        """What is there while an engine has left requests."""
         stages: list[str]
         """In topological order."""
         upstream: list[list[int]]
@@ -58,7 +58,7 @@ if TYPE_CHECKING:
         outs: list[list[str]]
 
 
-FORMAT = 1
+FORMAT = 2
 NUMBERS = 5
 """Of a signature: size, mtime_ns, ctime_ns, inode, device."""
 PLACE = ".pivot/state.lmdb/proof"
@@ -94,7 +94,7 @@ def answer(
         proof = _read(root)
         if proof is None or not _is_same_plan(proof, root, environment):
             return None
-        if any(map(os.path.exists, proof["live"])) or not _is_same(*proof["data"]):
+        if os.path.exists(proof["pending"]) or not _is_same(*proof["data"]):
             return None
         count = _count(proof, [inside(root, directory, target) for target in targets])
     except (OSError, ValueError):

@@ -92,7 +92,7 @@ class Prover:
             "directories": sorted({*grounds.directories, *looked.solid, *inside.solid}),
             "listed": [_listed(grounds, *each, below) for each in looked.directories.items()],
             "plan": quick.signed(looked.files),
-            "live": [self.layout.socket_path, self.layout.pending_path],
+            "pending": self.layout.pending_path,
             "data": quick.signed(data),
             "stages": [*names],
             "upstream": [[places[each] for each in plan.graph.upstream[name]] for name in names],

@@ -8,7 +8,7 @@ import pytest
 from pivot_core import quick
 from pivot_core.define import observe
 from pivot_core.store.layout import Layout
-from tests.support.project import Project
+from tests.support.project import Gate, Project
 
 ONE = """
     import os
@@ -85,12 +85,29 @@ async def test_what_is_unusual_is_left_to_the_full_path(tmp_path: Path) -> None:
         assert said(made, *unusual) is None, unusual
 
 
-async def test_a_live_engine_is_asked_instead(tmp_path: Path) -> None:
-    made = project(tmp_path)
-    await made.run()
-    async with made.live():
-        assert said(made) is None
-    assert said(made) is not None
+async def test_it_holds_beside_a_live_engine_and_not_while_that_runs_something(
+    tmp_path: Path,
+) -> None:
+    made = Project(
+        tmp_path,
+        """
+        def one() -> Annotated[str, Out("one.txt", Text())]:
+            meet("one")
+            return "1"
+
+        pipeline.register(one)
+        """,
+    )
+    gate = Gate(made)
+    async with made.live() as live:
+        for force in (False, True):
+            going = await live.begin(force=force)
+            await gate.here("one")
+            assert said(made) is None
+            gate.go()
+            await going.end()
+            assert said(made) is not None
+    gate.close()
     Path(made.layout.pending_path).write_text("[]")
     assert said(made) is None
 
