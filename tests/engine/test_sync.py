@@ -327,23 +327,24 @@ async def test_a_run_cache_entry_that_is_damaged_or_another_ones_counts_as_none_
     await done(project, push())
     clone.put("pipeline.py", project.get("pipeline.py"))
     whole = {path: path.read_bytes() for path in entries(remote)}
-    for path, other in zip(whole, [*whole.values()][1:] + [*whole.values()][:1], strict=True):
-        path.write_bytes(other)
-    assert await warned(clone) == {"another run"}
-    for path, data in whole.items():
-        path.write_bytes(data.replace(b"outs", b"oUts"))
-    assert await warned(clone) == {"not what was written"}
-    for path, data in whole.items():
-        path.write_bytes(data[:-1])
-    assert await warned(clone) == {"no JSON"}
+    async with clone.live() as live:
+        for path, other in zip(whole, [*whole.values()][1:] + [*whole.values()][:1], strict=True):
+            path.write_bytes(other)
+        assert await warned(live.engine) == {"another run"}
+        for path, data in whole.items():
+            path.write_bytes(data.replace(b"outs", b"oUts"))
+        assert await warned(live.engine) == {"not what was written"}
+        for path, data in whole.items():
+            path.write_bytes(data[:-1])
+        assert await warned(live.engine) == {"no JSON"}
 
-    assert (await done(project, push())).state.runs == len(whole), "what is torn is sent again"
-    assert (await done(clone, fetch())).state.runs == 2
+        assert (await done(project, push())).state.runs == len(whole), "what is torn is sent again"
+        assert (await ask(live.engine, fetch())).state.runs == 2
 
 
-async def warned(clone: Project) -> set[str]:
+async def warned(engine: Engine) -> set[str]:
     """Fetches without finding an entry, and returns what was said of those that do not count."""
-    fetched = await done(clone, fetch())
+    fetched = await ask(engine, fetch())
     assert fetched.state.runs == 0
     said = [event.message for event in fetched.events if isinstance(event, Notice)]
     assert all("does not count" in each for each in said)
