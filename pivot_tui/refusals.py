@@ -47,7 +47,7 @@ def refusal(
     if name in _NEEDS_STAGE and selected is None:
         return "there are no stages"
     if name == "watch_these" and board.watch is not None:
-        return "something is watched: end that first"
+        return "watching already"
     if name == "cancel_stage" and selected is not None:
         return _cancel(board, chosen or (selected,))
     if name == "cancel_run" and board.going is None and not board.queue:

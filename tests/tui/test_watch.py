@@ -272,7 +272,7 @@ async def test_marked_stages_are_watched_unless_something_is(tmp_path: Path) -> 
         driver.port.publish(WatchChanged(scenes.watch(*asked.targets)))
         await driver.until(lambda: "watch fetch_raw +1" in driver.said("header"))
         await driver.press("colon", *"watch sel", "enter")
-        assert "end that first" in driver.toasts[-1]
+        assert "watching already" in driver.toasts[-1]
         assert driver.port.sent == [asked]
 
 
