@@ -9,6 +9,7 @@ from pivot_core.errors import EXIT_OK, EXIT_STAGE
 _STYLES = {
     Action.RECORDED: "good",
     Action.RESTORED: "good",
+    Action.REMOVED: "good",
     Action.UNCHANGED: "faint",
     Action.REFUSED: "bad",
 }

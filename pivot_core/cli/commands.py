@@ -33,6 +33,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "pull": "Bring results from a remote into the workspace.",
         "fetch": "Bring results from a remote into the cache.",
         "checkout": "Restore outputs from the cache.",
+        "track": "Record data that no stage makes.",
         "get": "Bring back an artifact as of a commit or run.",
         "gc": "Remove what nothing names any more.",
     },

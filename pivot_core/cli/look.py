@@ -2,9 +2,12 @@
 
 import asyncio
 import contextlib
+import os
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast, overload
 
+from pivot_core import quick
 from pivot_core.cli import project
 from pivot_core.cli.results import Change, Finding, FindingKind
 from pivot_core.engine.lease import Lease
@@ -12,6 +15,7 @@ from pivot_core.engine.observe import Observer
 from pivot_core.engine.plan import Plan, Planner
 from pivot_core.engine.record import Recorder
 from pivot_core.errors import StoreError
+from pivot_core.model.graph import NOTHING
 from pivot_core.port.queries import (
     Accounts,
     CheckRemote,
@@ -32,7 +36,7 @@ from pivot_core.port.queries import (
     Summaries,
 )
 from pivot_core.port.transfers import RemoteReport, Sweep
-from pivot_core.port.values import RunReport, StageRow, Verdict
+from pivot_core.port.values import RunReport, StageRow, TrackedRow, TrackedState, Verdict
 from pivot_core.store.cache import Cache
 from pivot_core.store.config import Config
 from pivot_core.store.ignore import Ignore
@@ -87,6 +91,50 @@ def stage_rows(root: str) -> tuple[str, tuple[StageRow, ...]]:
         return plan.project, plan.rows()
 
     return _look(root, ask)
+
+
+def status(root: str, query: Explain) -> tuple[Explanations, tuple[TrackedRow, ...]]:
+    """Returns what a run would do, and how the tracked data stands that targets name or read; all without targets."""
+
+    async def ask(look: _Look) -> tuple[Explanations, tuple[TrackedRow, ...]]:
+        from pivot_core.engine import tracking
+        from pivot_core.engine.answer import Answers
+
+        plan = await look.planner.current()
+        chosen = tracking.choose(look.here, plan.graph, query.targets)
+        rows = await asyncio.to_thread(tracking.rows, look.observer, chosen.data)
+        found: Explanations = ()
+        if chosen.others or not query.targets:
+            answers = Answers(look.here, look.state, look.planner)
+            wanted = replace(query, targets=chosen.others)
+            found = cast("Explanations", await answers.answer(wanted, look.observer))
+        look.is_complete = (
+            not query.targets
+            and all(one.verdict is Verdict.UP_TO_DATE for one in found)
+            and all(row.state is TrackedState.SAME for row in rows)
+        )
+        return found, tuple(rows)
+
+    return _look(root, ask)
+
+
+def track(root: str, paths: Sequence[str], *, remove: bool) -> list[Change]:
+    """Records files and directories that no stage makes, or with ``remove`` forgets them."""
+
+    async def ask(look: _Look) -> list[Change]:
+        from pivot_core.engine import tracking
+
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(f"{look.here.root}/{quick.PLACE}")  # it knows nothing of what is tracked now
+        if remove:
+            return await asyncio.to_thread(
+                lambda: list(tracking.untrack(look.here, look.config, paths))
+            )
+        graph = (await look.planner.current()).graph if look.is_defined else NOTHING
+        given = (look.here, look.config, look.cache, graph, paths)
+        return await asyncio.to_thread(lambda: list(tracking.track(*given)))
+
+    return _look(root, ask, must_write=True)
 
 
 def verify(
@@ -195,6 +243,13 @@ class _Look:
         self.recorder = Recorder(here, self.cache, state, self.observer, commit=True)
         self.is_complete = False
         """Whether every stage of the plan was found up to date."""
+
+    @property
+    def is_defined(self) -> bool:
+        """Whether the project has a definition file."""
+        from pivot_core.define import discover
+
+        return any(os.path.lexists(f"{self.here.root}/{name}") for name in discover.NAMES)
 
     def workspace(self, plan: Plan) -> "Workspace":
         from pivot_core.engine.workspace import Workspace

@@ -5,13 +5,16 @@ from collections.abc import Sequence
 from pivot_core.cli import jsonl, look, records, text, words
 from pivot_core.cli.console import because
 from pivot_core.cli.session import Session
-from pivot_core.port import Explanation, StageRow, Verdict
+from pivot_core.port import Explanation, StageRow, TrackedRow, Verdict
 
 
-def show_json(session: Session, plan: Sequence[Explanation]) -> None:
-    """Writes the plan as one object."""
+def show_json(
+    session: Session, plan: Sequence[Explanation], data: Sequence[TrackedRow] = ()
+) -> None:
+    """Writes the plan as one object, with how tracked data stands."""
     stages = [jsonl.explanation(given) for given in plan]
-    jsonl.show(session, records.PlanRecord(schema=records.SCHEMA, stages=stages))
+    tracked = [records.TrackedRecord(path=row.path, state=row.state.value) for row in data]
+    jsonl.show(session, records.PlanRecord(schema=records.SCHEMA, stages=stages, tracked=tracked))
 
 
 def show_lines(session: Session, plan: Sequence[Explanation], *, all_stages: bool) -> None:

@@ -187,12 +187,22 @@ class ExplanationRecord(TypedDict):
     """Why it could not run, when `broken`."""
 
 
+class TrackedRecord(TypedDict):
+    """How a tracked file or directory stands."""
+
+    path: str
+    state: str
+    """`same`, `changed`, `cached` (not in the workspace), `remote` (nor in the cache) or `absent`."""
+
+
 class PlanRecord(TypedDict):
     """`status --json`, `explain --json` and `repro --dry-run --json`."""
 
     schema: int
     stages: list[ExplanationRecord]
     """Upstream before downstream."""
+    tracked: list[TrackedRecord]
+    """For `status`, the data that targets name or their stages read; all of it without targets."""
 
 
 class AccountRecord(TypedDict):
@@ -312,8 +322,8 @@ class FindingRecord(TypedDict):
     """Something that `verify` found."""
 
     kind: str
-    """`would_run`, `lost`, `damaged` or `broken`; what fails nothing is `not_checked_out`, `on_remote` or
-    `not_here`."""
+    """`would_run`, `lost`, `altered` (tracked data), `damaged` or `broken`; what fails nothing is `not_checked_out`,
+    `on_remote` or `not_here`."""
     stage: str
     """Empty where no stage is concerned."""
     path: str

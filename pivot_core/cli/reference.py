@@ -58,7 +58,9 @@ from starting or from being completed is in `problems` of its last line.
 _JSON_SECTIONS = {
     "repro --watch --json": ("WatchRecord", "FilesChangedRecord"),
     "repro --json, run --json": ("RunStartedRecord", "StageRecord", "NoticeRecord", "RunFinishedRecord"),
-    "status --json, explain --json, repro --dry-run --json": ("PlanRecord", "ExplanationRecord", "PackageRecord"),
+    "status --json, explain --json, repro --dry-run --json": (
+        *("PlanRecord", "ExplanationRecord", "PackageRecord", "TrackedRecord"),
+    ),
     "explain --run --json": ("AccountsRecord", "AccountRecord"),
     "affected --json": ("ImpactsRecord", "ImpactRecord", "AffectedRecord"),
     "list --json": ("ListRecord", "StageRowRecord", "OutRecord"),

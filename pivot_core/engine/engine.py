@@ -406,7 +406,7 @@ class Engine(Port):
                 jobs = run.options.jobs or self._config.run_jobs or cpus()
                 run = self._run = replace(run, jobs=jobs, stages=stages)
                 taken = await self._supply(run, plan, stack)
-                plan.check_inputs(self._layout, stages, taken.assumed if taken else ())
+                plan.check_inputs(self._layout, stages, taken.foretold if taken else ())
                 tools = await self._shop.tools(
                     run.run_id, jobs, commit=run.options.commit, supply=taken
                 )

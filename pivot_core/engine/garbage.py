@@ -10,7 +10,7 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
@@ -24,7 +24,7 @@ from pivot_core.model.ids import ContentHash, Json, RunId, StageName
 from pivot_core.model.lock import RunCacheEntry
 from pivot_core.port.transfers import Item, Sweep
 from pivot_core.port.values import Inputs
-from pivot_core.store import content, journal
+from pivot_core.store import content, journal, tracked
 from pivot_core.store.cache import Cache
 from pivot_core.store.config import Config
 from pivot_core.store.layout import Layout
@@ -38,6 +38,7 @@ GRACE_S = 24 * 3600.0
 
 _HASH = re.compile(rb"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])")
 _GIT_S = 120.0
+_REFS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +183,7 @@ def _lock_files(root: str) -> Iterator[bytes]:
                 continue
             except OSError as error:
                 raise StoreError(f"cannot read '{path}': {error.strerror}", path) from error
+    yield from tracked.records(root)
 
 
 def _refs(root: str) -> list[str]:
@@ -193,8 +195,13 @@ def _refs(root: str) -> list[str]:
     return list(dict.fromkeys([*head, *listed]))
 
 
-def _committed(root: str, refs: Iterable[str]) -> Iterator[bytes]:
-    """Yields the lock files of some commits, each version once."""
+def _committed(root: str, refs: Sequence[str]) -> Iterator[bytes]:
+    """Yields the lock files of some commits, each version once, and the hashes in their records of tracked data."""
+    for first in range(0, len(refs), _REFS):
+        some = refs[first : first + _REFS]
+        yield _git(
+            root, "grep", "-hoaE", "[0-9a-f]{32}", *some, "--", f"*{tracked.SUFFIX}", may_fail=True
+        )
     blobs = dict[str, None]()
     for ref in refs:
         listed = _git(root, "ls-tree", "-r", "-z", ref, "--", ".pivot/stages", may_fail=True)

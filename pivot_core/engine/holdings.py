@@ -5,15 +5,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from pivot_core.engine import tracking
 from pivot_core.engine.observe import run_cache_record
 from pivot_core.model.artifact import Content, FileContent
-from pivot_core.model.graph import Selection
+from pivot_core.model.graph import Graph, Selection
 from pivot_core.model.ids import ArtifactPath, ContentHash, StageName
 from pivot_core.model.lock import Lock
 from pivot_core.model.stage import Stage
 from pivot_core.plan.select import select
 from pivot_core.store import lockfile
 from pivot_core.store.layout import Layout
+from pivot_core.store.tracked import Tracked
 
 if TYPE_CHECKING:
     from pivot_core.engine.plan import Plan
@@ -29,9 +31,10 @@ class Named(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """One cached out as its lock file has it."""
+    """One cached out as its lock file has it, or tracked data as its record has it."""
 
     stage: StageName
+    """Empty for tracked data."""
     path: ArtifactPath
     content: Content
 
@@ -44,18 +47,31 @@ class Chosen:
     """In topological order."""
     paths: Mapping[StageName, frozenset[ArtifactPath]]
     """Of stages that are meant for some of their outs alone."""
+    tracked: tuple[Tracked, ...] = ()
 
     def has(self, stage: StageName, path: ArtifactPath) -> bool:
         """Tells whether an out is meant."""
         return stage not in self.paths or path in self.paths[stage]
 
 
-def choose(plan: "Plan", targets: Sequence[str], selection: Selection) -> Chosen:
-    """Returns what is meant: a stage with all its outs, and by ``selection`` those that it needs; an out alone.
+def choose(layout: Layout, plan: "Plan", targets: Sequence[str], selection: Selection) -> Chosen:
+    """Returns what is meant: a stage with all its outs, and by ``selection`` what it needs; an out alone; tracked data.
 
-    Raises ``UsageError`` for a target that is neither a stage nor an output.
+    Raises ``UsageError`` for a target that is none of these.
     """
     graph = plan.graph
+    known = tracking.known(layout, graph)
+    data, others = tracking.split(known, targets) if targets else (known, ())
+    if data and targets and not others:
+        return Chosen((), {}, tuple(data))
+    chosen = _choose(graph, others, selection)
+    if selection is not Selection.ONLY:
+        read = [path for name in chosen.stages for path in graph.stages[name].dep_paths]
+        data += [each for each in tracking.read_by(known, read) if each not in data]
+    return replace(chosen, tracked=tuple(data))
+
+
+def _choose(graph: Graph, targets: Sequence[str], selection: Selection) -> Chosen:
     outs = {path: name for name, stage in graph.stages.items() for path in stage.out_paths}
     alone = dict[StageName, set[ArtifactPath]]()
     names = list[str]()
@@ -79,7 +95,7 @@ def locks(layout: Layout, stages: Iterable[StageName]) -> dict[StageName, Lock]:
 
 
 def holdings(plan: "Plan", known: Mapping[StageName, Lock], chosen: Chosen) -> list[Holding]:
-    """Returns the cached outs that the chosen stages have by their lock files."""
+    """Returns the cached outs that the chosen stages have by their lock files, and the chosen tracked data."""
     found = list[Holding]()
     for name, lock in known.items():
         kept = {out.path for out in plan.graph.stages[name].outs if out.is_cached}
@@ -88,6 +104,7 @@ def holdings(plan: "Plan", known: Mapping[StageName, Lock], chosen: Chosen) -> l
             for path, content in lock.outs.items()
             if path in kept and chosen.has(name, path)
         ]
+    found += [Holding(tracking.NOBODY, each.path, each.content) for each in chosen.tracked]
     return found
 
 

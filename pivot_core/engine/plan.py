@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pivot_core
 from pivot_core.define.reading import read_now
-from pivot_core.engine import former, grounds
+from pivot_core.engine import former, grounds, tracking
 from pivot_core.engine.grounds import FileRow, Grounds
 from pivot_core.engine.observe import Subject
 from pivot_core.engine.origin import Installed
@@ -84,7 +84,7 @@ class Plan:
             DefinitionError(
                 f"'{path}' is not there, and no stage makes it",
                 f"input of stage '{name}' ({self.graph.stages[name].defined})",
-                "put the file there, or correct the path",
+                tracking.hint(layout, path),
             )
             for name in stages
             for path in self.graph.stages[name].dep_paths

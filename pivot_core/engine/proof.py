@@ -21,7 +21,7 @@ from pivot_core.engine.observe import Observer
 from pivot_core.engine.plan import Plan
 from pivot_core.errors import PivotError
 from pivot_core.model.ids import ArtifactPath, Json
-from pivot_core.store import atomic, hashing
+from pivot_core.store import atomic, hashing, tracked
 from pivot_core.store import config as settings
 from pivot_core.store.config import Config
 from pivot_core.store.hashing import Signature
@@ -118,6 +118,8 @@ class Prover:
             for name, stage in stages.items()
         }
         paths = list(dict.fromkeys(path for each in needed.values() for path in each))
+        data = tracked.find(self.layout.root, self.observer.ignore)
+        paths += [each.path for each in data if each.path not in set(paths)]
         counted = self.state.get_many(f"gen:{path}" for path in paths)
         counts = {
             path: count[0]
@@ -125,6 +127,11 @@ class Prover:
             if isinstance(count, list)
         }
         signs = dict[str, Signature]()
+        for each in data:
+            row = self.observer.row(each.path)
+            _require(row is not None and row.found == each.content, each.path)
+            record = f"{self.layout.root}/{tracked.record_path(each.path)}"
+            signs[record] = _sign(record)
         last = self.state.get_many(f"dep:{name}" for name in stages)
         for name, record in zip(stages, last, strict=True):
             _require(needed[name].keys() <= counts.keys(), name)
@@ -136,6 +143,7 @@ class Prover:
         rows = self.state.get_many(f"hash:{path}" for path in paths)
         for path, row in zip(paths, rows, strict=True):
             full = self.layout.absolute(path)
+            _require(row is not None, path)
             if isinstance(row, dict):
                 trees[path] = cast("_Members", row)
                 signs.update({f"{full}/{inside}": _proven(each) for inside, each in row.items()})

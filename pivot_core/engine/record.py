@@ -31,6 +31,7 @@ from pivot_core.store import atomic, checkout, content, gitignore, hashing, lock
 from pivot_core.store.cache import BadObject, Cache
 from pivot_core.store.content import ContentJson
 from pivot_core.store.hashing import Signature
+from pivot_core.store.ignore import Ignore
 from pivot_core.store.layout import Layout
 from pivot_core.store.state import State
 
@@ -161,11 +162,13 @@ class Recorder:
                 with contextlib.suppress(BadObject):
                     self.place(out.path, wanted)
 
-    def place(self, path: ArtifactPath, wanted: Content) -> None:
-        """Puts one artifact from the cache into the workspace, so that the observer knows it."""
-        verified = checkout.restore(
-            self._cache, path, wanted, trusted=self._observer.is_trusted_object
-        )
+    def place(self, path: ArtifactPath, wanted: Content, *, ignore: Ignore | None = None) -> None:
+        """Puts one artifact from the cache into the workspace, so that the observer knows it.
+
+        In a directory, files that ``ignore`` names are left alone.
+        """
+        trusted = self._observer.is_trusted_object
+        verified = checkout.restore(self._cache, path, wanted, trusted=trusted, ignore=ignore)
         if verified and self._commit:
             self._state.put({f"object:{name}": cast("Json", list(sign)) for name, sign in verified})
         self._observer.learn(path, _placed_row(self._layout.absolute(path), wanted))

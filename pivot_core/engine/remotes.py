@@ -91,7 +91,7 @@ async def compare(
 
     known, row, remote = reach(layout, config, name)
     now = time.time()
-    chosen = choose(plan, targets, Selection.UPSTREAM)
+    chosen = choose(layout, plan, targets, Selection.UPSTREAM)
     read = await asyncio.to_thread(locks, layout, chosen.stages)
     held = holdings(plan, read, chosen)
     names = {run_name(key) for key in run_keys(plan, read)}

@@ -53,7 +53,7 @@ async def push(course: Course, plan: "Plan", remote: Remote, jobs: int) -> None:
         wanted = await asyncio.to_thread(_whole_cache, shop.cache)
         keys = [key for key, _ in shop.state.scan("runcache:")]
     else:
-        chosen = choose(plan, course.state.targets, Selection.ONLY)
+        chosen = choose(shop.layout, plan, course.state.targets, Selection.ONLY)
         known = await asyncio.to_thread(locks, shop.layout, chosen.stages)
         wanted, keys = objects(holdings(plan, known, chosen)), run_keys(plan, known)
     course.tell(Progress(Phase.LOOKING))
@@ -79,7 +79,7 @@ async def push(course: Course, plan: "Plan", remote: Remote, jobs: int) -> None:
 async def fetch(course: Course, plan: "Plan", remote: Remote, jobs: int) -> Chosen:
     """Brings what the cache lacks: what lock files name, and what others made of the code and inputs of here."""
     shop, options = course.shop, course.state.options
-    chosen = choose(plan, course.state.targets, Selection.UPSTREAM)
+    chosen = choose(shop.layout, plan, course.state.targets, Selection.UPSTREAM)
     entries = dict[str, Json]()
     async with Distant(remote, shop.cache, jobs, course.warn) as distant:
         if options.whole:
@@ -117,10 +117,10 @@ async def restore(course: Course, plan: "Plan", chosen: Chosen) -> None:
         workspace = Workspace(shop.layout, shop.cache, plan, observer, shop.recorder(observer))
 
         def check_out() -> list[Change]:
-            done = workspace.check_out(
-                chosen.stages, force=course.state.options.force, is_meant=chosen.has
-            )
-            return [change for change in done if change.action is not Action.UNCHANGED]
+            force = course.state.options.force
+            data = workspace.check_out_tracked(chosen.tracked, force=force)
+            outs = workspace.check_out(chosen.stages, force=force, is_meant=chosen.has)
+            return [each for each in (*data, *outs) if each.action is not Action.UNCHANGED]
 
         work = asyncio.get_running_loop().run_in_executor(shop.writer, check_out)
         try:

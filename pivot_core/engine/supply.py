@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from pivot_core.engine import tracking
 from pivot_core.engine.distant import Distant, Warn
 from pivot_core.engine.holdings import Chosen, absent_inputs, files, holdings, locks, objects
 from pivot_core.engine.observe import Observation, Subject, touches
@@ -46,7 +47,7 @@ class Supply:
     makers: Mapping[ArtifactPath, StageName]
     """The stage that makes each out."""
     promised: dict[ArtifactPath, Content] = field(default_factory=dict[ArtifactPath, Content])
-    """Outs that are as recorded, or as others made them, and not here."""
+    """Outs that are as recorded, or as others made them, and tracked data, that are not here."""
     assumed: Mapping[ArtifactPath, Content] = field(default_factory=dict[ArtifactPath, Content])
     """Inputs that no stage makes and that lie nowhere: taken to be as they were, for as long as nobody reads them."""
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -144,8 +145,10 @@ class Supply:
             await self.bring(due.values(), say)
         except (Absent, Corrupt) as error:
             path = next(path for path, wanted in due.items() if not self.cache.has_all(wanted))
-            maker = self.makers[path]
+            maker = self.makers.get(path)
             hint = f"`pivot repro --pull {maker}` makes it here; push it then, and run this again"
+            if maker is None:
+                hint = f"have whoever tracked it run `pivot push {path}`"
             raise RemoteError(f"'{path}': {error.what}", error.where, hint) from error
 
 
@@ -167,8 +170,9 @@ async def opened(
     known, _, remote = reach(layout, config, remote_name)
     stages = select(plan.graph, targets, Selection.UPSTREAM)
     read = await asyncio.to_thread(locks, layout, stages)
-    held = holdings(plan, read, Chosen(stages, {}))
-    assumed = [each for name in stages for each in absent_inputs(layout, plan, name)]
+    data = tracking.absent(layout, plan.graph, stages)
+    held = holdings(plan, read, Chosen(stages, {}, tuple(data)))
+    assumed = dict(each for name in stages for each in absent_inputs(layout, plan, name))
     wanted = objects(held)
     lacking = {
         name: each.size_bytes
@@ -179,4 +183,7 @@ async def opened(
         if lacking:
             await distant.ask(lacking)
         makers = {out: name for name in stages for out in plan.graph.stages[name].out_paths}
-        yield Supply(known.jobs, distant, cache, frozenset(asked), makers, assumed=dict(assumed))
+        promised = {each.path: each.content for each in data if distant.has(each.content)}
+        for path in promised:
+            assumed.pop(path, None)
+        yield Supply(known.jobs, distant, cache, frozenset(asked), makers, promised, assumed)

@@ -3,8 +3,9 @@
 The caller holds the project's lease, or has a read-only state for ``verify``.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from pivot_core.engine import tracking
 from pivot_core.engine.answer import explain
 from pivot_core.engine.holdings import absent_inputs
 from pivot_core.engine.observe import Observer
@@ -25,11 +26,13 @@ from pivot_core.port.values import (
     Finding,
     FindingKind,
     RunOptions,
+    TrackedState,
     Verdict,
 )
 from pivot_core.store import lockfile
 from pivot_core.store.cache import Cache
 from pivot_core.store.layout import Layout
+from pivot_core.store.tracked import Tracked
 
 
 class Workspace:
@@ -87,13 +90,22 @@ class Workspace:
 
     def checkout(self, targets: Sequence[str], *, force: bool) -> Iterator[Change]:
         """Puts the outs that the lock files name into the workspace; a changed file only with ``force``."""
-        for name in select(self._plan.graph, targets, Selection.ONLY):
+        known = tracking.known(self._layout, self._plan.graph)
+        data, others = tracking.split(known, targets) if targets else (known, ())
+        yield from self.check_out_tracked(data, force=force)
+        names = select(self._plan.graph, others, Selection.ONLY) if others or not targets else ()
+        for name in names:
             lock = self._lock(name)
             if isinstance(lock, NoLock):
                 yield Change(name, None, Action.REFUSED, f"no lock file: {lock.why}")
             else:
                 yield from self._checkout_stage(lock, force=force)
         self._recorder.finish()
+
+    def check_out_tracked(self, data: Iterable[Tracked], *, force: bool) -> Iterator[Change]:
+        """Puts tracked data into the workspace; what was changed only with ``force``."""
+        for each in data:
+            yield self._checkout_out(tracking.NOBODY, each.path, each.content, force)
 
     def check_out(
         self,
@@ -136,7 +148,7 @@ class Workspace:
                 name, path, Action.REFUSED, "it was changed: `--force` overwrites what is there"
             )
         try:
-            self._recorder.place(path, wanted)
+            self._recorder.place(path, wanted, ignore=self._observer.rules(path))
         except StoreError as error:
             return Change(name, path, Action.REFUSED, error.what)
         return Change(name, path, Action.RESTORED)
@@ -149,11 +161,20 @@ class Workspace:
         With ``may_be_absent`` outs may be on the remote alone (the observer's ``distant``), and inputs that no stage
         makes may be absent: they then count as they were.
         """
-        absent = dict[ArtifactPath, Content]()
+        data = tracking.known(self._layout, self._plan.graph)
+        states = {row.path: row.state for row in tracking.rows(self._observer, data)}
+        given = (TrackedState.CACHED, TrackedState.REMOTE)
+        absent = {each.path: each.content for each in data if states[each.path] in given}
+        stages = select(self._plan.graph, targets, Selection.UPSTREAM)
+        if targets:
+            read = [path for name in stages for path in self._plan.graph.stages[name].dep_paths]
+            data = tracking.read_by(data, read)
+        for each in data:
+            yield from _judge_tracked(each.path, states[each.path])
         if may_be_absent:
-            for name in select(self._plan.graph, targets, Selection.UPSTREAM):
+            for name in stages:
                 for path, content in absent_inputs(self._layout, self._plan, name):
-                    if path not in absent:
+                    if path not in absent and path not in states:
                         message = f"'{path}' is not here; taken to be as it was"
                         yield Finding(FindingKind.NOT_HERE, message, name, path)
                     absent[path] = content
@@ -200,3 +221,21 @@ class Workspace:
     def _copying(self) -> Cache:
         """A view of the cache that leaves git-tracked files as they are."""
         return Cache(self._layout, ("reflink", "copy"))
+
+
+def _judge_tracked(path: ArtifactPath, state: TrackedState) -> Iterator[Finding]:
+    """Yields what is to be said of tracked data."""
+    match state:
+        case TrackedState.SAME:
+            return
+        case TrackedState.CHANGED:
+            message = "holds something else than recorded: `pivot track` records it anew"
+            yield Finding(FindingKind.ALTERED, message, None, path)
+        case TrackedState.CACHED:
+            message = "only in the cache: `pivot checkout` restores it"
+            yield Finding(FindingKind.NOT_CHECKED_OUT, message, None, path)
+        case TrackedState.REMOTE:
+            message = "only on the remote: `pivot pull` brings it"
+            yield Finding(FindingKind.ON_REMOTE, message, None, path)
+        case TrackedState.ABSENT:
+            yield Finding(FindingKind.LOST, "in neither workspace nor cache", None, path)

@@ -56,6 +56,10 @@ class Graph:
         raise UsageError(f"no stage or output '{target}'", hint=hint)
 
 
+NOTHING = Graph({}, {}, {}, {})
+"""The graph of a project without stages."""
+
+
 class Selection(Enum):
     """Which stages a request means by its targets."""
 

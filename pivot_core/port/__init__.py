@@ -133,6 +133,8 @@ from pivot_core.port.values import (
     RunSummary,
     StageRow,
     StageState,
+    TrackedRow,
+    TrackedState,
     Verdict,
     WatchState,
 )
@@ -259,6 +261,8 @@ __all__ = [
     "Tally",
     "Taste",
     "Tick",
+    "TrackedRow",
+    "TrackedState",
     "Transfer",
     "TransferFinished",
     "TransferId",

@@ -316,6 +316,8 @@ class FindingKind(Enum):
     WOULD_RUN = "would_run"
     LOST = "lost"
     """An output that is neither in the workspace nor in the cache."""
+    ALTERED = "altered"
+    """Tracked data that holds something else than recorded."""
     DAMAGED = "damaged"
     """An object of the cache whose bytes are not what its name says."""
     BROKEN = "broken"
@@ -326,6 +328,28 @@ class FindingKind(Enum):
     """An output that only the remote holds, where that was allowed; it fails nothing."""
     NOT_HERE = "not_here"
     """An input that nothing makes and that is absent, where that was allowed; it fails nothing."""
+
+
+class TrackedState(Enum):
+    """How tracked data stands."""
+
+    SAME = "same"
+    CHANGED = "changed"
+    """Something else than recorded lies there."""
+    CACHED = "cached"
+    """It is not there, and the cache holds it."""
+    REMOTE = "remote"
+    """It is on a remote alone, where that was asked."""
+    ABSENT = "absent"
+    """It is in neither workspace nor cache."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrackedRow:
+    """One tracked file or directory."""
+
+    path: ArtifactPath
+    state: TrackedState
 
 
 _HARMLESS = (FindingKind.NOT_CHECKED_OUT, FindingKind.ON_REMOTE, FindingKind.NOT_HERE)
@@ -353,6 +377,7 @@ class Action(Enum):
 
     RECORDED = "recorded"
     RESTORED = "restored"
+    REMOVED = "removed"
     UNCHANGED = "unchanged"
     REFUSED = "refused"
     """It was not done; ``problem`` says why."""
@@ -363,6 +388,7 @@ class Change:
     """What ``commit`` or ``checkout`` did with one output."""
 
     stage: StageName
+    """Empty for tracked data."""
     path: ArtifactPath | None
     """``None`` where the whole stage is meant."""
     action: Action

@@ -2,13 +2,14 @@
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 from pivot_core.errors import StoreError
 from pivot_core.model.ids import ArtifactPath
 from pivot_core.store import atomic
 
 _BEGIN = "# >>> pivot: outputs kept by its cache"
+_BEGIN_TRACKED = "# >>> pivot: tracked data"
 _END = "# <<< pivot"
 _OWN = """\
 # Only settings, locks and this file are shared; everything else here belongs to this machine.
@@ -38,19 +39,33 @@ def ignore_outs(root: str, paths: Iterable[ArtifactPath]) -> list[str]:
     """
     wanted = dict[str, set[str]]()
     for path in paths:
-        directory, _, name = path.removesuffix("/").rpartition("/")
-        line = "/" + _escaped(name) + ("/" if path.endswith("/") else "")
-        wanted.setdefault(directory, set()).add(line)
+        wanted.setdefault(path.removesuffix("/").rpartition("/")[0], set()).add(_line(path))
     written = list[str]()
     for directory, lines in sorted(wanted.items()):
         path = os.path.join(root, directory, ".gitignore")
-        if os.path.isdir(os.path.dirname(path)) and _update(root, path, sorted(lines)):
+        if os.path.isdir(os.path.dirname(path)) and _update(root, path, _BEGIN, sorted(lines)):
             written.append(path)
     return written
 
 
-def _update(root: str, path: str, lines: list[str]) -> bool:
-    """Brings the marked block of one file up to date; returns whether that changed anything."""
+def ignore_tracked(root: str, paths: Mapping[str, Sequence[ArtifactPath]]) -> None:
+    """Names tracked data in the ``.gitignore`` of some directories, in a block of its own; raises ``StoreError``.
+
+    ``paths`` are all that is tracked in each directory; where that is nothing, the block goes.
+    """
+    for directory, inside in paths.items():
+        path = os.path.join(root, directory, ".gitignore")
+        if inside or os.path.exists(path):
+            _update(root, path, _BEGIN_TRACKED, sorted(map(_line, inside)))
+
+
+def _line(path: ArtifactPath) -> str:
+    name = path.removesuffix("/").rpartition("/")[2]
+    return "/" + _escaped(name) + ("/" if path.endswith("/") else "")
+
+
+def _update(root: str, path: str, begin: str, lines: list[str]) -> bool:
+    """Brings one marked block of a file up to date; returns whether that changed anything."""
     try:
         with open(path, "rb") as file:
             old = file.read()
@@ -60,8 +75,8 @@ def _update(root: str, path: str, lines: list[str]) -> bool:
         raise StoreError(f"cannot read '{path}': {error.strerror}", path) from error
     if os.path.islink(path):
         return False
-    block = "\n".join([_BEGIN, *lines, _END, ""]).encode("utf-8", "surrogateescape")
-    new = _with_block(old, block)
+    block = "\n".join([begin, *lines, _END, ""]).encode("utf-8", "surrogateescape")
+    new = _with_block(old, begin, block if lines else b"")
     if new == old:
         return False
     mode = os.stat(path).st_mode & 0o777 if old else 0o644
@@ -76,8 +91,8 @@ def _swept_directory(root: str, path: str) -> str | None:
     return f"{own}/tmp" if is_near else None
 
 
-def _with_block(old: bytes, block: bytes) -> bytes:
-    begin, end = re.escape(_BEGIN.encode()), re.escape(_END.encode())
+def _with_block(old: bytes, first: str, block: bytes) -> bytes:
+    begin, end = re.escape(first.encode()), re.escape(_END.encode())
     # A block whose end was lost reaches to the next empty line.
     pattern = re.compile(
         rb"^" + begin + rb"\r?\n(?:[^\n]+\n)*?(?:" + end + rb"\r?(?:\n|\Z)|(?=\r?\n|\Z))",
@@ -86,7 +101,7 @@ def _with_block(old: bytes, block: bytes) -> bytes:
     found = pattern.search(old)
     if found:
         return old[: found.start()] + block + old[found.end() :]
-    gap = b"" if not old or old.endswith(b"\n") else b"\n"
+    gap = b"" if not old or not block or old.endswith(b"\n") else b"\n"
     return old + gap + block
 
 

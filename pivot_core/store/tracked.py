@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import cast
 
-from pivot_core import yaml12
 from pivot_core.errors import StoreError
 from pivot_core.model import ids
 from pivot_core.model.artifact import Content, FileContent
@@ -95,6 +94,17 @@ def find(root: str, ignore: Ignore, *, below: str = "") -> list[Tracked]:
     return [each for each in found if each is not None]
 
 
+def records(root: str) -> Iterator[bytes]:
+    """Yields the bytes of every record in a project, sound or not; raises ``StoreError``."""
+    for path in sorted(_records(root, Ignore(root, ()), "")):
+        full = os.path.join(root, path)
+        try:
+            with open(full, "rb") as file:
+                yield file.read()
+        except OSError as error:
+            raise hashing.read_error(error, full) from error
+
+
 def _records(root: str, ignore: Ignore, directory: str) -> Iterator[str]:
     pending = [directory]
     while pending:
@@ -125,6 +135,8 @@ def _entries(directory: str) -> Iterable["os.DirEntry[str]"]:
 
 
 def _parse(data: bytes, path: str) -> Tracked:
+    from pivot_core import yaml12  # costs 15 ms, and most projects track nothing
+
     if len(data) > lockfile.MAX_BYTES:
         raise ValueError(f"larger than {lockfile.MAX_BYTES // 10**6} MB")
     try:

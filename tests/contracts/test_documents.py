@@ -87,6 +87,16 @@ def test_the_page_on_results_can_be_followed(tmp_path: Path) -> None:
     assert "wrote  first-run/data/weeks.csv" in said
 
 
+def test_the_page_on_tracked_data_can_be_followed(tmp_path: Path) -> None:
+    said = follow(ROOT / "docs" / "guide" / "data.md", tmp_path, "Track")
+    assert "recorded  data/sales.csv\n" in said
+    assert "pushed: 2 objects" in said
+    assert "pulled: 2 objects" in said
+    assert "verified\n" in said
+    assert "changed  data/sales.csv  tracked: `pivot track` records it anew\n" in said
+    assert "+  wed  amount=30\n" in said
+
+
 @pytest.mark.parametrize("page", documents(), ids=shown)
 def test_examples_can_be_parsed(page: Path) -> None:
     for language, text in blocks(page, "python", "json", "yaml", "bash"):

@@ -1,5 +1,7 @@
 """Owns ``pivot status``: what would run and why, a line each; or what is missing where."""
 
+from collections.abc import Sequence
+
 import click
 
 from pivot_core.cli import jsonl, look, plans, problem, project, text
@@ -13,6 +15,8 @@ from pivot_core.port import (
     RemoteArtifact,
     RemoteError,
     RemoteReport,
+    TrackedRow,
+    TrackedState,
 )
 
 _DEFAULT = "\0"
@@ -36,6 +40,8 @@ def command(
 ) -> int:
     """Tell what `pivot repro` would do for TARGETs (else everything), and why; nothing is run.
 
+    Tracked data that is not as it was recorded is named first.
+
     Stages that are up to date are only counted; -v lists them too. The exit code is 0 either way:
     `pivot verify` is the check for CI.
 
@@ -53,12 +59,35 @@ def command(
         name = None if remote == _DEFAULT else remote
         report = look.answer(root, CompareRemote(name, inside(root, targets)))
         return _show_remote(session, report, as_json=as_json)
-    plan = look.answer(root, Explain(inside(root, targets)))
+    plan, data = look.status(root, Explain(inside(root, targets)))
     if as_json:
-        plans.show_json(session, plan)
+        plans.show_json(session, plan, data)
     else:
-        plans.show_lines(session, plan, all_stages=session.is_verbose)
+        _show_tracked(session, data)
+        if plan or not data:
+            plans.show_lines(session, plan, all_stages=session.is_verbose)
     return EXIT_OK
+
+
+_TRACKED: dict[TrackedState, tuple[str, str, str]] = {
+    TrackedState.SAME: ("same", "faint", "tracked"),
+    TrackedState.CHANGED: ("changed", "due", "tracked: `pivot track` records it anew"),
+    TrackedState.CACHED: ("not here", "due", "tracked: `pivot checkout` restores it"),
+    TrackedState.REMOTE: ("not here", "due", "tracked: `pivot pull` brings it"),
+    TrackedState.ABSENT: ("absent", "bad", "tracked: `pivot pull` brings it, if a remote has it"),
+}
+
+
+def _show_tracked(session: Session, data: Sequence[TrackedRow]) -> None:
+    """Writes how tracked data stands, what is as recorded only with ``-v``."""
+    session.out.table(
+        [
+            ((word, style), row.path, (note, "faint"))
+            for row in data
+            if row.state is not TrackedState.SAME or session.is_verbose
+            for word, style, note in (_TRACKED[row.state],)
+        ]
+    )
 
 
 def _show_remote(session: Session, report: RemoteReport, *, as_json: bool) -> int:
