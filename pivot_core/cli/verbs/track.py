@@ -27,6 +27,8 @@ def command(session: Session, paths: tuple[str, ...], *, remove: bool) -> int:
       pivot track --remove data/raw.csv
     """
     root = project.find_root()
-    here = tuple(path if os.path.isabs(path) else f"./{path}" for path in paths)  # no stage is meant
+    here = tuple(
+        path if os.path.isabs(path) else f"./{path}" for path in paths
+    )  # no stage is meant
     found = look.track(root, inside(root, here), remove=remove)
     return changes.show(session, found, "forgotten" if remove else "tracked")
