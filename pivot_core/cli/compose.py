@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pivot_core.cli import door, project
 from pivot_core.cli.signals import Signals
 from pivot_core.engine.engine import Engine
-from pivot_core.engine.grounds import credentials, identity
+from pivot_core.engine.grounds import credentials, is_identity
 from pivot_core.engine.lease import Lease
 from pivot_core.errors import (
     EXIT_INTERRUPTED,
@@ -390,9 +390,7 @@ def _finished(item: Published) -> RunState | None:
 
 def _stands_in(info: EngineInfo) -> bool:
     """Tells whether an engine loads definitions and runs stages as this process would."""
-    prefix = "variable "
-    names = [key.removeprefix(prefix) for key in info.environment if key.startswith(prefix)]
-    return info.protocol == PROTOCOL and dict(info.environment) == dict(identity(names))
+    return info.protocol == PROTOCOL and is_identity(info.environment)
 
 
 def _speaks(info: EngineInfo) -> bool:

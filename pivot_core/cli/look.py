@@ -35,6 +35,7 @@ from pivot_core.port.queries import (
     ShowRun,
     Summaries,
 )
+from pivot_core.port.snapshot import PROTOCOL
 from pivot_core.port.transfers import RemoteReport, Sweep
 from pivot_core.port.values import RunReport, StageRow, TrackedRow, TrackedState, Verdict
 from pivot_core.store.cache import Cache
@@ -68,7 +69,17 @@ def answer(root: str, query: History) -> Summaries: ...
 @overload
 def answer(root: str, query: ShowRun) -> RunReport: ...
 def answer(root: str, query: Query) -> object:
-    """Answers a query without a live engine; raises ``PivotError``."""
+    """Answers a query; raises ``PivotError``.
+
+    Where an engine is live that would load the definition as this process does, it is asked what would run: its plan
+    is up to date, or gets so in workers that are warm.
+    """
+    if isinstance(query, Explain | FindAffected):
+        here = project.opened(root)[0]
+        if os.path.exists(here.socket_path):
+            found = asyncio.run(_from_engine(here.socket_path, query))
+            if found is not None:
+                return found
     from pivot_core.engine.answer import Answers
 
     async def ask(look: _Look) -> object:
@@ -81,6 +92,28 @@ def answer(root: str, query: Query) -> object:
         return found
 
     return _look(root, ask)
+
+
+async def _from_engine(socket_path: str, query: Explain | FindAffected) -> object:
+    """Returns a live engine's answer; ``None`` without one, or where it is not as this process."""
+    from pivot_core.engine.grounds import is_identity
+    from pivot_core.port.client import SocketPort
+
+    try:
+        port = await SocketPort.connect(socket_path)
+    except OSError:
+        return None
+    try:
+        info = await port.hello()
+        if info.protocol != PROTOCOL or not is_identity(info.environment):
+            return None
+        if isinstance(query, Explain):
+            return await port.ask(query)
+        return await port.ask(query)
+    except ConnectionError:
+        return None
+    finally:
+        await port.close()
 
 
 def stage_rows(root: str) -> tuple[str, tuple[StageRow, ...]]:

@@ -100,6 +100,13 @@ def identity(variables: Sequence[str]) -> Mapping[str, str]:
     return found
 
 
+def is_identity(known: Mapping[str, str]) -> bool:
+    """Tells whether an engine with this identity loads definitions and runs stages as this process would."""
+    prefix = "variable "
+    names = [key.removeprefix(prefix) for key in known if key.startswith(prefix)]
+    return dict(known) == dict(identity(names))
+
+
 def credentials() -> str:
     """Returns a digest of what remotes are reached with: a transfer must not be done as somebody else."""
     import hashlib  # a secret's digest goes over the socket; this one gives nothing away

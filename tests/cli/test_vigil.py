@@ -117,6 +117,25 @@ def test_a_background_engine_does_runs_and_watches_until_it_is_stopped(tmp_path:
     assert nothing_runs_in(project)
 
 
+def test_what_would_run_is_asked_of_an_engine_that_is_live(tmp_path: Path) -> None:
+    project = Project.toy(tmp_path)
+    loading = (
+        "import os\nos.write(os.open('loads', os.O_CREAT | os.O_APPEND | os.O_WRONLY), b'.')\n"
+    )
+    project.write("pipeline.py", loading + project.read("pipeline.py"))
+    try:
+        project.pivot("serve", "--detach")
+        project.pivot("repro")
+        before = project.read("loads")
+        project.write("pipeline.py", project.read("pipeline.py") + "LATER = 1\n")
+        for _ in range(2):
+            assert "up to date: 3 stages" in project.pivot("status").out
+        assert project.read("loads") == f"{before}."
+        assert project.pivot("status", env={"PIVOT_OTHER": "1"}).code == 0  # which looks itself
+    finally:
+        project.pivot("serve", "--stop")
+
+
 @pytest.mark.parametrize(
     "options", [("--stop", "--detach"), ("--force",), ("--stop", "--idle-timeout", "1")]
 )
