@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import cast
 
 from pivot_core.errors import UsageError
@@ -90,6 +91,14 @@ class RunJournal:
         self._file.append([record])
 
 
+def _interrupt(states: dict[int, StageState], now: StageState) -> None:
+    """Ends the attempts that something else followed: a stage that was out of date began anew."""
+    for number, state in states.items():
+        is_over = number < now.attempt or now.status not in _ATTEMPTED
+        if state.status is Status.RUNNING and is_over:
+            states[number] = replace(state, status=Status.CANCELLED)
+
+
 class Past:
     """The runs that a project still keeps."""
 
@@ -141,8 +150,10 @@ class Past:
                 event = codec.from_json(cast("type[Event]", Event), record)
             except ValueError:
                 continue
-            if isinstance(event, StageChanged) and event.state.status in _ATTEMPTED:
-                states[event.state.attempt] = event.state
+            if isinstance(event, StageChanged):
+                _interrupt(states, event.state)
+                if event.state.status in _ATTEMPTED:
+                    states[event.state.attempt] = event.state
         logs = set(self._attempts(run, stage))
         return [
             Attempt(

@@ -119,8 +119,9 @@ class Standing:
 
     def broken(self, problems: tuple[Problem, ...]) -> None:
         """Takes the mistakes of a definition that cannot be used; the last good one stays on show."""
-        self._problems = problems
-        self.publish(PlanBroken(problems))
+        if problems != self._problems:
+            self._problems = problems
+            self.publish(PlanBroken(problems))
 
     def looked(
         self, found: Sequence[Explanation], expected_s: Mapping[StageName, float | None]

@@ -225,7 +225,8 @@ class Watching:
 
     async def _take(self, batch: _Batch) -> None:
         async with self._lock:
-            paths = sorted(batch.paths)
+            # What an editor wrote beside a file and renamed is gone by now: people know the others.
+            paths = sorted(batch.paths, key=lambda path: (not os.path.exists(path), path))
             shown = tuple(self._shown(path) for path in paths[:_SHOWN])
             self._host.publish(FilesChanged(shown, len(paths)))
             if batch.has_moved:

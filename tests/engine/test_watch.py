@@ -226,6 +226,9 @@ async def test_a_running_stage_that_is_out_of_date_begins_anew_and_others_go_on(
             "'slow' begins anew: an input has changed",
         ]
         assert (await vigil.next()).ran == []  # what changed during a run is looked at after it
+        slow = ListAttempts(StageName("slow"))
+        attempts = cast("Attempts", await vigil.live.engine.ask(slow))
+        assert [each.status.value for each in attempts] == ["ran", "cancelled", "cancelled"]
     gate.close()
 
 
