@@ -20,6 +20,8 @@ from pivot_core.model.ids import Json
 PART_BYTES = 16 << 20
 """About how much of a table is paired in memory at once."""
 
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
+"""Made once: `json.dumps` with options makes one for each row."""
 _SAMPLE = 1000
 _RANKS = {Difference.REMOVED: 0, Difference.CHANGED: 1, Difference.ADDED: 2}
 """The order of changes at one place."""
@@ -309,7 +311,7 @@ def _size(table: Table) -> int:
 
 
 def _dumped(value: object) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return _ENCODER.encode(value)
 
 
 def _parsed(row: str) -> Row:

@@ -91,7 +91,7 @@ def test_the_page_on_tracked_data_can_be_followed(tmp_path: Path) -> None:
     said = follow(ROOT / "docs" / "guide" / "data.md", tmp_path, "Track")
     assert "recorded  data/sales.csv\n" in said
     assert "pushed: 2 objects" in said
-    assert "pulled: 2 objects" in said
+    assert "day,amount\nmon,10\ntue,20\npulled: 1 object" in said
     assert "verified\n" in said
     assert "changed  data/sales.csv  tracked: `pivot track` records it anew\n" in said
     assert "+  wed  amount=30\n" in said
