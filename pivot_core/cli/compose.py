@@ -29,8 +29,10 @@ from pivot_core.model.decision import Status
 from pivot_core.model.ids import RequestId, RunId
 from pivot_core.port.client import SocketPort
 from pivot_core.port.commands import (
+    Accepted,
     CancelRun,
     CancelTransfer,
+    Command,
     Refused,
     Run,
     Shutdown,
@@ -272,15 +274,21 @@ async def _wait_for(here: Layout, signals: Signals) -> None:
     await signals.unless_asked(free.wait())
 
 
+async def _sent(port: Port, request: Command) -> Accepted:
+    """Has an engine accept a request; raises ``UsageError`` where it refuses."""
+    reply = await port.send(request)
+    if isinstance(reply, Refused):
+        raise UsageError(reply.problem.what, reply.problem.where, reply.problem.hint)
+    return reply
+
+
 async def _follow(
     port: Port, request: Run, consumer: Consumer, signals: Signals
 ) -> RunState | None:
     """Shows events until the request's run has ended; ``None`` when the engine ends before."""
     subscription = await port.subscribe()
     consumer(subscription.snapshot)
-    reply = await port.send(request)
-    if isinstance(reply, Refused):
-        raise UsageError(reply.problem.what, reply.problem.where, reply.problem.hint)
+    reply = await _sent(port, request)
     run_id = reply.run_id
     if run_id is None:
         raise ConnectionResetError("the engine took no request")
@@ -306,9 +314,7 @@ async def _follow_transfer(
 ) -> TransferState | None:
     """Shows events until the request's transfer has ended; ``None`` when the engine ends before."""
     subscription = await port.subscribe()
-    reply = await port.send(request)
-    if isinstance(reply, Refused):
-        raise UsageError(reply.problem.what, reply.problem.where, reply.problem.hint)
+    reply = await _sent(port, request)
     name = reply.transfer_id
     if name is None:
         raise ConnectionResetError("the engine took no request")
@@ -333,9 +339,7 @@ async def _follow_watch(
     """Shows events until nothing is watched any more; ``None`` when the engine ends before."""
     subscription = await port.subscribe()
     consumer(subscription.snapshot)
-    reply = await port.send(request)
-    if isinstance(reply, Refused):
-        raise UsageError(reply.problem.what, reply.problem.where, reply.problem.hint)
+    await _sent(port, request)
     known = subscription.snapshot.watch
     ours = f"{(known or request).request_id}."
     runs = set[RunId]()
