@@ -61,9 +61,8 @@ def test_each_save_is_told_with_what_it_ran_until_ctrl_c(tmp_path: Path) -> None
         assert "watching everything; Ctrl-C ends it" in first
         assert "3 ran" in first[-1]
         project.write("helpers.py", HELPERS.replace("2", "3"))
-        edited = until(process, "done in")
-        assert "changed: helpers.py" in edited[0]
-        assert "2 ran, 1 same" in edited[-1]
+        assert "changed: helpers.py" in until(process, "changed")[-1]
+        assert "2 ran, 1 same" in until(process, "done in")[-1]
         project.write("helpers.py", HELPERS.replace("return value * 2", "return value *"))
         assert "helpers.py:2" in until(process, "where:")[-1]
         until(process, "SyntaxError: invalid syntax")
