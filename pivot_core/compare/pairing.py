@@ -100,7 +100,10 @@ def compare(
     their order. Raises ``UnknownColumn``, and ``ValueError`` for a file that cannot be read.
     """
     samples = [list(itertools.islice(table.rows(), _SAMPLE)) for table in (old, new)]
-    names = [dict.fromkeys(name for row in sample for name in row) for sample in samples]
+    names = [
+        dict.fromkeys([*table.head(), *(name for row in sample for name in row)], "")
+        for table, sample in zip((old, new), samples, strict=True)
+    ]
     if key is None:
         chosen = _find_key(samples, names, is_loose=old.is_loose)
     else:
@@ -111,7 +114,8 @@ def compare(
             ):
                 raise UnknownColumn(name)
     only = frozenset(names[0].keys() ^ names[1].keys()) if all(samples) else frozenset[str]()
-    work = _Work(chosen, only, limit, Columns(old.is_loose), Columns(new.is_loose))
+    befores, afters = Columns(old.is_loose, names[0]), Columns(new.is_loose, names[1])
+    work = _Work(chosen, only, limit, befores, afters)
     if chosen:
         size = max(_size(old), _size(new))
         _by_key(work, old, new, parts=size // part_bytes + 1)

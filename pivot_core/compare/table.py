@@ -37,6 +37,17 @@ class Table:
         """Whether every cell is text, and its type a matter of how it looks."""
         return self.suffix in (".csv", ".tsv")
 
+    def head(self) -> list[str]:
+        """Returns the columns that the file itself names, also those in which nothing stands; none but for CSV."""
+        if not self.is_loose:
+            return []
+        self.file.seek(0)
+        text = io.TextIOWrapper(self.file, "utf-8-sig", "replace", newline="")
+        try:
+            return _head(text, _ROWS[self.suffix])[1]
+        finally:
+            text.detach()
+
     def rows(self) -> Iterator[Row]:
         """Yields the rows; raises ``ValueError`` where the file is not what its name says."""
         self.file.seek(0)
@@ -126,14 +137,18 @@ def _joined(one: str, two: str, otherwise: str) -> str:
     return "number" if {one, two} == {"integer", "number"} else otherwise
 
 
-def _from_csv(text: io.TextIOWrapper, delimiters: str) -> Iterator[Row]:
+def _head(text: io.TextIOWrapper, delimiters: str) -> tuple[Iterator[list[str]], list[str]]:
+    """Returns the lines below the first one, and the names in that."""
     csv.field_size_limit(sys.maxsize >> 1)
-    head = text.readline()
+    first = text.readline()
     text.seek(0)
-    delimiter = max(delimiters, key=head.count)
+    lines = csv.reader(text, delimiter=max(delimiters, key=first.count))
+    return lines, _unique(next(lines, list[str]()))
+
+
+def _from_csv(text: io.TextIOWrapper, delimiters: str) -> Iterator[Row]:
     try:
-        lines = csv.reader(text, delimiter=delimiter)
-        names = _unique(next(lines, list[str]()))
+        lines, names = _head(text, delimiters)
         for line in lines:
             if not line:
                 continue

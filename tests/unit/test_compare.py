@@ -118,8 +118,12 @@ def test_columns_that_come_go_or_change_type_are_told_and_change_no_row() -> Non
     assert found.columns == (
         ColumnChange("a", "integer", "number"),
         ColumnChange("gone", "text", None),
+        ColumnChange("come", None, ""),
     )
     assert [len(change.cells) for change in found.changes] == [1]
+    filled = pairing.compare(table_of("id,a\n1,\n"), table_of("id,a\n1,x\n"), limit=10)
+    assert filled.columns == (ColumnChange("a", "", "text"),)
+    assert filled.changed == 1
 
 
 def test_the_first_changes_are_shown_and_all_are_counted() -> None:
