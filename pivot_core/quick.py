@@ -15,7 +15,7 @@ from pivot_core import __version__
 
 TYPE_CHECKING = False  # `typing` costs more than all that is done here; checkers know the name
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import TypedDict
 
     type Signed = tuple[str, bytes]
@@ -106,8 +106,13 @@ def answer(
     return "" if is_quiet else _say(command, count, has_colour=has_colour)
 
 
-def complete(environment: "Mapping[str, str]") -> str | None:
-    """Returns what a shell that asks how the command line goes on is told; ``None`` unless stages are asked for."""
+def complete(
+    environment: "Mapping[str, str]", last_known: "Callable[[str], Sequence[str]]"
+) -> str | None:
+    """Returns what a shell that asks how the command line goes on is told; ``None`` unless stages are asked for.
+
+    ``last_known`` gives the names of a project whose plan is not proven.
+    """
     shell, _, instruction = environment.get("_PIVOT_COMPLETE", "").partition("_")
     asked = _typed(shell, environment) if instruction == "complete" else None
     if asked is None:
@@ -118,12 +123,10 @@ def complete(environment: "Mapping[str, str]") -> str | None:
         return None
     try:
         root = _find_root(os.getcwd())
-        proof = _read(root)
-        if proof is None or not _is_same_plan(proof, root, environment):
-            return None
-    except (OSError, ValueError):
+    except OSError:
         return None
-    known = [*proof["stages"], *(out for outs in proof["outs"] for out in outs)]
+    proof = _proven(root, environment)
+    known = last_known(root) if proof is None else _names(proof)
     found = [name for name in known if name.startswith(begun)]
     form = "plain\n{}\n_" if shell == "zsh" else "plain,{}"
     said = "\n".join([form.format(name) for name in found])
@@ -220,6 +223,20 @@ def _read(root: str) -> "Proof | None":
     if not data.startswith(_HEAD) or data[len(_HEAD) : start] != _hash(body):
         return None
     return marshal.loads(body)
+
+
+def _names(proof: "Proof") -> list[str]:
+    return [*proof["stages"], *(out for outs in proof["outs"] for out in outs)]
+
+
+def _proven(root: str, environment: "Mapping[str, str]") -> "Proof | None":
+    """Returns the proof of a project whose plan is what it was."""
+    try:
+        proof = _read(root)
+        is_same = proof is not None and _is_same_plan(proof, root, environment)
+    except (OSError, ValueError):
+        return None
+    return proof if is_same else None
 
 
 def _is_same_plan(proof: "Proof", root: str, environment: "Mapping[str, str]") -> bool:

@@ -52,8 +52,14 @@ def main() -> int:
 def _quickly(arguments: list[str]) -> str | None:
     """Returns the output where nothing changed, and so nothing needs to be imported to tell."""
     if _COMPLETE in os.environ:
-        return quick.complete(os.environ)
+        return quick.complete(os.environ, _last_known)
     return quick.answer(arguments, os.environ, is_terminal=sys.stdout.isatty())
+
+
+def _last_known(root: str) -> list[str]:
+    from pivot_core.cli import project  # where the proof tells, nothing is imported
+
+    return project.last_known(root)
 
 
 def _write(said: str) -> int:

@@ -1,14 +1,32 @@
 """Owns the project that a command stands in: where it begins, what makes it one, its settings."""
 
 import os
+from typing import TYPE_CHECKING, TypedDict, cast
 
-from pivot_core.cli.results import Scope, Setting
 from pivot_core.errors import UsageError
 from pivot_core.model.ids import Json
 from pivot_core.store import atomic, layout
 from pivot_core.store import config as settings
 from pivot_core.store.config import Config
 from pivot_core.store.layout import Layout
+
+if TYPE_CHECKING:  # a shell that waits for names needs neither
+    from pivot_core.cli.results import Scope, Setting
+
+
+class _Out(TypedDict):
+    path: str
+
+
+class _Stage(TypedDict):
+    name: str
+    outs: list[_Out]
+
+
+class _Known(TypedDict):
+    """What the names in a plan need of it."""
+
+    stages: list[_Stage]
 
 
 def find_root(start: str | None = None) -> str:
@@ -59,14 +77,43 @@ def last_state(root: str) -> Json:
     return journal.read_last(Layout.at(root))
 
 
+def last_known(root: str) -> list[str]:
+    """Returns the stages of the last plan, then what they write; without a plan the stages that have a lock file.
+
+    For a shell that waits: nothing is loaded, no code of the user's runs, and never is anything raised.
+    """
+    from pivot_core.store import state
+
+    here = Layout.at(root)
+    known = state.State.open(here, read_only=True)
+    try:
+        stages = cast("_Known", cast("object", known.get(state.PLAN)))["stages"]
+        return [
+            *(stage["name"] for stage in stages),
+            *(out["path"] for stage in stages for out in stage["outs"]),
+        ]
+    except (KeyError, TypeError):  # there is no plan, or it is another version's
+        pass
+    finally:
+        known.close()
+    try:
+        files = sorted(os.listdir(here.stages_dir))
+    except OSError:
+        return []
+    locked = [name.removesuffix(".lock") for name in files if name.endswith(".lock")]
+    return [name for name in map(layout.decode, locked) if name is not None]
+
+
 def named(holder: str) -> str:
     """Returns the holder of a lease as people read it."""
     pid, _, command = holder.partition(" ")
     return f"{command} (pid {pid})" if command else "another command"
 
 
-def config_entries(root: str) -> list[Setting]:
+def config_entries(root: str) -> "list[Setting]":
     """Returns every setting as it takes effect, with where it comes from."""
+    from pivot_core.cli.results import Scope, Setting
+
     files = {settings.path_of(root, scope): Scope(scope.value) for scope in settings.Scope}
 
     def scope_of(origin: str) -> Scope:
@@ -84,14 +131,14 @@ def config_get(root: str, key: str) -> Json:
     return settings.get(root, key).value
 
 
-def config_set(root: str, key: str, text: str, scope: Scope) -> None:
+def config_set(root: str, key: str, text: str, scope: "Scope") -> None:
     """Sets a key in the file of ``scope``; raises ``UsageError`` for a bad key or value."""
     from pivot_core.store import config_edit
 
     config_edit.set_value(root, key, text, settings.Scope(scope.value))
 
 
-def config_unset(root: str, key: str, scope: Scope) -> None:
+def config_unset(root: str, key: str, scope: "Scope") -> None:
     """Removes a key from the file of ``scope``; raises ``UsageError`` for an unknown key."""
     from pivot_core.store import config_edit
 

@@ -38,7 +38,8 @@ On a terminal there are colours, symbols and progress; elsewhere plain lines tha
 `NO_COLOR=1` turns colours off, `PIVOT_ASCII=1` symbols, `PIVOT_DEBUG=1` shows where a bug of Pivot happened. Under
 GitHub Actions a run is folded into a group, failures are annotated at file and line, and the job gets a summary.
 
-Shell completion: `eval "$(_PIVOT_COMPLETE=bash_source pivot)"` in `~/.bashrc` (`zsh_source`, `fish_source` likewise).
+`pivot completion bash` (or `zsh`, `fish`) writes the script that makes a shell complete commands, options,
+stages and outputs.
 
 ## Exit codes
 """

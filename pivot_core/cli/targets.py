@@ -6,20 +6,19 @@ from collections.abc import Callable
 import click
 
 from pivot_core import quick
-from pivot_core.port import PivotError
+from pivot_core.errors import UsageError
 
 
 def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    """Returns the stages and outputs that begin with what was typed."""
+    """Returns the stages and outputs, as they were last known, that begin with what was typed."""
     del ctx, param
-    from pivot_core.cli import look, project
+    from pivot_core.cli import project
 
     try:
-        _, rows = look.stage_rows(project.find_root(None))
-    except PivotError:
+        root = project.find_root()
+    except UsageError:
         return []
-    names = [row.name for row in rows] + [out.path for row in rows for out in row.outs]
-    return [name for name in names if name.startswith(incomplete)]
+    return [name for name in project.last_known(root) if name.startswith(incomplete)]
 
 
 def target_argument[F: Callable[..., object]](

@@ -26,7 +26,7 @@ from pivot_core.model.stage import Stage
 from pivot_core.port.values import OutRow, StageRow
 from pivot_core.store import excerpt, hashing
 from pivot_core.store.layout import Layout
-from pivot_core.store.state import State
+from pivot_core.store.state import PLAN, State
 
 if TYPE_CHECKING:
     from pivot_core.define import load
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from pivot_core.engine.amend import Outlines
     from pivot_core.fingerprint.analyser import Analyser, Parsed, Versions
 
-_KEY = "plan:current"
 _OUTLINES_KEY = "plan:outlines"
 
 
@@ -295,7 +294,7 @@ class Planner:
         return 0
 
     def _put(self, grounds: Grounds, outlines: "Outlines") -> None:
-        self._state.put({_KEY: codec.to_json(Grounds, grounds), _OUTLINES_KEY: outlines.to_json()})
+        self._state.put({PLAN: codec.to_json(Grounds, grounds), _OUTLINES_KEY: outlines.to_json()})
 
     def _remember(
         self,
@@ -343,7 +342,7 @@ class Planner:
         self._put(self._stored, outlines)
 
     def _from_state(self) -> Grounds | None:
-        data = self._state.get(_KEY)
+        data = self._state.get(PLAN)
         if not isinstance(data, dict) or data.get("version") != pivot_core.__version__:
             return None
         try:

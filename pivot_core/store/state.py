@@ -36,6 +36,8 @@ from pivot_core.store.layout import Layout
 from pivot_core.store.seal import Damaged
 
 FORMAT = 1
+PLAN = "plan:current"
+"""The key of the last plan."""
 SIGNED = ("hash:", "object:", "plan:", "gen:")
 """Prefixes of records that a stat signature vouches for: worthless when the machine crashed after the last barrier."""
 
