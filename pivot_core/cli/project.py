@@ -1,6 +1,7 @@
 """Owns the project that a command stands in: where it begins, what makes it one, its settings."""
 
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypedDict, cast
 
 from pivot_core.errors import UsageError
@@ -108,6 +109,13 @@ def named(holder: str) -> str:
     """Returns the holder of a lease as people read it."""
     pid, _, command = holder.partition(" ")
     return f"{command} (pid {pid})" if command else "another command"
+
+
+def definition_schema() -> Mapping[str, Json]:
+    """Returns the JSON Schema of ``pivot.yaml``."""
+    from pivot_core.define import schema
+
+    return schema.document()
 
 
 def config_entries(root: str) -> "list[Setting]":

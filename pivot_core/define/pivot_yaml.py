@@ -9,15 +9,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import cast
 
-from pivot_core.define import importing, names, trace, yaml_file
+from pivot_core.define import importing, names, schema, trace, yaml_file
 from pivot_core.define.pipeline import Paths, Registration
 from pivot_core.define.yaml_file import YamlFile
 from pivot_core.errors import DefinitionError
 from pivot_core.model.ids import Json
 from pivot_core.yaml12 import Path
 
-_TOP = ("pipeline", "vars", "stages")
-_STAGE = ("python", "deps", "outs", "params", "matrix", "mutex", "timeout", "retries")
 _SUBSTITUTE = re.compile(r"\$\$\{|\$\{([^}]*)\}")
 
 type _Scalar = str | int | float | bool
@@ -61,7 +59,7 @@ class _Reading:
     def run(self) -> list[Registration]:
         try:
             self.top = self._mapping(self.file.data, ())
-            self._known(self.top, _TOP, ())
+            self._known(self.top, tuple(schema.TOP), ())
             variables = self._variables()
             stages = self._mapping(self.top.get("stages"), ("stages",))
         except _Mistake as mistake:
@@ -97,7 +95,7 @@ class _Reading:
     def _stage(self, name: str, given: Json, variables: _Values) -> Iterable[Registration]:
         keys = ("stages", name)
         entry = self._mapping(given, keys)
-        self._known(entry, _STAGE, keys)
+        self._known(entry, tuple(schema.STAGE), keys)
         func = self._function(entry, keys)
         plain, _, named = name.partition("@")
         variants = self._variants(entry, keys, variables)

@@ -1,5 +1,6 @@
-"""A shell completes stages without a line of the user's code being run for it."""
+"""What helps to type: a shell completes stages without running the user's code, editors are given a schema."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -67,3 +68,7 @@ def test_outside_a_project_there_is_nothing_to_complete(tmp_path: Path) -> None:
 def test_the_script_of_each_shell_asks_pivot(shell: str, tmp_path: Path) -> None:
     said = Project(tmp_path).pivot("completion", shell).ok().out
     assert f"_PIVOT_COMPLETE={shell}_complete" in said
+
+
+def test_the_schema_is_written_outside_a_project_too(tmp_path: Path) -> None:
+    assert json.loads(Project(tmp_path).pivot("schema").ok().out)["title"] == "pivot.yaml"
