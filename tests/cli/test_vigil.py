@@ -125,6 +125,7 @@ def test_what_would_run_is_asked_of_an_engine_that_is_live(tmp_path: Path) -> No
     try:
         project.pivot("serve", "--detach")
         project.pivot("repro")
+        project.pivot("status")  # once more: the run has made a directory that could be a module
         before = project.read("loads")
         project.write("pipeline.py", project.read("pipeline.py") + "LATER = 1\n")
         for _ in range(2):
