@@ -75,11 +75,9 @@ def answer(root: str, query: Query) -> object:
     is up to date, or gets so in workers that are warm.
     """
     if isinstance(query, Explain | FindAffected):
-        here = project.opened(root)[0]
-        if os.path.exists(here.socket_path):
-            found = asyncio.run(_from_engine(here.socket_path, query))
-            if found is not None:
-                return found
+        found = _from_engine(root, query)
+        if found is not None:
+            return found
     from pivot_core.engine.answer import Answers
 
     async def ask(look: _Look) -> object:
@@ -94,8 +92,13 @@ def answer(root: str, query: Query) -> object:
     return _look(root, ask)
 
 
-async def _from_engine(socket_path: str, query: Explain | FindAffected) -> object:
+def _from_engine(root: str, query: Explain | FindAffected) -> object:
     """Returns a live engine's answer; ``None`` without one, or where it is not as this process."""
+    path = project.opened(root)[0].socket_path
+    return asyncio.run(_ask(path, query)) if os.path.exists(path) else None
+
+
+async def _ask(socket_path: str, query: Explain | FindAffected) -> object:
     from pivot_core.engine.grounds import is_identity
     from pivot_core.port.client import SocketPort
 
@@ -127,7 +130,11 @@ def stage_rows(root: str) -> tuple[str, tuple[StageRow, ...]]:
 
 
 def status(root: str, query: Explain) -> tuple[Explanations, tuple[TrackedRow, ...]]:
-    """Returns what a run would do, and how the tracked data stands that targets name or read; all without targets."""
+    """Returns what a run would do, and how the tracked data stands that targets name or read; all without targets.
+
+    A live engine is asked first: it loads an edited definition in warm workers, and leaves the plan in the state.
+    """
+    _from_engine(root, Explain(depth=query.depth))
 
     async def ask(look: _Look) -> tuple[Explanations, tuple[TrackedRow, ...]]:
         from pivot_core.engine import tracking
