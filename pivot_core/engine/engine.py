@@ -11,6 +11,7 @@ import logging
 import os
 import time
 from collections import Counter, deque
+from collections.abc import Collection
 from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never, cast, override
 
@@ -401,6 +402,7 @@ class Engine(Port):
         self._run = run = replace(run, status=RunStatus.RUNNING, started_at=time.time())
         async with contextlib.AsyncExitStack() as stack:
             try:
+                before = self._planner.known()
                 plan = await self._plan(keep=run.options.commit)
                 stages = select(plan.graph, run.targets, run.options.selection)
                 jobs = run.options.jobs or self._config.run_jobs or cpus()
@@ -424,7 +426,9 @@ class Engine(Port):
             if self._is_cancelled:
                 self._finish(replace(run, stages=(), exit_code=EXIT_INTERRUPTED))
                 return
-            await self._drive(run, command, plan, tools)
+            changed = () if self._watching is None else self._watching.changed
+            edited = plan.edited(self._layout, before and before[0], changed)
+            await self._drive(run, command, plan, tools, edited)
 
     async def _supply(
         self, run: RunState, plan: Plan, stack: contextlib.AsyncExitStack
@@ -446,7 +450,9 @@ class Engine(Port):
             )
         )
 
-    async def _drive(self, run: RunState, command: Run, plan: Plan, tools: Tools) -> None:
+    async def _drive(
+        self, run: RunState, command: Run, plan: Plan, tools: Tools, edited: Collection[StageName]
+    ) -> None:
         stages, jobs = run.stages, run.jobs
         targets = plan.named(run.targets) if run.targets else stages
         active = self._active = ActiveRun(
@@ -461,6 +467,7 @@ class Engine(Port):
             self._standing.noted,
             self._planner.analyse_again,
             lambda said: self._standing.publish(Notice(Level.INFO, said)),
+            edited,
         )
         journal = RunJournal(self._layout, self._config, run, command.command)
         self._standing.begin(run, active.states, journal)

@@ -7,7 +7,7 @@ every file, directory, variable and package is the same, the plan comes from the
 import asyncio
 import contextlib
 import os
-from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -75,6 +75,21 @@ class Plan:
         """Returns the stages that targets name; raises ``UsageError``."""
         return tuple(name for target in targets for name in self.graph.resolve(target))
 
+    def edited(
+        self, layout: Layout, before: "Plan | None", changed: Collection[str]
+    ) -> frozenset[StageName]:
+        """Returns stages of which code is other than in a plan ``before``, or that read a ``changed`` absolute path."""
+        if before is None or (before is self and not changed):
+            return frozenset()
+        places = {each for path in changed for each in (path, *_above(path))}
+        return frozenset(
+            name
+            for name, stage in self.graph.stages.items()
+            if name not in before.analyses
+            or before.analyses[name].fingerprint.digest != self.analyses[name].fingerprint.digest
+            or any(layout.absolute(path).rstrip("/") in places for path in stage.dep_paths)
+        )
+
     def check_inputs(
         self, layout: Layout, stages: Sequence[StageName], assumed: Container[ArtifactPath]
     ) -> None:
@@ -109,6 +124,12 @@ class Plan:
             )
             for stage in self.graph.stages.values()
         )
+
+
+def _above(path: str) -> Iterator[str]:
+    while (above := os.path.dirname(path)) != path:
+        path = above
+        yield path
 
 
 @dataclass(frozen=True, slots=True)

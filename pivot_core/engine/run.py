@@ -106,8 +106,13 @@ class ActiveRun:
         on_inputs: Callable[[StageName, int, Inputs], None],
         analyse_again: Callable[[Stage], tuple[Analysis, Mapping[str, str]]],
         say: Callable[[str], None],
+        urgent: Collection[StageName] = (),
     ) -> None:
-        """``targets`` are the stages that were named (all of them without names); ``force`` applies to those."""
+        """``targets`` are the stages that were named (all of them without names); ``force`` applies to those.
+
+        Of the stages that can be looked at at once, ``urgent`` ones are first.
+        """
+        self._urgent = urgent
         self._tools = tools
         self._plan = plan
         self._run_id = run_id
@@ -228,6 +233,7 @@ class ActiveRun:
         for change in step.changes:
             self._tell(change)
         due = [order.stage for order in step.orders if isinstance(order, Settle)]
+        due.sort(key=lambda stage: stage not in self._urgent)
         for stages in batched(due, min(SETTLE_BATCH, 1 + len(due) // 32), strict=False):
             self._spawn(self._settle(stages))
         for order in step.orders:

@@ -73,6 +73,8 @@ class Watching:
         self._layout = layout
         self._restarts = restarts
         self.state: WatchState | None = None
+        self.changed: tuple[str, ...] = ()
+        """The absolute paths of the last batch: who reads them is looked at first."""
         self._command: Watch | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._notifier = Notifier(self._heard_elsewhere)
@@ -227,6 +229,7 @@ class Watching:
         async with self._lock:
             # What an editor wrote beside a file and renamed is gone by now: people know the others.
             paths = sorted(batch.paths, key=lambda path: (not os.path.exists(path), path))
+            self.changed = tuple(paths)
             shown = tuple(self._shown(path) for path in paths[:_SHOWN])
             self._host.publish(FilesChanged(shown, len(paths)))
             if batch.has_moved:
