@@ -21,7 +21,7 @@ FIND_PYTHON := for each in $(PYTHON) python3.13 python3.14 python3 python; do \
 	test -n "$$python" || { echo 'error: found no Python 3.13 or newer' >&2; \
 	echo '  hint:  install one, or name it: make PYTHON=/path/to/python3.13' >&2; exit 1; }
 
-.PHONY: help setup demo test check chaos corpus lock bench clean
+.PHONY: help setup demo test check docs chaos corpus lock bench clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' Makefile
@@ -53,8 +53,12 @@ check: setup ## run everything that must hold before a change goes in
 	$(RUN) ruff format --check
 	$(RUN) ruff check --quiet
 	$(BIN)/lint-imports --no-cache
+	$(MAKE) --no-print-directory docs
 	$(RUN) basedpyright & types=$$!; $(CHECK) $(addprefix --ignore=,$(MEASURED)) && wait $$types
 	$(CHECK) $(MEASURED) --cov --cov-report=
+
+docs: setup ## build the site of docs/ into build/site; a broken link is an error
+	$(RUN) sphinx -E -q --fail-on-warning --keep-going -b html -d build/doctrees docs build/site
 
 chaos: setup ## kill, crash and starve Pivot at length: a quarter of an hour
 	@$(RUN) pytest -m long --timeout 1200

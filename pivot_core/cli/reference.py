@@ -76,7 +76,7 @@ _JSON_SECTIONS = {
     "remote list --json, remote check --json": (
         *("RemotesRecord", "RemoteRecord", "RemoteCheckRecord", "RemoteFindingRecord"),
     ),
-    "status --remote --json": ("RemoteStatusRecord", "RemoteArtifactRecord"),
+    "status --remote --json": ("RemoteStatusRecord", "RemoteArtifactRecord", "TallyRecord"),
     "metrics --json": ("MetricsRecord", "ValueRecord", "MetricsDiffRecord", "ValueChangeRecord"),
     "params --json": ("ParamsRecord", "ParamRecord", "ParamsDiffRecord", "ParamChangeRecord", "OriginRecord"),
     "plots --json": ("PlotsRecord", "SeriesRecord", "PlotImageRecord"),
