@@ -86,7 +86,7 @@ def answer(
     if asked is None:
         return None
     command, places, targets, is_quiet = asked
-    if command == "repro" and environment.get("GITHUB_ACTIONS") == "true":
+    if command != "status" and environment.get("GITHUB_ACTIONS") == "true":
         return None
     try:
         directory = _directory(places)
@@ -102,7 +102,8 @@ def answer(
     if not count:
         return None
     is_dumb = environment.get("TERM", "dumb") == "dumb"
-    has_colour = is_terminal and not is_dumb and not environment.get("NO_COLOR")
+    is_coloured = (is_terminal and not is_dumb) or environment.get("FORCE_COLOR")
+    has_colour = bool(is_coloured) and not environment.get("NO_COLOR")
     return "" if is_quiet else _say(command, count, has_colour=has_colour)
 
 

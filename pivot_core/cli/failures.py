@@ -44,7 +44,7 @@ def show(
 
 def show_log(paper: Paper, state: StageState, path: str | None) -> None:
     """Writes the last lines of a failed attempt, and where all of them are."""
-    tail = _unsaid(state)
+    tail = unsaid(state)
     if tail:
         paper.line(("  output:", "faint"))
         for row in tail:
@@ -53,7 +53,7 @@ def show_log(paper: Paper, state: StageState, path: str | None) -> None:
         paper.line(("  log:    ", "faint"), path)
 
 
-def _unsaid(state: StageState) -> list[str]:
+def unsaid(state: StageState) -> list[str]:
     """Returns the log's tail without the traceback and message at its end, which are shown already."""
     rows = list(state.log_tail)
     if state.failure is not None:

@@ -3,8 +3,13 @@
 import json
 
 from pivot_core.cli.result_records import ValueChangeRecord
+from pivot_core.compare import leaf
 from pivot_core.compare.leaf import Difference, LeafChange, is_number, is_same
 from pivot_core.model.ids import Json
+from pivot_core.port.results import Metrics
+
+type Changed = tuple[str, LeafChange]
+"""A file, and a value of it."""
 
 _LONG = 40
 MARKS = {Difference.ADDED: "+", Difference.REMOVED: "-", Difference.CHANGED: "~"}
@@ -66,6 +71,19 @@ def cells(change: LeafChange) -> tuple[str, str, str, str]:
         case Difference.CHANGED:
             shown = both(change.old, change.new)
             return change.name, *shown, step(change.old, change.new)
+
+
+def metric_changes(before: Metrics, after: Metrics) -> tuple[list[Changed], int]:
+    """Returns the metrics that differ, and how many do not; a file that one side could not read is left out."""
+    changes, unchanged = list[Changed](), 0
+    unread = before.problems.keys() | after.problems.keys()
+    for path in dict.fromkeys([*before.files, *after.files]):
+        if path in unread:
+            continue
+        found = leaf.compare(before.files.get(path, {}), after.files.get(path, {}))
+        changes += [(path, change) for change in found.changes]
+        unchanged += found.unchanged
+    return changes, unchanged
 
 
 def _cut(text: str) -> str:

@@ -84,6 +84,11 @@ class Follower:
         if not (isinstance(item, Published) and isinstance(item.event, TICKS)):
             self._items.put(item)
 
+    @property
+    def states(self) -> Mapping[StageName, StageState]:
+        """What was heard of the run's stages, after ``close``."""
+        return self._states
+
     def wait(self, why: str) -> None:
         """Says why the request has to wait; returns at once."""
         self._items.put(why)

@@ -76,7 +76,7 @@ class LogPrinter:
         if record.stream is Stream.NOTE:
             self._paper.write(head + self._paper.render([("[pivot] " + body, "faint")]) + "\n")
         else:
-            self._paper.write(f"{head}{_inert(body, keep_colour=self._paper.has_colour)}\n")
+            self._paper.write(f"{head}{inert(body, keep_colour=self._paper.has_colour)}\n")
 
     def _moment(self, record: LogRecord) -> str:
         if not self._with_time:
@@ -150,7 +150,7 @@ class _Tail:
             printer.close()
 
 
-def _inert(body: str, *, keep_colour: bool) -> str:
+def inert(body: str, *, keep_colour: bool) -> str:
     """Returns a line of a log as it may be sent: colours or nothing of them, every other control character shown."""
     plain, *rest = _COLOUR.split(body)
     if not rest:

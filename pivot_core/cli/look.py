@@ -16,6 +16,7 @@ from pivot_core.engine.plan import Plan, Planner
 from pivot_core.engine.record import Recorder
 from pivot_core.errors import StoreError
 from pivot_core.model.graph import NOTHING
+from pivot_core.model.ids import RunId, StageName
 from pivot_core.port.queries import (
     Accounts,
     CheckRemote,
@@ -48,6 +49,10 @@ if TYPE_CHECKING:
     from pivot_core.define.load import LoadReport
     from pivot_core.engine.results import Results
     from pivot_core.engine.workspace import Workspace
+
+
+type ReadTail = Callable[[RunId, StageName, int, int], tuple[str, Sequence[str]]]
+"""Takes a run, a stage, an attempt and a limit; returns where the log lies, and that many of its last lines."""
 
 
 @overload
@@ -246,6 +251,19 @@ def sweep(
         return garbage.sweep_cache(look.here, look.cache, look.state, keep, is_real=is_real)
 
     return _look(root, ask, must_write=is_real)
+
+
+def log_tails(root: str) -> ReadTail:
+    """Returns what reads the end of an attempt's log, also while the project's engine is in this process."""
+    from pivot_core.engine import tail
+
+    here = project.opened(root)[0]
+
+    def read(run: RunId, stage: StageName, attempt: int, limit: int) -> tuple[str, Sequence[str]]:
+        path = here.log_path(run, stage, attempt)
+        return path, tail.read(path, None, limit).lines
+
+    return read
 
 
 def results[T](root: str, ask: "Callable[[Results], T]", say: Callable[[str], None]) -> T:

@@ -10,6 +10,7 @@ TYPE_CHECKING = False  # `typing` costs more than `pivot --version` may; checker
 if TYPE_CHECKING:
     import click
 
+    from pivot_core.cli.session import Session
     from pivot_core.errors import PivotError, UsageError
 
 _COMPLETE = "_PIVOT_COMPLETE"
@@ -74,20 +75,21 @@ def _run(arguments: list[str]) -> int:
     from pivot_core.cli.session import Session
     from pivot_core.errors import EXIT_INTERRUPTED, Bug, PivotError, UsageError
 
+    session = Session()
     try:
         group = commands.build()
         if _COMPLETE in os.environ:
             return _complete(group)
         # Not `group.main()`: it answers a closed pipe by itself.
-        with group.make_context("pivot", arguments or ["--help"], obj=Session()) as context:
+        with group.make_context("pivot", arguments or ["--help"], obj=session) as context:
             code: object = group.invoke(context)
     except click.exceptions.Exit as end:
         return end.exit_code
     except PivotError as error:
-        _report(error)
+        _report(error, session)
         return error.exit_code
     except click.ClickException as error:
-        _report(_misuse(error))
+        _report(_misuse(error), session)
         return UsageError.exit_code
     except (KeyboardInterrupt, click.Abort):
         return EXIT_INTERRUPTED
@@ -98,19 +100,22 @@ def _run(arguments: list[str]) -> int:
     except Exception as error:  # noqa: BLE001 the user sees it next, as a bug of ours without our traceback
         what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         hint = "this is a bug of Pivot; `PIVOT_DEBUG=1` shows where it happened"
-        _report(Bug(what, "", hint))
+        _report(Bug(what, "", hint), session)
         return Bug.exit_code
     return code if isinstance(code, int) else 0
 
 
-def _report(error: "PivotError") -> None:
+def _report(error: "PivotError", session: "Session | None" = None) -> None:
     """Shows an error; called where it is caught."""
-    from pivot_core.cli import github, paper, problem
+    from pivot_core.cli import paper, problem
 
     found = problem.problems(error)
     problem.show(paper.standard_error(), found)
-    if github.is_here():
-        sys.stdout.write("".join(github.annotation(each) for each in found))
+    if session is not None and session.is_workflow:
+        from pivot_core.cli import ci, github
+
+        place = ci.places()
+        sys.stdout.write("".join(github.annotation(each, place) for each in found))
     if os.environ.get("PIVOT_DEBUG"):
         import traceback
 

@@ -34,7 +34,8 @@ class Paper:
         self._stream: TextIO = stream
         self._columns: int | None = columns
         self.is_terminal: bool = is_terminal
-        self.has_colour: bool = is_terminal and not os.environ.get("NO_COLOR")
+        forced = os.environ.get("FORCE_COLOR")
+        self.has_colour: bool = bool(is_terminal or forced) and not os.environ.get("NO_COLOR")
         self.has_glyphs: bool = (
             (stream.encoding or "").lower().replace("-", "").startswith("utf")
             and not os.environ.get("PIVOT_ASCII")
@@ -122,14 +123,14 @@ def fit(parts: Iterable[Part], width: int) -> list[Part]:
     return fitted
 
 
-def standard_output() -> Paper:
-    """Returns stdout: where results go."""
-    return Paper(sys.stdout, is_terminal=_is_terminal(sys.stdout))
+def standard_output(*, plain: bool = False) -> Paper:
+    """Returns stdout: where results go; ``plain`` as where no terminal is."""
+    return Paper(sys.stdout, is_terminal=not plain and _is_terminal(sys.stdout))
 
 
-def standard_error() -> Paper:
-    """Returns stderr: where everything else goes."""
-    return Paper(sys.stderr, is_terminal=_is_terminal(sys.stderr))
+def standard_error(*, plain: bool = False) -> Paper:
+    """Returns stderr: where everything else goes; ``plain`` as where no terminal is."""
+    return Paper(sys.stderr, is_terminal=not plain and _is_terminal(sys.stderr))
 
 
 def _is_terminal(stream: TextIO) -> bool:

@@ -35,8 +35,9 @@ _COMMANDS_INTRO = """\
 
 Every command takes `-C DIR`, `-q` and `-v`, before or after its name. Results go to stdout, everything else to stderr.
 On a terminal there are colours, symbols and progress; elsewhere plain lines that stay the same from run to run.
-`NO_COLOR=1` turns colours off, `PIVOT_ASCII=1` symbols, `PIVOT_DEBUG=1` shows where a bug of Pivot happened. Under
-GitHub Actions a run is folded into a group, failures are annotated at file and line, and the job gets a summary.
+`NO_COLOR=1` turns colours off, `FORCE_COLOR=1` turns them on where no terminal is, `PIVOT_ASCII=1` turns symbols off,
+`PIVOT_DEBUG=1` shows where a bug of Pivot happened. Under GitHub Actions, and with `--ci`, each stage is folded into a
+group, and failures are annotated at file and line; the job gets a summary.
 
 `pivot completion bash` (or `zsh`, `fish`) writes the script that makes a shell complete commands, options,
 stages and outputs.

@@ -5,12 +5,22 @@ import shlex
 import sys
 from dataclasses import replace
 
-from pivot_core.cli import compose, github, look
+from pivot_core.cli import ci, compose, look
 from pivot_core.cli.console import Console
 from pivot_core.cli.follow import Follower, Printer
 from pivot_core.cli.session import Session
 from pivot_core.cli.terminal import Terminal
-from pivot_core.port import FindLog, LogRef, RequestId, Run, RunId, RunOptions, StageName, Watch
+from pivot_core.port import (
+    FindLog,
+    LogRef,
+    PivotError,
+    RequestId,
+    Run,
+    RunId,
+    RunOptions,
+    StageName,
+    Watch,
+)
 
 
 def execute(
@@ -25,12 +35,19 @@ def execute(
     import asyncio
 
     request = Run(new_request(), targets, options, _command_line())
+    reports = ci.Reports(session, root)
     follower = Follower(request.request_id, _printer(session, root, as_json))
     try:
         run = asyncio.run(compose.run(root, request, follower.take, on_wait=follower.wait))
+    except PivotError as error:
+        reports.refused(error)
+        raise
     finally:
         follower.close()
-    follower.finish(run)
+    try:
+        reports.run(run, follower.states)
+    finally:
+        follower.finish(run)
     return run.exit_code or 0
 
 
@@ -75,6 +92,8 @@ def _printer(session: Session, root: str, as_json: bool) -> Printer:
         from pivot_core.cli.jsonl import Lines
 
         return Lines(session)
-    if github.is_here():
-        return github.Workflow(session, find_log)
+    if session.is_workflow:
+        from pivot_core.cli import github
+
+        return github.Workflow(session, find_log, look.log_tails(root), ci.places(root))
     return (Terminal if session.out.is_terminal else Console)(session, find_log)

@@ -1,5 +1,6 @@
 """Owns what the options that every command has add up to: how much to say, and where to say it."""
 
+import os
 from functools import cached_property
 from typing import TYPE_CHECKING, override
 
@@ -14,6 +15,17 @@ class Session:
     def __init__(self) -> None:
         self.verbosity: int = 0
         """-1 or less: results and errors only; 1: more detail; 2 or more: log lines too."""
+        self.is_ci: bool = False
+        """Whether ``--ci`` was given."""
+        self.junit: str | None = None
+        """Where a JUnit report is to be written."""
+        self.summary: str | None = None
+        """Where a job summary is to be written."""
+
+    @property
+    def is_workflow(self) -> bool:
+        """Whether output goes into the log of a workflow: asked for, or under GitHub Actions."""
+        return self.is_ci or os.environ.get("GITHUB_ACTIONS") == "true"
 
     @property
     def is_quiet(self) -> bool:
@@ -46,14 +58,14 @@ class Session:
         """Where results go."""
         from pivot_core.cli import paper
 
-        return paper.standard_output()
+        return paper.standard_output(plain=self.is_ci)
 
     @cached_property
     def err(self) -> "Paper":
         """Where everything else goes."""
         from pivot_core.cli import paper
 
-        return paper.standard_error()
+        return paper.standard_error(plain=self.is_ci)
 
     def door(self) -> "Door":
         """Returns the way to the project's engine, for a command that another package contributes.

@@ -7,7 +7,7 @@ from pivot_core.model.failure import Failure
 from pivot_core.port.logfile import LogRecord, Stream, parse
 
 _LINES = 20
-_BYTES = 1 << 16
+_BYTES = 1 << 16  # of so many lines
 
 
 class Tail(NamedTuple):
@@ -19,21 +19,22 @@ class Tail(NamedTuple):
     """Of standard error alone, without the traceback at its end that the failure holds."""
 
 
-def read(path: str, failure: Failure | None) -> Tail:
-    """Returns the tail of a log; an empty one where there is no log."""
+def read(path: str, failure: Failure | None, limit: int = _LINES) -> Tail:
+    """Returns the tail of a log, ``limit`` lines of it at most; an empty one where there is no log."""
+    room = _BYTES * max(1, limit // _LINES)
     try:
         with open(path, "rb") as file:
             size = os.fstat(file.fileno()).st_size
-            file.seek(max(0, size - _BYTES))
+            file.seek(max(0, size - room))
             lines = file.read().split(b"\n")
     except OSError:
         return Tail()
-    whole = lines[1:] if size > _BYTES else lines
+    whole = lines[1:] if size > room else lines
     records = [parse(line, clipped=False) for line in whole if line]
     errors = _joined([record for record in records if record.stream is Stream.ERR])
     return Tail(
-        tuple([record.text for record in records[-_LINES:]]),
-        tuple(_without(errors, failure)[-_LINES:]),
+        tuple([record.text for record in records[-limit:]]),
+        tuple(_without(errors, failure)[-limit:]),
     )
 
 

@@ -91,6 +91,7 @@ def test_the_workflow_of_the_guide_holds(project: Project, tmp_path: Path) -> No
     assert clone.pivot(*gate, env=github).code == 1
     assert "2 ran, 1 same" in clone.pivot(*run, env=github).ok().out
     assert "| report | ran |" in (tmp_path / "summary.md").read_text()
+    assert '<testcase classname="clone" name="report"' in clone.read("reports/pivot.xml")
     assert "pushed: 2 objects" in clone.pivot(*send, env=github).ok().out
 
     project.write("helpers.py", edited)

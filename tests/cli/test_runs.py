@@ -6,6 +6,7 @@ import signal
 import subprocess
 from pathlib import Path
 from typing import cast
+from xml.etree import ElementTree
 
 import pytest
 
@@ -125,20 +126,55 @@ def test_quiet_says_nothing_of_a_good_run(tmp_path: Path) -> None:
     assert done.out == done.err == ""
 
 
-def test_a_workflow_gets_a_group_an_annotation_and_a_summary(tmp_path: Path) -> None:
-    project = Project.toy(tmp_path)
+def test_a_workflow_gets_groups_an_annotation_and_a_summary(tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    (tmp_path / "flows").mkdir()
+    project = Project.toy(tmp_path / "flows")
     project.write("helpers.py", FAILING)
     page = tmp_path / "page.md"
 
     done = project.pivot("repro", env={"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(page)})
 
     assert done.code == 1
-    assert done.out.startswith("::group::pivot: 3 stages\n")
-    assert (
-        "\n::error file=helpers.py,line=2,title=stage 'train' failed::KeyError: 'label'\n"
-        in done.out
-    )
+    assert re.findall("^::group::(\\w+ +\\w+)", done.out, re.MULTILINE) == [
+        "ran  clean",
+        "FAIL  train",
+    ]
+    assert "\ncleaning\n::" in done.out
+    # The place is told from the top of the repository.
+    error = "\n::error file=flows/helpers.py,line=2,title=stage 'train' failed::KeyError: 'label'\n"
+    assert error in done.out
     assert "| train | failed |" in page.read_text()
+
+
+def test_reports_are_written_whatever_becomes_of_the_run(tmp_path: Path) -> None:
+    project = Project.toy(tmp_path)
+    reports = ("--ci", "--junit", "out/junit.xml", "--summary", "out/page.md")
+
+    def cases() -> list[tuple[str | None, list[str]]]:
+        suite = ElementTree.parse(tmp_path / "out/junit.xml").getroot()[0]
+        return [(case.get("name"), [each.tag for each in case]) for case in suite]
+
+    project.write("helpers.py", FAILING)
+    assert project.pivot("repro", *reports).code == 1
+    assert cases() == [
+        ("clean", ["system-out"]),
+        ("train", ["failure", "system-out"]),
+        ("report", ["skipped"]),
+    ]
+    project.write("helpers.py", HELPERS)
+    assert project.pivot("run", "train", *reports).code == 0
+    assert "| train | ran |" in project.read("out/page.md")
+    found = project.pivot("verify", *reports)
+    assert "::error file=pipeline.py,line=25,title=pivot verify%3A report::" in found.out
+    assert (found.code, cases()) == (1, [("report", ["failure"])])
+    project.write("helpers.py", "def scale(")
+    broken = project.pivot("verify", *reports)
+    assert "::error file=helpers.py,line=1,title=pivot::" in broken.out
+    assert project.pivot("repro", *reports).code == broken.code == 3
+    assert cases() == [("pivot", ["error"])]
+    assert "SyntaxError" in project.read("out/page.md")
+    assert project.pivot("repro", "--junit", ".").code == 2
 
 
 def until(process: subprocess.Popen[str], pattern: str) -> None:
@@ -156,7 +192,7 @@ def test_a_signal_cancels_the_run_and_names_itself_in_the_exit_code(
 ) -> None:
     project = Project.toy(tmp_path)
     project.write("helpers.py", WAITING)
-    with project.start("repro") as process:
+    with project.start("repro", "--junit", "junit.xml") as process:
         until(process, r"RUN +train")
         process.send_signal(number)
         rest = process.communicate(timeout=60)[0]
@@ -164,6 +200,7 @@ def test_a_signal_cancels_the_run_and_names_itself_in_the_exit_code(
     assert process.returncode == code
     assert re.search(r"^cancelled train ", rest, flags=re.MULTILINE)
     assert "Traceback" not in rest
+    assert 'message="cancelled while it ran"' in project.read("junit.xml")
 
 
 def test_a_log_is_followed_until_its_stage_ends(tmp_path: Path) -> None:

@@ -2,9 +2,7 @@
 
 import re
 from dataclasses import replace
-from pathlib import Path
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,9 +25,18 @@ def no_log(stage: StageName, run_id: RunId) -> None:
     del stage, run_id
 
 
+def no_tail(run: RunId, stage: StageName, attempt: int, limit: int) -> tuple[str, list[str]]:
+    del run, stage, attempt, limit
+    return "train.1.log", ["::error::from the log", "epoch 2"]
+
+
+def in_flows(path: str) -> str:
+    return f"flows/{path}"
+
+
 def written(run: RunState, states: dict[str, StageState]) -> list[str]:
     screen = Screen()
-    printer = Workflow(screen.session, no_log)
+    printer = Workflow(screen.session, no_log, no_tail, in_flows)
     printer.begin(run, {})
     for stage in run.stages:
         if stage in states:
@@ -60,21 +67,23 @@ def test_what_a_stage_says_is_never_a_command(said: str) -> None:
 
     names = [line.split("::")[1].split(" ")[0] for line in obeyed(written(run, {STAGES[2]: state}))]
 
-    assert names == ["group", "endgroup", "error", "group", "endgroup"]
+    assert names == ["group", "endgroup", "error"]
 
 
 def test_a_failure_is_annotated_at_its_line() -> None:
     run, _ = a_failing_run()
     lines = written(run, {STAGES[2]: ended("train", Status.FAILED).state})
-    assert "::error file=train.py,line=3,title=stage 'train' failed::KeyError: 'label'" in lines
+    assert (
+        "::error file=flows/train.py,line=3,title=stage 'train' failed::KeyError: 'label'" in lines
+    )
 
 
 def test_a_problem_is_annotated_at_its_first_place() -> None:
     problem = Problem(
         "two stages write 'a'", "stages 'x' and 'y' (pipeline.py:12, b.py:3)", "rename"
     )
-    assert github.annotation(problem) == (
-        "::error file=pipeline.py,line=12,title=pivot::two stages write 'a'; rename\n"
+    assert github.annotation(problem, in_flows) == (
+        "::error file=flows/pipeline.py,line=12,title=pivot::two stages write 'a'; rename\n"
     )
 
 
@@ -83,34 +92,8 @@ def test_properties_and_messages_are_escaped() -> None:
     assert line == "::error file=a%2Cb%3Ac%25::50%25\\nx\n"
 
 
-def test_the_job_summary_names_what_was_not_up_to_date(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    page = tmp_path / "summary.md"
-    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(page))
-    run, _ = a_failing_run()
-    written(
-        run,
-        {
-            "raw": ended("raw", Status.SAME).state,
-            "clean": ended("clean").state,
-            "train": ended("train", Status.FAILED).state,
-            "report": ended("report", Status.BLOCKED).state,
-        },
-    )
-    assert page.read_text().splitlines() == [
-        "### pivot: failed in 3.25s: 1 failed, 1 blocked, 1 ran, 1 same",
-        "",
-        "| stage | status | duration | |",
-        "| --- | --- | ---: | --- |",
-        "| train | failed | 1.50s | KeyError: 'label' |",
-        "| report | blocked |  | by train |",
-        "| clean | ran | 1.50s | code changed: helpers.scale \\(+1 more\\) |",
-        "",
-    ]
-
-
 def test_locations_without_a_place_are_annotated_without_one() -> None:
     assert (
-        github.annotation(Problem("no stage 'x'", "", "")) == "::error title=pivot::no stage 'x'\n"
+        github.annotation(Problem("no stage 'x'", "", ""), in_flows)
+        == "::error title=pivot::no stage 'x'\n"
     )

@@ -13,9 +13,6 @@ from pivot_core.compare.leaf import LeafChange
 from pivot_core.errors import EXIT_OK
 from pivot_core.port.results import Metrics
 
-type Changed = tuple[str, LeafChange]
-"""A file, and a value of it."""
-
 _TARGETS = revisions.target_option("Only the metrics of this stage, or this file.")
 
 
@@ -106,7 +103,7 @@ def diff(
       pivot metrics diff last~1 last --markdown
     """
     before, after = _gather(session, revisions.pair(old, new), targets)
-    changes, unchanged = _changes(before, after)
+    changes, unchanged = figures.metric_changes(before, after)
     listed = [*changes, *(_same(before, after) if whole else ())]
     shown, more = listed[:limit], max(0, len(listed) - limit)
     if as_json:
@@ -142,19 +139,7 @@ def _gather(session: Session, names: Sequence[str], targets: tuple[str, ...]) ->
     return look.results(root, lambda found: found.metrics(names, wanted), revisions.say(session))
 
 
-def _changes(before: Metrics, after: Metrics) -> tuple[list[Changed], int]:
-    changes, unchanged = list[Changed](), 0
-    unread = before.problems.keys() | after.problems.keys()
-    for path in dict.fromkeys([*before.files, *after.files]):
-        if path in unread:
-            continue
-        found = leaf.compare(before.files.get(path, {}), after.files.get(path, {}))
-        changes += [(path, change) for change in found.changes]
-        unchanged += found.unchanged
-    return changes, unchanged
-
-
-def _same(before: Metrics, after: Metrics) -> Iterator[Changed]:
+def _same(before: Metrics, after: Metrics) -> Iterator[figures.Changed]:
     for path, values in before.files.items():
         others = after.files.get(path, {})
         for name, value in values.items():

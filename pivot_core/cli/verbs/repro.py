@@ -3,7 +3,7 @@
 import click
 from click.core import ParameterSource
 
-from pivot_core.cli import look, project, running
+from pivot_core.cli import ci, look, project, running
 from pivot_core.cli.session import Session
 from pivot_core.cli.targets import inside, target_argument
 from pivot_core.port import Depth, Explain, RunOptions, UsageError, Watch
@@ -19,6 +19,11 @@ _CLASHING = {
     ("--pull", "--dry-run"): "`pivot pull --dry-run` tells what comes",
     ("--watch", "--pull"): "`pivot pull` first, then watch",
     ("--watch", "--dry-run"): "`pivot status` tells what would run",
+    ("--watch", "--junit"): "watching has no end to report",
+    ("--watch", "--summary"): "watching has no end to report",
+    ("--dry-run", "--junit"): "it reports what ran",
+    ("--dry-run", "--summary"): "it reports what ran",
+    ("--ci", "--json"): "choose one form",
     (
         "--watch",
         "--no-commit",
@@ -44,6 +49,7 @@ _CLASHING = {
 @click.option("--pull", is_flag=True, help="Fetch what a remote has instead of running.")
 @click.option("-r", "--remote", metavar="NAME", help="With --pull: not the default remote.")
 @click.option("--no-commit", is_flag=True, help="Write no lock file, no state, no cache object.")
+@ci.options
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object a line.")
 @click.pass_obj
 def command(

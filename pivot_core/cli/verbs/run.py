@@ -2,7 +2,7 @@
 
 import click
 
-from pivot_core.cli import project, running
+from pivot_core.cli import ci, project, running
 from pivot_core.cli.session import Session
 from pivot_core.cli.targets import inside, target_argument
 from pivot_core.port import RunOptions, Selection
@@ -13,6 +13,7 @@ from pivot_core.port import RunOptions, Selection
 @click.option("-f", "--force", is_flag=True, help="Run them though nothing changed.")
 @click.option("-k", "--keep-going", is_flag=True, help="After a failure run the others.")
 @click.option("--no-commit", is_flag=True, help="Write no lock file, no state, no cache object.")
+@ci.options
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object a line.")
 @click.pass_obj
 def command(
@@ -33,6 +34,7 @@ def command(
       pivot run train
       pivot run train evaluate --force
     """
+    ci.check_form(session, as_json=as_json)
     options = RunOptions(
         selection=Selection.ONLY, force=force, keep_going=keep_going, commit=not no_commit
     )

@@ -1,15 +1,16 @@
 """Owns ``pivot verify``: the gate for CI."""
 
+import os
 from collections.abc import Sequence
 
 import click
 
-from pivot_core.cli import jsonl, look, project, records, text
+from pivot_core.cli import ci, jsonl, look, project, records, text
 from pivot_core.cli.results import Finding
 from pivot_core.cli.session import Session
 from pivot_core.cli.targets import inside, target_argument
 from pivot_core.errors import EXIT_OK, EXIT_STAGE
-from pivot_core.port import UsageError
+from pivot_core.port import PivotError, SourceLocation, UsageError
 
 
 @click.command("verify")
@@ -17,6 +18,7 @@ from pivot_core.port import UsageError
 @click.option("--cache", is_flag=True, help="Hash every object of the cache instead.")
 @click.option("--allow-missing", is_flag=True, help="Outputs may be on the remote alone.")
 @click.option("-r", "--remote", metavar="NAME", help="With --allow-missing: not the default one.")
+@ci.options
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object.")
 @click.pass_obj
 def command(
@@ -48,12 +50,19 @@ def command(
         )
     if remote is not None and not allow_missing:
         raise UsageError("'--remote' needs '--allow-missing'", hint="without it no remote is asked")
+    ci.check_form(session, as_json=as_json)
     root = project.find_root(None)
-    if cache:
-        found = list(look.verify_cache(root))
-    else:
-        wanted = inside(root, targets)
-        found = look.verify(root, wanted, may_be_absent=allow_missing, remote=remote)
+    reports = ci.Reports(session, root)
+    try:
+        if cache:
+            found = list(look.verify_cache(root))
+        else:
+            wanted = inside(root, targets)
+            found = look.verify(root, wanted, may_be_absent=allow_missing, remote=remote)
+    except PivotError as error:
+        reports.refused(error)
+        raise
+    reports.findings(found)
     ok = not any(finding.fails for finding in found)
     if as_json:
         record = records.VerifyRecord(
@@ -62,6 +71,8 @@ def command(
         jsonl.show(session, record)
     else:
         _show(session, found, ok=ok)
+        if session.is_workflow:
+            _annotate(session, root, found)
     return EXIT_OK if ok else EXIT_STAGE
 
 
@@ -81,3 +92,19 @@ def _show(session: Session, found: Sequence[Finding], *, ok: bool) -> None:
         failing = sum(given.fails for given in found)
         said = ("verified", "good") if ok else (text.plural(failing, "finding"), "bad")
         session.out.line(said)
+
+
+def _annotate(session: Session, root: str, found: Sequence[Finding]) -> None:
+    """Shows what fails at the stage's definition, or at the file that records the data."""
+    from pivot_core.cli import github
+
+    failing = [given for given in found if given.fails]
+    is_stage = any(given.stage for given in failing)
+    rows = look.stage_rows(root)[1] if is_stage else ()
+    places = {row.name: row.where for row in rows}
+    for given in failing:
+        where = places.get(given.stage) if given.stage else None
+        if where is None and given.path and not os.path.isabs(given.path):
+            where = SourceLocation(f"{given.path.rstrip('/')}.pvt", 1)
+        title = " ".join(filter(None, ("pivot verify:", given.stage or given.path)))
+        session.out.write(github.error(ci.places(root), where, title, given.message))
