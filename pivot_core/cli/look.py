@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast, overload
 from pivot_core import quick
 from pivot_core.cli import project
 from pivot_core.cli.results import Change, Finding, FindingKind
+from pivot_core.engine import loading
 from pivot_core.engine.lease import Lease
 from pivot_core.engine.observe import Observer
 from pivot_core.engine.plan import Plan, Planner
@@ -47,6 +48,7 @@ from pivot_core.store.state import State
 
 if TYPE_CHECKING:
     from pivot_core.define.load import LoadReport
+    from pivot_core.engine.loading import Wanted
     from pivot_core.engine.results import Results
     from pivot_core.engine.workspace import Workspace
 
@@ -304,10 +306,8 @@ class _Look:
 
     @property
     def is_defined(self) -> bool:
-        """Whether the project has a definition file."""
-        from pivot_core.define import discover
-
-        return any(os.path.lexists(f"{self.here.root}/{name}") for name in discover.NAMES)
+        """Whether the project has a definition."""
+        return bool(loading.search(self.here.root).definitions)
 
     def workspace(self, plan: Plan) -> "Workspace":
         from pivot_core.engine.workspace import Workspace
@@ -322,22 +322,16 @@ class _Look:
 
             Prover(self.here, self.config, self.state, self.observer).keep(*self.planner.last)
 
-    async def _define(self, modules: Sequence[str]) -> "LoadReport":
+    async def _define(self, wanted: "Sequence[Wanted]") -> "list[LoadReport]":
+        from pivot_core.engine.engine import cpus
         from pivot_core.engine.pool import Pool  # most looks load nothing
 
-        pool = Pool(self.here, 1, on_started=_unheard, on_grew=_unheard)
+        pool = Pool(self.here, min(len(wanted), cpus()), on_started=_unheard, on_grew=_unheard)
         await pool.start()
         try:
-            report = await pool.load_definitions(
-                {
-                    "project_root": self.here.root,
-                    "modules": list(modules),
-                    "isolation": self.config.run_isolation,
-                }
-            )
+            return await loading.load_all(pool, self.here.root, self.config.run_isolation, wanted)
         finally:
             await pool.close()
-        return cast("LoadReport", cast("object", report))
 
 
 def _unheard(_stage: str, _attempt: int, _number: int) -> None:

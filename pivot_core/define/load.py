@@ -1,16 +1,16 @@
-"""Owns loading a project's definition, in a process of its own, into data that the engine can read without user code.
+"""Owns loading one definition, in a process of its own, into data that the engine can read without user code.
 
-forked child: load(root) ─▶ LoadReport (JSON) ─▶ engine: parse(report) ─▶ Definitions | DefinitionError
+forked child: load(root, file) ─▶ LoadReport (JSON) ─▶ engine: assembly.assemble(reports) ─▶ Definitions | error
 """
 
 import contextlib
 import importlib
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypedDict, cast
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TypedDict, cast
 
-from pivot_core.define import discover, importing, observe, registry, trace, uses
+from pivot_core.define import discover, importing, observe, overrides, registry, trace, uses
 from pivot_core.define.observe import Observed
 from pivot_core.define.pipeline import Pipeline, Registration
 from pivot_core.errors import DefinitionError
@@ -18,9 +18,6 @@ from pivot_core.model import codec, graph
 from pivot_core.model.fingerprint import Reading
 from pivot_core.model.ids import Json
 from pivot_core.model.stage import Stage
-
-if TYPE_CHECKING:
-    from pivot_core.define.yaml_file import YamlFile
 
 PARAMS = "params.yaml"
 
@@ -37,9 +34,18 @@ class ErrorReport(TypedDict):
 class LoadReport(TypedDict):
     """What loading gave; ``stages`` is complete only when ``errors`` is empty."""
 
-    pipeline: str
     definition: str
-    """Project-relative path of the definition file; empty when there is none."""
+    """Project-relative path of the definition file."""
+    pipeline: str
+    """The pipeline's name; empty when it has none."""
+    names: list[str]
+    """The stages' names as the definition has them, without variants, sorted."""
+    known: list[str]
+    """The names that the stages have in the project, without and with variants."""
+    registered: list[str]
+    """Project-relative files in which the stages are registered, sorted."""
+    entries: dict[str, str]
+    """What the project's ``params.yaml`` names, with its place."""
     stages: list[Json]
     """``codec.to_json`` of each ``Stage``, in order of definition."""
     errors: list[ErrorReport]
@@ -50,55 +56,63 @@ class LoadReport(TypedDict):
     """``codec.to_json`` of each ``Reading``, sorted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Definitions:
-    """A pipeline's stages; the graph of them has been built once and is sound."""
+def load(
+    root: str, definition: str, prefixed: Sequence[str] = (), modules: Sequence[str] = ()
+) -> LoadReport:
+    """Imports a definition and judges it; to be called in a fresh process.
 
-    pipeline: str
-    definition: str
-    stages: tuple[Stage, ...]
-    observed: Observed
-    uses: Mapping[str, Sequence[str] | None]
-    readings: tuple[Reading, ...] = ()
-    """What project code read while it was imported."""
-
-
-def load(root: str, modules: Sequence[str] = ()) -> LoadReport:
-    """Imports the definition in ``root``, an absolute path, and judges it; to be called in a fresh process.
-
-    ``modules`` of the project are imported after it, to notice what they read; that they fail is for who needs them.
-    Never raises for what the author did, ``KeyboardInterrupt`` apart: mistakes are in the report.
+    ``root`` is the absolute project root, ``definition`` a file relative to it. Its directory is put before the stages'
+    names that are ``prefixed``. ``modules`` of the project are imported after it, to notice what they read; that they
+    fail is for who needs them. Never raises for what the author did, ``KeyboardInterrupt`` apart: mistakes are in the
+    report.
     """
     os.chdir(root)
-    observer = observe.Observer(root, importing.install(root, ""))
+    home = discover.home(definition)
+    directory = os.path.join(root, home) if home else root
+    observer = observe.Observer(root, importing.install(root, home))
     used = uses.Uses()
     used.start()
-    observer.note(*(os.path.join(root, name) for name in (*discover.NAMES, PARAMS)))
+    observer.note(*(os.path.join(directory, name) for name in (*discover.NAMES, PARAMS)))
+    observer.note(os.path.join(root, PARAMS))
     errors = list[DefinitionError]()
-    name, definition = "", ""
+    name = ""
     registrations = list[Registration]()
     stages = list[Stage]()
     try:
-        definition = discover.definition_file(root)
-        name, registrations, errors = _read(definition, modules, observer)
+        name, registrations, errors = _read(os.path.join(root, definition), modules, observer)
     except DefinitionError as error:
         errors.append(error)
-    overrides: YamlFile | None = None
-    try:
-        overrides = _params_yaml(root)
-    except DefinitionError as error:
-        errors.append(error)
+    names = sorted({str(each.name) for each in registrations})
+    files = list[overrides.ParamsFile]()
+    for place in dict.fromkeys((directory, root)):
+        try:
+            found = _params_yaml(place, home if place == directory else "")
+        except DefinitionError as error:
+            errors.append(error)
+        else:
+            files += found
+    registrations = [_named(each, home, prefixed) for each in registrations]
     if registrations:
         observer.resume()  # factories, validators and quoted annotations are project code
-        stages, mistakes = registry.build(registrations, root, overrides)
+        stages, mistakes = registry.build(registrations, root, home, files)
         observer.stop()
         errors.extend(mistakes)
         errors.extend(_graph_errors(stages))
     used.stop()
     readings = observer.readings.result([out.path for stage in stages for out in stage.outs])
+    known = dict.fromkeys(name for each in registrations for name in (each.name, each.full_name))
     return LoadReport(
-        pipeline=name or os.path.basename(root),
-        definition=os.path.relpath(definition, root) if definition else "",
+        definition=definition,
+        pipeline=name,
+        names=names,
+        known=[str(name) for name in known],
+        registered=sorted({os.path.relpath(each.file, root) for each in registrations}),
+        entries={
+            entry: place.replace(root + os.sep, "")
+            for each in files
+            if not each.home
+            for entry, place in each.entries()
+        },
         stages=[codec.to_json(Stage, stage) for stage in stages],
         errors=[_report(error, root) for error in errors],
         observed=observer.result(),
@@ -107,27 +121,8 @@ def load(root: str, modules: Sequence[str] = ()) -> LoadReport:
     )
 
 
-def parse(report: LoadReport) -> Definitions:
-    """Returns what ``report`` defines, without importing anything of the author's.
-
-    Raises ``DefinitionError`` for the first mistake, with the others in it.
-    """
-    if report["errors"]:
-        first, *others = [
-            DefinitionError(item["what"], item["where"], item["hint"], detail=item["detail"])
-            for item in report["errors"]
-        ]
-        raise DefinitionError(
-            first.what, first.where, first.hint, others=tuple(others), detail=first.detail
-        )
-    return Definitions(
-        report["pipeline"],
-        report["definition"],
-        tuple([codec.from_json(Stage, stage) for stage in report["stages"]]),
-        report["observed"],
-        report["uses"],
-        tuple([codec.from_json(Reading, each) for each in report["readings"]]),
-    )
+def _named(given: Registration, home: str, prefixed: Sequence[str]) -> Registration:
+    return replace(given, name=f"{home}/{given.name}") if given.name in prefixed else given
 
 
 def _read(
@@ -185,13 +180,13 @@ def _from_python(definition: str) -> Pipeline:
     raise DefinitionError(f"{file} has no pipeline", definition, hint)
 
 
-def _params_yaml(root: str) -> "YamlFile | None":
-    path = os.path.join(root, PARAMS)
+def _params_yaml(directory: str, home: str) -> list[overrides.ParamsFile]:
+    path = os.path.join(directory, PARAMS)
     if not os.path.lexists(path):
-        return None
+        return []
     from pivot_core.define import yaml_file
 
-    return yaml_file.read(path)
+    return [overrides.ParamsFile(yaml_file.read(path), home)]
 
 
 def _graph_errors(stages: list[Stage]) -> list[DefinitionError]:

@@ -18,6 +18,25 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class ParamsFile:
+    """A ``params.yaml``: the project's, or the one beside the definition of a pipeline in a sub-directory."""
+
+    file: "YamlFile"
+    home: str
+    """The pipeline's directory, whose stages go by their own names here; ``""`` for the project's file."""
+
+    def entries(self) -> Iterator[tuple[str, str]]:
+        """Yields what the file names, each with its place."""
+        if isinstance(self.file.data, dict):
+            for name in self.file.data:
+                yield name, self.file.place(name)
+
+    def name(self, name: str) -> str:
+        """Returns a stage's name as the file has it."""
+        return name.removeprefix(f"{self.home}/") if self.home else name
+
+
+@dataclass(frozen=True, slots=True)
 class _Layer:
     """Overrides from one place; the registration itself, or an entry of ``params.yaml``."""
 
@@ -60,13 +79,13 @@ class Resolved(NamedTuple):
 
 
 def resolve(
-    registration: Registration, model: "type[StageParams] | None", file: "YamlFile | None"
+    registration: Registration, model: "type[StageParams] | None", files: Sequence[ParamsFile]
 ) -> Resolved:
     """Returns the effective params in JSON form, and what is wrong with them.
 
-    ``model`` is ``None`` for a function that takes no params, ``file`` is the project's ``params.yaml``.
+    ``model`` is ``None`` for a function that takes no params. Of ``files`` the last one is the strongest.
     """
-    layers = _layers(registration, file)
+    layers = _layers(registration, files)
     name = registration.full_name
     if model is None:
         hint = "add a parameter whose annotation is a class derived from StageParams"
@@ -121,33 +140,43 @@ def _fields(given: Mapping[str, object], above: tuple[str, ...] = ()) -> Iterato
             yield keys
 
 
-def check_names(file: "YamlFile", registrations: Sequence[Registration]) -> list[DefinitionError]:
-    """Returns what is wrong with the names in ``params.yaml``."""
-    if file.data is None:
-        return []
-    if not isinstance(file.data, dict):
+def check_file(params: ParamsFile, registrations: Sequence[Registration]) -> list[DefinitionError]:
+    """Returns what is wrong with a file, and with the names in it where they are those of one pipeline."""
+    data = params.file.data
+    if data is not None and not isinstance(data, dict):
         hint = "write `stage:` and below it `field: value`"
-        return [DefinitionError("params.yaml is not a mapping", file.place(), hint)]
-    known = dict.fromkeys(name for item in registrations for name in (item.name, item.full_name))
-    problems = list[DefinitionError]()
-    for name in file.data:
-        if name not in known:
-            what = f"params.yaml names '{name}', which is no stage"
-            problems.append(
-                DefinitionError(what, file.place(name), names.nearest(name, list(known)))
-            )
-    return problems
+        return [DefinitionError("params.yaml is not a mapping", params.file.place(), hint)]
+    if not params.home:
+        return []
+    known = [params.name(name) for each in registrations for name in (each.name, each.full_name)]
+    return check_names(dict(params.entries()), known)
 
 
-def _layers(registration: Registration, file: "YamlFile | None") -> list[_Layer]:
+def check_names(entries: Mapping[str, str], known: Sequence[str]) -> list[DefinitionError]:
+    """Returns an error for each of the names in a ``params.yaml``, given with their places, that is no stage's."""
+    stages = list(dict.fromkeys(known))
+    return [
+        DefinitionError(
+            f"params.yaml names '{name}', which is no stage", place, names.nearest(name, stages)
+        )
+        for name, place in entries.items()
+        if name not in stages
+    ]
+
+
+def _layers(registration: Registration, files: Sequence[ParamsFile]) -> list[_Layer]:
     layers = list[_Layer]()
     if registration.params is not None:
         layers.append(_Layer(registration.params, registration, None, ""))
-    if file is not None and isinstance(file.data, dict):
-        for name in dict.fromkeys((registration.name, registration.full_name)):
-            given = file.data.get(name)
-            if given is not None:
-                layers.append(_Layer(given, None, file, name))
+    for params in files:
+        data = params.file.data
+        if isinstance(data, dict):
+            for name in map(
+                params.name, dict.fromkeys((registration.name, registration.full_name))
+            ):
+                given = data.get(name)
+                if given is not None:
+                    layers.append(_Layer(given, None, params.file, name))
     return layers
 
 

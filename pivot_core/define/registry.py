@@ -5,10 +5,11 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import CodeType
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from pivot_core.define import importing, names, overrides, paths
 from pivot_core.define.markers import Dep, IncrementalOut
+from pivot_core.define.overrides import ParamsFile
 from pivot_core.define.paths import BadPath
 from pivot_core.define.pipeline import Registration
 from pivot_core.define.signature import StageSignature, inspect_stage
@@ -18,29 +19,31 @@ from pivot_core.model.stage import Dep as StageDep
 from pivot_core.model.stage import FunctionRef, ParamOrigin, SourceLocation, Stage
 from pivot_core.model.stage import Out as StageOut
 
-if TYPE_CHECKING:
-    from pivot_core.define.yaml_file import YamlFile
-
 
 def build(
-    registrations: Sequence[Registration], root: str, params_yaml: "YamlFile | None"
+    registrations: Sequence[Registration],
+    root: str,
+    home: str,
+    params_files: Sequence[ParamsFile],
 ) -> tuple[list[Stage], list[DefinitionError]]:
     """Returns the stages that could be made, and all mistakes.
 
-    ``root`` is the absolute project root, ``params_yaml`` the project's overrides.
+    ``root`` is the absolute project root, ``home`` the definition's directory in it; of ``params_files`` the last one
+    is the strongest.
     """
-    building = _Building(root, params_yaml)
+    building = _Building(root, home, params_files)
     stages = [stage for item in registrations if (stage := building.stage(item)) is not None]
-    if params_yaml is not None:
-        building.problems.extend(overrides.check_names(params_yaml, registrations))
+    for params in params_files:
+        building.problems.extend(overrides.check_file(params, registrations))
     unique = {(problem.what, problem.where): problem for problem in building.problems}
     return stages, list(unique.values())
 
 
 class _Building:
-    def __init__(self, root: str, params_yaml: "YamlFile | None") -> None:
+    def __init__(self, root: str, home: str, params_files: Sequence[ParamsFile]) -> None:
         self.root: str = root
-        self.params_yaml: YamlFile | None = params_yaml
+        self.home: str = home
+        self.params_files: Sequence[ParamsFile] = params_files
         self.problems: list[DefinitionError] = []
         self._signatures: dict[object, StageSignature | None] = {}
 
@@ -218,7 +221,7 @@ class _Building:
 
     def _params(self, given: Registration, signature: StageSignature) -> overrides.Resolved:
         model = signature.params[1] if signature.params else None
-        found = overrides.resolve(given, model, self.params_yaml)
+        found = overrides.resolve(given, model, self.params_files)
         self.problems.extend(found.problems)
         return found
 
@@ -234,7 +237,7 @@ class _Building:
         if isinstance(code, CodeType):
             where = self._location(code.co_filename, code.co_firstlineno)
         module, qualname = func.__module__, cast("str", getattr(func, "__qualname__", ""))
-        return FunctionRef("", module, qualname, where)
+        return FunctionRef(self.home, module, qualname, where)
 
     def _location(self, file: str, line: int) -> SourceLocation:
         return SourceLocation(file.removeprefix(self.root + os.sep), line)

@@ -25,6 +25,8 @@ class Grounds:
 
     version: str
     machine: Mapping[str, str]
+    definitions: tuple[str, ...]
+    """Every definition file of the project, relative to it."""
     files: Mapping[str, FileRow]
     absent: tuple[str, ...]
     directories: tuple[str, ...]

@@ -7,14 +7,15 @@ every file, directory, variable and package is the same, the plan comes from the
 import asyncio
 import contextlib
 import os
-from collections.abc import Awaitable, Callable, Collection, Container, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pivot_core
 from pivot_core.define.reading import read_now
-from pivot_core.engine import former, grounds, tracking
+from pivot_core.engine import former, grounds, loading, tracking
 from pivot_core.engine.grounds import FileRow, Grounds
+from pivot_core.engine.loading import Load
 from pivot_core.engine.observe import Subject
 from pivot_core.engine.origin import Installed
 from pivot_core.errors import DefinitionError
@@ -29,8 +30,7 @@ from pivot_core.store.layout import Layout
 from pivot_core.store.state import PLAN, State
 
 if TYPE_CHECKING:
-    from pivot_core.define import load
-    from pivot_core.define.load import LoadReport
+    from pivot_core.define.assembly import Definitions
     from pivot_core.define.observe import Observed
     from pivot_core.engine.amend import Outlines
     from pivot_core.fingerprint.analyser import Analyser, Parsed, Versions
@@ -43,7 +43,7 @@ class Plan:
     """What a project's definition says, with the code of each stage analysed."""
 
     project: str
-    """The pipeline's name."""
+    """The name of the pipeline in the root; of the root itself where that has none."""
     graph: Graph
     analyses: Mapping[StageName, Analysis]
     code: Mapping[str, str]
@@ -134,9 +134,9 @@ def _above(path: str) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Analysed:
-    """A definition that was loaded, and the code of its stages."""
+    """Definitions that were loaded, and the code of their stages."""
 
-    definitions: "load.Definitions"
+    definitions: "Definitions"
     graph: Graph
     analyser: "Analyser"
     analyses: Mapping[StageName, Analysis]
@@ -149,14 +149,13 @@ class Planner:
         self,
         layout: Layout,
         state: State,
-        define: "Callable[[Sequence[str]], Awaitable[LoadReport]]",
+        load: Load,
         *,
         counts_packages: bool = False,
     ) -> None:
-        """``define`` loads the definition in a worker, and then some modules."""
         self._layout = layout
         self._state = state
-        self._define = define
+        self._load = load
         self._counts_packages = counts_packages
         self._plan: Plan | None = None
         self._stored: Grounds | None = None
@@ -187,7 +186,10 @@ class Planner:
 
     async def _current(self, keep: bool) -> Plan:
         known = self._stored or self._from_state()
-        edited = None if known is None else await asyncio.to_thread(grounds.edited, known)
+        search = await asyncio.to_thread(loading.search, self._layout.root)
+        edited = None
+        if known is not None and known.definitions == search.definitions:
+            edited = await asyncio.to_thread(grounds.edited, known)
         if known is not None and edited is not None:
             if edited:
                 amended = await asyncio.to_thread(self._amend, known, edited, keep)
@@ -200,17 +202,13 @@ class Planner:
                 return self._plan
         self._stored = self._plan = self._outlines = None
         self._is_unwritten = False
-        from pivot_core.define import load
-
-        definitions = load.parse(await self._define(()))
+        load = loading.Loading(self._layout.root, self._load)
+        definitions = await load.begin(search.definitions, known.stages if known else ())
         found = await asyncio.to_thread(self._analyse, definitions)
-        late = set[str]()
-        while not late.issuperset(found.analyser.unread):
-            # What only stages import, inside functions, may read values on import, too.
-            late.update(found.analyser.unread)
-            definitions = load.parse(await self._define(sorted(late)))
-            found = await asyncio.to_thread(self._analyse, definitions)
-        return await asyncio.to_thread(self._made, found, keep, known)
+        # What only stages import, inside functions, may read values on import, too.
+        while (again := await load.again(found.analyser.unread)) is not None:
+            found = await asyncio.to_thread(self._analyse, again)
+        return await asyncio.to_thread(self._made, found, keep, known, search.definitions)
 
     def known(self) -> tuple[Plan, Grounds | None] | None:
         """Returns the last plan and what it rests on where that was kept; ``None`` after one that could not be had."""
@@ -243,7 +241,7 @@ class Planner:
 
     # --- inside ------------------------------------------------------------------------------------------------------
 
-    def _analyse(self, definitions: "load.Definitions") -> "_Analysed":
+    def _analyse(self, definitions: "Definitions") -> "_Analysed":
         from pivot_core.fingerprint.analyser import Analyser
         from pivot_core.fingerprint.reading import Readings
 
@@ -253,13 +251,15 @@ class Planner:
         analyses = {name: analyser.analyse(stage) for name, stage in whole.stages.items()}
         return _Analysed(definitions, whole, analyser, analyses)
 
-    def _made(self, found: "_Analysed", keep: bool, before: Grounds | None) -> Plan:
+    def _made(
+        self, found: "_Analysed", keep: bool, before: Grounds | None, files: tuple[str, ...]
+    ) -> Plan:
         from pivot_core.engine.amend import Outlines
 
         definitions, analyser = found.definitions, found.analyser
         inputs, observed = analyser.inputs, definitions.observed
         plan = Plan(
-            definitions.pipeline,
+            definitions.project,
             found.graph,
             found.analyses,
             {path: digest for path, digest in inputs.items() if digest},
@@ -277,7 +277,8 @@ class Planner:
                 now = ((stage, plan.analyses[name]) for name, stage in plan.graph.stages.items())
                 self._state.put(former.records(self._state, known, now))
         if keep and not observed["unsafe"]:
-            self._remember(plan, observed, inputs, Outlines.of(analyser, definitions.uses))
+            outlines = Outlines.of(analyser, definitions.uses)
+            self._remember(plan, files, observed, inputs, outlines)
         self._plan = plan
         return plan
 
@@ -320,6 +321,7 @@ class Planner:
     def _remember(
         self,
         plan: Plan,
+        definitions: tuple[str, ...],
         observed: "Observed",
         inputs: Mapping[str, str | None],
         outlines: "Outlines",
@@ -347,6 +349,7 @@ class Planner:
         self._stored = Grounds(
             version=pivot_core.__version__,
             machine=grounds.machine(),
+            definitions=definitions,
             files=files,
             absent=tuple(sorted(absent - files.keys())),
             directories=tuple(observed["directories"]),

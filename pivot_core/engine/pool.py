@@ -121,7 +121,7 @@ class Pool:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def load_definitions(self, request: LoadRequest) -> dict[str, Json]:
-        """Loads the definitions in a worker's child and returns the report of ``define.load``.
+        """Loads a definition in a worker's child and returns the report of ``define.load``.
 
         Raises ``DefinitionError`` when the definition ended its process, and `WorkerLost`.
         """
@@ -129,7 +129,7 @@ class Pool:
         if reply["report"] is None:
             raise DefinitionError(
                 f"loading the pipeline's definition {reply['ended']}",
-                request["project_root"],
+                f"{request['project_root']}/{request['definition']}",
                 "a definition must neither end its process nor crash it",
                 detail=reply["output"],
             )

@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
+from pivot_core.engine.loading import load_all
 from pivot_core.engine.observe import Observer
 from pivot_core.engine.plan import Plan
 from pivot_core.engine.pool import Pool
@@ -22,6 +23,7 @@ from pivot_core.worker.job import WarmRequest
 
 if TYPE_CHECKING:
     from pivot_core.define.load import LoadReport
+    from pivot_core.engine.loading import Wanted
 
 
 _WARM = 2
@@ -107,17 +109,10 @@ class Workshop:
             await self._pool.start()
         return self._pool
 
-    async def define(self, modules: Sequence[str]) -> "LoadReport":
-        """Loads the definition in a worker, and then some modules."""
+    async def define(self, wanted: "Sequence[Wanted]") -> "list[LoadReport]":
+        """Loads definitions in workers."""
         pool = await self.workers(self._pool_jobs or self._default_jobs)
-        report = await pool.load_definitions(
-            {
-                "project_root": self.layout.root,
-                "modules": list(modules),
-                "isolation": self.config.run_isolation,
-            }
-        )
-        return cast("LoadReport", cast("object", report))
+        return await load_all(pool, self.layout.root, self.config.run_isolation, wanted)
 
     async def warm(self, plan: Plan) -> None:
         """Gets workers ready for any stage of a plan, and this process for an edit, while there is nothing to do."""

@@ -63,8 +63,11 @@ class Analyser:
         self._parsed: Parsed | None = parsed
         self._root: str = os.path.abspath(root)
         self._site: list[str] = interpreter_paths() if site is None else list(site)
-        self.unread: set[str] = set()
-        """Modules that stages import late, inside functions, and that read something then which nobody noticed."""
+        self.unread: dict[str, set[str]] = {}
+        """Modules that stages import late, inside functions, and that read something then which nobody noticed.
+
+        By ``FunctionRef.base``.
+        """
         self._readings: Readings = readings or Readings()
         self._versions: Versions | None = versions
         self._files: Files = Files()
@@ -116,7 +119,8 @@ class Analyser:
         reach = Reach(territory, module, roots, Detail.NONE)
         while reach.reads | reach.detail != reach.detail:
             reach = Reach(territory, module, roots, reach.reads | reach.detail)
-        self.unread.update(reach.unread)
+        if reach.unread:
+            self.unread.setdefault(ref.base, set()).update(reach.unread)
         lazy = [name for name in reach.lazy if finder.is_installed(name)]
         preload = tuple(sorted({*self._preload(ref.base, module), *lazy}))
         packages = self._versions(preload) if self._versions else dict[str, str]()

@@ -25,16 +25,16 @@ class Ignore:
     rules: tuple[_Rule, ...]
 
     @classmethod
-    def load(cls, root: str) -> "Ignore":
-        """Reads the project's file; no file, no rules. Raises ``UsageError`` for one that cannot be read."""
-        path = os.path.join(root, FILE_NAME)
+    def load(cls, root: str, name: str = FILE_NAME) -> "Ignore":
+        """Reads a directory's file; no file, no rules. Raises ``UsageError`` for one that cannot be read."""
+        path = os.path.join(root, name)
         try:
             with open(path, "rb") as file:
                 text = file.read().decode("utf-8", "replace")
         except FileNotFoundError:
             return cls(root, ())
         except OSError as error:
-            raise UsageError(f"cannot read '{FILE_NAME}': {error.strerror}", path) from error
+            raise UsageError(f"cannot read '{name}': {error.strerror}", path) from error
         return cls.parse(root, text)
 
     @classmethod

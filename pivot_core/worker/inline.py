@@ -9,12 +9,12 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Callable, Collection, Generator, Sequence
-from typing import TypedDict
+from collections.abc import Callable, Collection, Generator
+from typing import TypedDict, cast
 
 from pivot_core.define import importing
 from pivot_core.worker import capture, leftovers
-from pivot_core.worker.job import LoadReply
+from pivot_core.worker.job import LoadReply, LoadRequest
 from pivot_core.worker.leash import Leash
 from pivot_core.worker.supervise import Ending
 
@@ -62,13 +62,13 @@ def perform(
     )
 
 
-def load_definitions(root: str, modules: Sequence[str]) -> LoadReply:
-    """Loads the definitions in a new interpreter."""
+def load_definitions(request: LoadRequest) -> LoadReply:
+    """Loads a definition in a new interpreter."""
     reader, writer = os.pipe()
-    script = "import sys; sys.path[:] = sys.argv[4:]; from pivot_core.worker import inline; inline.load()"
+    script = "import sys; sys.path[:] = sys.argv[3:]; from pivot_core.worker import inline; inline.load()"
     with os.fdopen(reader, "rb") as report:
         process = subprocess.Popen(
-            [sys.executable, "-c", script, root, str(writer), json.dumps(modules), *sys.path],
+            [sys.executable, "-c", script, str(writer), json.dumps(request), *sys.path],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -89,11 +89,15 @@ def load_definitions(root: str, modules: Sequence[str]) -> LoadReply:
 
 
 def load() -> None:
-    """Loads the definitions in this process, which was made for it, and writes the report to its descriptor."""
+    """Loads a definition in this process, which was made for it, and writes the report to its descriptor."""
     from pivot_core.define import load as loading
 
-    with os.fdopen(int(sys.argv[2]), "w") as report:
-        json.dump(loading.load(sys.argv[1], json.loads(sys.argv[3])), report)
+    with os.fdopen(int(sys.argv[1]), "w") as report:
+        asked = cast("LoadRequest", json.loads(sys.argv[2]))
+        found = loading.load(
+            asked["project_root"], asked["definition"], asked["prefixed"], asked["modules"]
+        )
+        json.dump(found, report)
 
 
 @contextlib.contextmanager

@@ -102,9 +102,13 @@ class StageReport(TypedDict):
 
 
 class LoadRequest(TypedDict):
-    """Asks for the definitions of a project."""
+    """Asks for one definition of a project."""
 
     project_root: str
+    definition: str
+    """The definition file, relative to the root."""
+    prefixed: list[str]
+    """Names of its stages that get its directory in front."""
     modules: list[str]
     """Modules of the project to import after the definition."""
     isolation: NotRequired[str]
@@ -154,7 +158,7 @@ def warm(request: WarmRequest) -> str:
 
 
 def load_definitions(request: LoadRequest) -> str:
-    """Loads the definitions in a child; returns the JSON text of a ``LoadReply`` and raises nothing."""
+    """Loads a definition in a child; returns the JSON text of a ``LoadReply`` and raises nothing."""
     from pivot_core.worker import run
 
     return json.dumps(run.load_definitions(request))

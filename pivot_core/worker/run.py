@@ -85,13 +85,13 @@ def warm(request: WarmRequest) -> None:
 
 
 def load_definitions(request: LoadRequest) -> LoadReply:
-    """Loads the definitions in a child of their own."""
+    """Loads a definition in a child of its own."""
     if "isolation" in request and request["isolation"] == "worker":
-        return inline.load_definitions(request["project_root"], request["modules"])
+        return inline.load_definitions(request)
     worker = _worker[0]
     worker.leash.begin("", 0)
     output = Tail()
-    call = functools.partial(_load, request["project_root"], request["modules"])
+    call = functools.partial(_load, request)
     forked = supervise.fork(call, worker.inherited)
     worker.leash.holds(forked.pid)
     ending = supervise.watch(forked, output, worker.leash, ("", 0), None, ())
@@ -303,10 +303,17 @@ def _prepare(modules: Iterable[str], sources: Sequence[str], codes: CodeCache) -
         _freeze()
 
 
-def _load(root: str, modules: Sequence[str]) -> str:
+def _load(request: LoadRequest) -> str:
     from pivot_core.define import load
 
-    return json.dumps(load.load(root, modules))
+    return json.dumps(
+        load.load(
+            request["project_root"],
+            request["definition"],
+            request["prefixed"],
+            request["modules"],
+        )
+    )
 
 
 def _import(name: str) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pivot_core.define import load
+from pivot_core.define import assembly
 from pivot_core.errors import DefinitionError
 from pivot_core.model.stage import Dep, FunctionRef, Out, OutKind, SourceLocation
 from tests.support import loading
@@ -37,7 +37,7 @@ pipeline.register(train, params={"epochs": 5}, mutex=["gpu"])
 def test_a_definition_becomes_stages(tmp_path: Path) -> None:
     found = loading.definitions(tmp_path, {"pipeline.py": DEMO})
     clean, train = found.stages
-    assert (found.pipeline, found.definition) == ("demo", "pipeline.py")
+    assert found.project == "demo"
     assert clean.func == FunctionRef("", "pipeline", "clean", SourceLocation("pipeline.py", 15))
     assert clean.deps == (Dep("raw", ("data/raw.txt",), False, "Text"),)  # pyright: ignore[reportArgumentType]
     assert (clean.timeout_s, clean.retries, clean.mutex) == (2.0, 1, ())
@@ -94,7 +94,7 @@ my_stages.register(f, variant="red", deps={"given": "c"}, outs={"state": "new.js
 """
     )
     found = loading.definitions(tmp_path, {"pipeline.py": source})
-    assert found.pipeline == tmp_path.name
+    assert found.project == tmp_path.name
     (stage,) = found.stages
     assert (stage.name, stage.variant, stage.variant_param) == ("g@red", "red", "variant")
     assert [(dep.param, dep.paths, dep.is_list) for dep in stage.deps] == [
@@ -144,7 +144,7 @@ def f() -> Annotated[str, Out(PATH, Text())]: ...
 def test_the_engine_side_reads_a_report_without_user_code(tmp_path: Path) -> None:
     report = loading.report(tmp_path, {"pipeline.py": DEMO})
     before = set(sys.modules)
-    assert len(load.parse(report).stages) == 2
+    assert len(assembly.assemble([report], str(tmp_path)).stages) == 2
     assert not {"pipeline", "stages"} & (set(sys.modules) - before)
 
 
@@ -154,14 +154,18 @@ def test_mistakes_become_one_error_with_others(tmp_path: Path) -> None:
     )
     report = loading.report(tmp_path, {"pipeline.py": source})
     with pytest.raises(DefinitionError) as caught:
-        load.parse(report)
+        assembly.assemble([report], str(tmp_path))
     assert "lambda" in caught.value.what
     assert [other.what for other in caught.value.others] == ["'print' has no return annotation"]
 
 
 def test_a_definition_loads_alike_from_any_directory(tmp_path: Path) -> None:
     loading.write(tmp_path, {"pipeline.py": DEMO, "deep/x.txt": ""})
-    code = "import sys, json; from pivot_core.define import load; print(json.dumps(load.load(sys.argv[1])))"
+    code = """
+import sys, json
+from pivot_core.define import load
+print(json.dumps(load.load(sys.argv[1], "pipeline.py")))
+"""
     said = {
         subprocess.run(
             [sys.executable, "-P", "-c", code, str(tmp_path)],

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pivot_core.define import load
+from pivot_core.define import assembly
 from pivot_core.define.observe import bytes_hash
 from pivot_core.define.reading import tagged
 from pivot_core.model.fingerprint import Reading
@@ -20,7 +20,7 @@ def readings(
 ) -> list[Reading]:
     report = loading.report(root, {"pipeline.py": head + code, **(files or {})})
     assert report["errors"] == []
-    return list(load.parse(report).readings)
+    return list(assembly.assemble([report], str(root)).readings)
 
 
 def symbols(root: Path, code: str, files: Mapping[str, str] | None = None) -> dict[str, str]:

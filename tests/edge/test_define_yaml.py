@@ -57,7 +57,7 @@ def test_yaml_points_at_functions_and_overrides(tmp_path: Path) -> None:
         },
     )
     clean, train = found.stages
-    assert found.pipeline == "demo"
+    assert found.project == "demo"
     assert (clean.dep_paths, clean.out_paths) == (("data/raw.txt",), ("data/clean.txt",))
     assert (clean.timeout_s, clean.retries) == (1.5, 2)
     assert (train.params, train.mutex) == ({"rate": 0.1, "size": 3, "names": []}, ("gpu",))

@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 from pivot_core.define.load import LoadReport
+from pivot_core.engine.loading import Wanted
 from pivot_core.engine.plan import Plan, Planner
 from pivot_core.errors import DefinitionError
 from pivot_core.model.ids import StageName
 from pivot_core.store.layout import Layout
 from pivot_core.store.state import State
-from tests.support.loading import HEAD, report, write
+from tests.support.loading import HEAD, load_all, write
 
 DEFINITION = f"""{HEAD}
 import helpers
@@ -82,12 +83,12 @@ class Keeper:
         self._layout = layout
         self.planner = self.another_planner()
 
-    async def _define(self, modules: Sequence[str]) -> LoadReport:
+    async def _load(self, wanted: Sequence[Wanted]) -> list[LoadReport]:
         self.loads += 1
-        return report(self.root, {}, modules)
+        return await load_all(self.root, wanted)
 
     def another_planner(self) -> Planner:
-        return Planner(self._layout, self.state, self._define)
+        return Planner(self._layout, self.state, self._load)
 
     def plan(self) -> Plan:
         return asyncio.run(self.planner.current())
@@ -95,7 +96,7 @@ class Keeper:
     def plan_anew(self) -> Plan:
         """Returns what a planner says that knows nothing."""
         return asyncio.run(
-            Planner(self._layout, _nothing_of(self.state), self._define).current(keep=False)
+            Planner(self._layout, _nothing_of(self.state), self._load).current(keep=False)
         )
 
     def edit(self, file: str, old: str, new: str) -> None:

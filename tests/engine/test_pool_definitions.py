@@ -22,7 +22,13 @@ STAGE = """
 
 
 async def load(pool: Pool, project: Project, isolation: str) -> dict[str, object]:
-    request = LoadRequest(project_root=project.layout.root, modules=[], isolation=isolation)
+    request = LoadRequest(
+        project_root=project.layout.root,
+        definition="pipeline.py",
+        prefixed=[],
+        modules=[],
+        isolation=isolation,
+    )
     return dict(await pool.load_definitions(request))
 
 

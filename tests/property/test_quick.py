@@ -2,13 +2,14 @@
 
 import asyncio
 import contextlib
+import functools
 import importlib
 import os
 import random
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import cast
 
@@ -16,7 +17,6 @@ import pytest
 
 import pivot_core
 from pivot_core import quick
-from pivot_core.define.load import LoadReport
 from pivot_core.engine.answer import Answers
 from pivot_core.engine.observe import Observer
 from pivot_core.engine.plan import Planner
@@ -148,7 +148,7 @@ class Walk:
     async def _look(
         self, here: Layout, settings: config.Config, state: State, *, commit: bool
     ) -> dict[str, Verdict]:
-        planner = Planner(here, state, self._define)
+        planner = Planner(here, state, functools.partial(loading.load_all, self._root))
         cache = Cache(here, settings.cache_link)
         observer = Observer(here, cache, state, Ignore.load(here.root))
         recorder = Recorder(here, cache, state, observer, commit=True)
@@ -163,10 +163,6 @@ class Walk:
         if all(each.verdict is Verdict.UP_TO_DATE for each in found) and planner.last is not None:
             Prover(here, settings, state, observer).keep(*planner.last)
         return {each.stage: each.verdict for each in found}
-
-    async def _define(self, _: Sequence[str] = ()) -> LoadReport:
-        """Loads the definition; its stages import nothing by themselves."""
-        return loading.report(self._root, {})
 
     # --- what happens ---
 

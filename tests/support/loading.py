@@ -1,5 +1,7 @@
 """Owns loading a project as the engine does: in a forked process of its own, which gives JSON back."""
 
+import asyncio
+import functools
 import json
 import os
 import textwrap
@@ -9,8 +11,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
-from pivot_core.define import load
-from pivot_core.define.load import Definitions, ErrorReport, LoadReport
+import pytest
+
+from pivot_core.define import discover, load
+from pivot_core.define.assembly import Definitions
+from pivot_core.define.load import ErrorReport, LoadReport
+from pivot_core.engine import loading
+from pivot_core.engine.loading import Wanted
+from pivot_core.errors import DefinitionError
 from pivot_core.model.ids import Json
 from pivot_core.model.stage import Stage
 
@@ -55,15 +63,32 @@ def in_child(call: Callable[[], Json]) -> Json:
 
 
 def report(root: Path, files: Mapping[str, str], modules: Sequence[str] = ()) -> LoadReport:
-    """Returns the report of loading a project with these files, and then some modules."""
+    """Returns the report of loading a project of one pipeline with these files, and then some modules.
+
+    Raises ``DefinitionError`` when it has none, or two.
+    """
     write(root, files)
-    answer = in_child(lambda: cast("Json", cast("object", load.load(str(root), modules))))
-    return cast("LoadReport", cast("object", answer))
+    names = loading.search(str(root)).definitions
+    discover.check(names, str(root))
+    (name,) = names
+    return _report(root, Wanted(name, (), tuple(modules)))
+
+
+async def load_all(root: Path, wanted: Sequence[Wanted]) -> list[LoadReport]:
+    """Loads definitions as a pool of workers would."""
+    return [_report(root, each) for each in wanted]
 
 
 def definitions(root: Path, files: Mapping[str, str]) -> Definitions:
-    """Returns what a sound project defines."""
-    return load.parse(report(root, files))
+    """Returns what a sound project defines; raises ``DefinitionError``."""
+    write(root, files)
+    whole = loading.Loading(str(root), functools.partial(load_all, root))
+    return asyncio.run(whole.begin(loading.search(str(root)).definitions, ()))
+
+
+def _report(root: Path, wanted: Wanted) -> LoadReport:
+    answer = in_child(lambda: cast("Json", cast("object", load.load(str(root), *wanted))))
+    return cast("LoadReport", cast("object", answer))
 
 
 def stages(root: Path, files: Mapping[str, str]) -> dict[str, Stage]:
@@ -73,9 +98,12 @@ def stages(root: Path, files: Mapping[str, str]) -> dict[str, Stage]:
 
 def errors(root: Path, files: Mapping[str, str]) -> list[ErrorReport]:
     """Returns the mistakes of a project, of which there is one at least."""
-    found = report(root, files)["errors"]
-    assert found, "no error"
-    return found
+    with pytest.raises(DefinitionError) as caught:
+        definitions(root, files)
+    return [
+        ErrorReport(what=each.what, where=each.where, hint=each.hint, detail=each.detail)
+        for each in (caught.value, *caught.value.others)
+    ]
 
 
 def error(root: Path, files: Mapping[str, str]) -> ErrorReport:
