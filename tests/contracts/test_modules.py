@@ -35,6 +35,13 @@ def is_private(name: str) -> bool:
     return name.startswith("_") and not name.endswith("__")
 
 
+def test_every_directory_of_tests_is_a_package() -> None:
+    """Two modules of one name could not be collected together otherwise."""
+    modules = {module.name.rpartition(".")[0] for module in TESTS}
+    packages = {module.name for module in TESTS if module.path.name == "__init__.py"}
+    assert modules <= packages | {""}
+
+
 def test_no_module_is_too_long_to_read() -> None:
     lines = {module.name: module.text.count("\n") for module in (*OURS, *TESTS)}
     too_long = {name: count for name, count in lines.items() if count > LINES_MAX}

@@ -1,0 +1,1 @@
+"""Faults: kills, crashes and starvation, at length."""

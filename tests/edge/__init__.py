@@ -1,0 +1,1 @@
+"""The edges: definitions, fingerprints, stores and workers, each against the real thing."""
