@@ -68,12 +68,11 @@ def load(
     """
     os.chdir(root)
     home = discover.home(definition)
-    directory = os.path.join(root, home) if home else root
     observer = observe.Observer(root, importing.install(root, home))
     used = uses.Uses()
     used.start()
-    observer.note(*(os.path.join(directory, name) for name in (*discover.NAMES, PARAMS)))
-    observer.note(os.path.join(root, PARAMS))
+    for place in dict.fromkeys((home, "")):
+        observer.note(*(os.path.join(root, place, name) for name in (*discover.NAMES, PARAMS)))
     errors = list[DefinitionError]()
     name = ""
     registrations = list[Registration]()
@@ -84,13 +83,11 @@ def load(
         errors.append(error)
     names = sorted({str(each.name) for each in registrations})
     files = list[overrides.ParamsFile]()
-    for place in dict.fromkeys((directory, root)):
+    for place in dict.fromkeys((home, "")):
         try:
-            found = _params_yaml(place, home if place == directory else "")
+            files += _params_files(root, place)
         except DefinitionError as error:
             errors.append(error)
-        else:
-            files += found
     registrations = [_named(each, home, prefixed) for each in registrations]
     if registrations:
         observer.resume()  # factories, validators and quoted annotations are project code
@@ -180,8 +177,8 @@ def _from_python(definition: str) -> Pipeline:
     raise DefinitionError(f"{file} has no pipeline", definition, hint)
 
 
-def _params_yaml(directory: str, home: str) -> list[overrides.ParamsFile]:
-    path = os.path.join(directory, PARAMS)
+def _params_files(root: str, home: str) -> list[overrides.ParamsFile]:
+    path = os.path.join(root, home, PARAMS)
     if not os.path.lexists(path):
         return []
     from pivot_core.define import yaml_file
