@@ -40,7 +40,7 @@ _CONTENTS = {
     ],
     "Guide": [
         *("guide/pipelines", "guide/why", "guide/dashboard", "guide/watch", "guide/results"),
-        *("guide/data", "guide/remotes", "guide/ci"),
+        *("guide/data", "guide/remotes", "guide/ci", "guide/configuration"),
     ],
     "Reference": ["reference/index", "formats", "glossary"],
     "How it is built": ["architecture/index", "adr/index", "solutions/index"],

@@ -1,34 +1,20 @@
-"""Owns the reference pages that the code itself tells: ``commands.md`` from click, ``json.md`` from the records.
+"""Owns the reference that the code itself tells: which pages and schemas there are, and what commands write as JSON.
 
 ``python -m pivot_core.cli.reference docs/reference`` writes them; a test fails when they are stale.
 """
 
-import ast
-import inspect
+import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import click
 
-from pivot_core.cli import commands, records, result_records
+from pivot_core.cli import commands, project, records, result_records
+from pivot_core.cli.pages import api, forms, protocol, schemas, settings
+from pivot_core.model.ids import Json
 
 _WIDTH = 100
-
-_EXIT_CODES = """\
-| code | meaning |
-| ---: | --- |
-| 0 | done |
-| 1 | a stage failed, or `verify` or `checkout` found something |
-| 2 | usage: a bad option, an unknown stage, no project here |
-| 3 | the definition is wrong |
-| 4 | the cache, the state or the disk cannot be used |
-| 5 | a remote cannot be used |
-| 70 | a bug of Pivot |
-| 130 | interrupted by Ctrl-C |
-| 141 | the reader of the output went away |
-| 143 | ended by SIGTERM |
-"""
 
 _COMMANDS_INTRO = """\
 # Commands
@@ -40,9 +26,7 @@ On a terminal there are colours, symbols and progress; elsewhere plain lines tha
 group, and failures are annotated at file and line; the job gets a summary.
 
 `pivot completion bash` (or `zsh`, `fish`) writes the script that makes a shell complete commands, options,
-stages and outputs.
-
-## Exit codes
+stages and outputs. What a command exits with stands under [exit codes](exit-codes.md).
 """
 
 _JSON_INTRO = """\
@@ -55,6 +39,9 @@ within one number fields may be added, and none is removed, renamed or given ano
 
 A command that cannot do its work writes its error to stderr, in words, and says so by its exit code; what keeps a run
 from starting or from being completed is in `problems` of its last line.
+
+Each section names the JSON Schemas (draft 2020-12) of the commands that write it. They say what is there, and refuse no
+field that they do not name.
 """
 
 _JSON_SECTIONS = {
@@ -66,7 +53,8 @@ _JSON_SECTIONS = {
     "explain --run --json": ("AccountsRecord", "AccountRecord"),
     "affected --json": ("ImpactsRecord", "ImpactRecord", "AffectedRecord"),
     "list --json": ("ListRecord", "StageRowRecord", "OutRecord"),
-    "history --json, show --json": ("HistoryRecord", "ShowRecord", "SummaryRecord"),
+    "history --json": ("HistoryRecord", "SummaryRecord"),
+    "show --json": ("ShowRecord",),
     "verify --json": ("VerifyRecord", "FindingRecord"),
     "gc --json": ("SweepRecord",),
     "config list --json": ("ConfigRecord", "SettingRecord"),
@@ -74,13 +62,14 @@ _JSON_SECTIONS = {
         *("TransferStartedRecord", "TransferProgressRecord", "ObjectFailedRecord", "TransferFinishedRecord"),
         *("ItemRecord", "ChangeRecord"),
     ),
-    "remote list --json, remote check --json": (
-        *("RemotesRecord", "RemoteRecord", "RemoteCheckRecord", "RemoteFindingRecord"),
-    ),
+    "remote list --json": ("RemotesRecord", "RemoteRecord"),
+    "remote check --json": ("RemoteCheckRecord", "RemoteFindingRecord"),
     "status --remote --json": ("RemoteStatusRecord", "RemoteArtifactRecord", "TallyRecord"),
-    "metrics --json": ("MetricsRecord", "ValueRecord", "MetricsDiffRecord", "ValueChangeRecord"),
-    "params --json": ("ParamsRecord", "ParamRecord", "ParamsDiffRecord", "ParamChangeRecord", "OriginRecord"),
-    "plots --json": ("PlotsRecord", "SeriesRecord", "PlotImageRecord"),
+    "metrics show --json": ("MetricsRecord", "ValueRecord"),
+    "metrics diff --json": ("MetricsDiffRecord", "ValueChangeRecord"),
+    "params show --json": ("ParamsRecord", "ParamRecord", "OriginRecord"),
+    "params diff --json": ("ParamsDiffRecord", "ParamChangeRecord"),
+    "plots show --json, plots diff --json": ("PlotsRecord", "SeriesRecord", "PlotImageRecord"),
     "get --json": ("GetRecord", "CopyRecord"),
     "diff --json": (
         *("DiffRecord", "RowsRecord", "ColumnChangeRecord", "RowChangeRecord", "CellChangeRecord"),
@@ -91,29 +80,94 @@ _JSON_SECTIONS = {
 }  # fmt: skip
 
 
+def files(directory: str) -> dict[str, str]:
+    """Returns every file of the reference that is made, by its path below ``directory``.
+
+    Of two pages the first part is written by hand; it is taken from what lies there.
+    """
+    made = {
+        "commands.md": commands_page(),
+        "json.md": json_page(),
+        "events.md": _by_hand(directory, "events.md", protocol.EVENTS) + protocol.events(),
+        "socket.md": _by_hand(directory, "socket.md", protocol.METHODS) + protocol.methods(),
+        "config.md": settings.config_page(),
+        "exit-codes.md": settings.exit_codes_page(),
+        "api.md": api.page(),
+    }
+    documents: dict[str, Mapping[str, Json]] = {
+        **{name.replace(" ", "-"): document for name, document in command_schemas().items()},
+        "events": schemas.of_events(),
+        "socket": schemas.of_socket(),
+        "pivot.yaml": project.definition_schema(),
+    }
+    for name, document in documents.items():
+        made[f"schemas/{name}.json"] = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    return made
+
+
 def commands_page() -> str:
     """Returns ``commands.md``."""
     group = commands.build()
     context = click.Context(
         group, info_name="pivot", terminal_width=_WIDTH, help_option_names=["-h", "--help"]
     )
-    parts = [_COMMANDS_INTRO, _EXIT_CODES, *_help_texts(group, context)]
-    return "\n".join(parts)
+    return "\n".join([_COMMANDS_INTRO, *_help_texts(group, context)])
 
 
 def json_page() -> str:
     """Returns ``json.md``."""
-    forms = {
-        node.name: node
-        for module in (records, result_records)
-        for node in ast.parse(inspect.getsource(module)).body
-        if isinstance(node, ast.ClassDef)
-    }
     parts = [_JSON_INTRO.format(schema=records.SCHEMA)]
     for title, names in _JSON_SECTIONS.items():
         parts.append(f"## {title}\n")
-        parts.extend(_form(forms[name]) for name in names)
+        links = [f"[{name}](schemas/{name.replace(' ', '-')}.json)" for name in _writers(title)]
+        if links:
+            parts.append(f"Schema: {', '.join(links)}\n")
+        parts.extend(forms.section(_record(name)) for name in names)
     return "\n".join(parts)
+
+
+def command_schemas() -> dict[str, dict[str, Json]]:
+    """Returns the schema of what each command writes with ``--json``, by the command's name."""
+    written = dict[str, list[type]]()
+    for title, names in _JSON_SECTIONS.items():
+        for command in _writers(title):
+            written.setdefault(command, []).extend(filter(_is_whole, map(_record, names)))
+    told = "What `pivot {} --json` writes: {}."
+    return {
+        command: schemas.document(
+            f"pivot {command} --json", told.format(command, _extent(whole)), whole
+        )
+        for command, whole in written.items()
+    }
+
+
+def _by_hand(directory: str, name: str, heading: str) -> str:
+    """Returns what stands in a page above a heading."""
+    with open(os.path.join(directory, name), encoding="utf-8") as file:
+        return file.read().partition(f"\n{heading}")[0] + "\n"
+
+
+def _writers(title: str) -> list[str]:
+    """Returns the commands that a title names: ``repro`` for ``repro --dry-run --json``."""
+    parts = [part for part in title.split(", ") if part.endswith("--json")]
+    return [part.partition(" --")[0] for part in parts]
+
+
+def _extent(whole: list[type]) -> str:
+    """Says whether a schema is that of a line or of all."""
+    streams = ["event" in form.__annotations__ for form in whole]
+    if all(streams):
+        return "a line of it"
+    return "a line of it, or all where it is one object" if any(streams) else "one object"
+
+
+def _is_whole(form: type) -> bool:
+    """Tells whether a record is written by itself, and not only as a part of another one."""
+    return bool({"schema", "event"} & form.__annotations__.keys())
+
+
+def _record(name: str) -> type:
+    return getattr(records, name, None) or getattr(result_records, name)
 
 
 def _help_texts(command: click.Command, context: click.Context) -> Iterator[str]:
@@ -128,49 +182,12 @@ def _help_texts(command: click.Command, context: click.Context) -> Iterator[str]
                 yield from _help_texts(found, inner)
 
 
-def _form(node: ast.ClassDef) -> str:
-    lines = [f"### {_title(node.name)}\n", ast.get_docstring(node) or "", ""]
-    lines.extend(["| field | type | |", "| --- | --- | --- |"])
-    lines.extend(f"| `{name}` | {kind} | {meaning} |" for name, kind, meaning in _fields(node))
-    return "\n".join([*lines, ""])
-
-
-def _fields(node: ast.ClassDef) -> Iterator[tuple[str, str, str]]:
-    """Yields each field with its type and the docstring that follows it."""
-    for field, after in zip(node.body, [*node.body[1:], None], strict=True):
-        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
-            meaning = ""
-            if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
-                meaning = " ".join(str(after.value.value).split())
-            yield field.target.id, _kind(ast.unparse(field.annotation)), meaning
-
-
-def _kind(annotation: str) -> str:
-    """Says a Python type in the words of JSON."""
-    if annotation.endswith(" | None"):
-        return f"{_kind(annotation.removesuffix(' | None'))} or null"
-    if annotation.startswith("list["):
-        return f"list of {_kind(annotation[5:-1])}"
-    if annotation.startswith("dict[str, "):
-        return f"object of {_kind(annotation[10:-1])}"
-    if annotation.endswith("Record"):
-        return f"[{_title(annotation)}](#{_title(annotation).replace(' ', '-')})"
-    return {"str": "string", "int": "integer", "float": "number", "bool": "boolean", "Json": "any"}[
-        annotation
-    ]
-
-
-def _title(name: str) -> str:
-    """Returns ``run started`` for ``RunStartedRecord``."""
-    words = "".join(f" {char.lower()}" if char.isupper() else char for char in name)
-    return words.removesuffix(" record").strip()
-
-
 def main(directory: str) -> None:
-    """Writes both pages."""
-    for name, page in (("commands.md", commands_page()), ("json.md", json_page())):
+    """Writes all of it."""
+    os.makedirs(os.path.join(directory, "schemas"), exist_ok=True)
+    for name, text in files(directory).items():
         with open(os.path.join(directory, name), "w", encoding="utf-8") as file:
-            file.write(page)
+            file.write(text)
 
 
 if __name__ == "__main__":

@@ -40,10 +40,33 @@ def from_json[T](form: type[T], data: object) -> T:
         raise ValueError(f"not a {getattr(form, '__name__', form)}: {error!r:.200}") from error
 
 
+def resolve(form: object) -> object:
+    """Follows ``type`` aliases and ``NewType`` to what they stand for; ``Json`` stays opaque."""
+    while form is not Json:
+        if isinstance(form, typing.TypeAliasType):
+            form = cast("object", form.__value__)
+        elif isinstance(form, typing.NewType):
+            form = cast("object", form.__supertype__)
+        else:
+            return form
+    return object
+
+
+def alternatives(form: object) -> tuple[object, ...]:
+    """Returns the members of a union with nested aliases opened, ``()`` for anything else."""
+    if not isinstance(form, types.UnionType) and typing.get_origin(form) is not _ALIAS_UNION:
+        return ()
+    found = list[object]()
+    for member in typing.get_args(form):
+        resolved = resolve(cast("object", member))
+        found.extend(alternatives(resolved) or [resolved])
+    return tuple(found)
+
+
 @functools.cache
 def _encoder(form: object) -> _Encode:
-    form = _resolve(form)
-    members = _union(form)
+    form = resolve(form)
+    members = alternatives(form)
     if members:
         return _union_encoder(members)
     origin = typing.get_origin(form)
@@ -63,8 +86,8 @@ def _encoder(form: object) -> _Encode:
 
 @functools.cache
 def _decoder(form: object) -> _Decode:
-    form = _resolve(form)
-    members = _union(form)
+    form = resolve(form)
+    members = alternatives(form)
     if members:
         return _union_decoder(members)
     origin = typing.get_origin(form)
@@ -145,8 +168,8 @@ def _dataclass_decoder(form: type) -> _Decode:
 
 def _scalar(form: object) -> type | None:
     """Returns the type of which values are their own JSON form; ``None`` where that is not all there is to it."""
-    form = _resolve(form)
-    members = [member for member in _union(form) if member is not type(None)] or [form]
+    form = resolve(form)
+    members = [member for member in alternatives(form) if member is not type(None)] or [form]
     only = members[0]
     return cast("type", only) if len(members) == 1 and cast("type", only) in _SCALARS else None
 
@@ -201,29 +224,6 @@ def _union_decoder(members: tuple[object, ...]) -> _Decode:
 
 def _is_dataclass(form: object) -> bool:
     return isinstance(form, type) and dataclasses.is_dataclass(form)
-
-
-def _resolve(form: object) -> object:
-    """Follows ``type`` aliases and ``NewType`` to what they stand for; ``Json`` stays opaque."""
-    while form is not Json:
-        if isinstance(form, typing.TypeAliasType):
-            form = cast("object", form.__value__)
-        elif isinstance(form, typing.NewType):
-            form = cast("object", form.__supertype__)
-        else:
-            return form
-    return object
-
-
-def _union(form: object) -> tuple[object, ...]:
-    """Returns the members of a union with nested aliases opened, ``()`` for anything else."""
-    if not isinstance(form, types.UnionType) and typing.get_origin(form) is not _ALIAS_UNION:
-        return ()
-    found = list[object]()
-    for member in typing.get_args(form):
-        resolved = _resolve(cast("object", member))
-        found.extend(_union(resolved) or [resolved])
-    return tuple(found)
 
 
 def _hints(form: type) -> dict[str, object]:

@@ -9,6 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.support import schemas
 from tests.support.launcher import Launcher
 
 PIVOT = os.path.join(os.path.dirname(sys.executable), "pivot")
@@ -94,9 +95,10 @@ class Project:
         return (self.root / path).read_text()
 
     def pivot(self, *arguments: str, env: dict[str, str] | None = None) -> "Done":
-        """Runs ``pivot`` here, with stdout and stderr as files."""
+        """Runs ``pivot`` here, with stdout and stderr as files; JSON that it wrote fits its schema."""
         home = {"XDG_CONFIG_HOME": str(self.root / ".home")}
         done = _launcher().run(self.root, *arguments, limit_s=120, **home, **(env or {}))
+        schemas.check_output(arguments, done.out)
         return Done(done.code, done.out, done.err)
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:

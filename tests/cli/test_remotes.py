@@ -183,7 +183,9 @@ def test_json_lines_are_as_documented(project: Project, tmp_path: Path) -> None:
     check(records.TransferFinishedRecord, pushed[-1])
     for path in (tmp_path / "remote").glob("files/*/*"):
         path.unlink()
-    pulled = lines(cloned(project).pivot("pull", "--json").out)
+    clone = cloned(project)
+    assert lines(clone.pivot("fetch", "--json").out)[-1]["status"] == "failed"
+    pulled = lines(clone.pivot("pull", "--json").out)
     failed = [line for line in pulled if line["event"] == "object_failed"]
     assert len(failed) == 3
     for line in failed:

@@ -158,6 +158,7 @@ def test_plots_are_charts_and_a_page_that_loads_nothing(project: Project, tmp_pa
     assert "://" not in text
     assert "| plots/curve.csv | loss |" in project.pivot("plots", "show", "--markdown").ok().out
     parsed(forms.PlotsRecord, project.pivot("plots", "show", "--json").ok().out)
+    parsed(forms.PlotsRecord, project.pivot("plots", "diff", "--json").ok().out)
 
 
 def test_what_was_there_is_brought_back_and_overwrites_nothing(

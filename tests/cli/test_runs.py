@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 import pytest
 
 from tests.cli.project import FAILING, HELPERS, Project
+from tests.support import schemas
 
 WAITING = """\
 import os
@@ -118,6 +119,14 @@ def test_json_lines_tell_the_run_from_start_to_end(tmp_path: Path) -> None:
         if state["status"] == "ran"
     ]
     assert ended == [("clean", "ran"), ("train", "ran"), ("report", "ran")]
+    (journal,) = (tmp_path / ".pivot" / "runs").glob("*/events.jsonl")
+    asked, *kept = [json.loads(line) for line in journal.read_text().splitlines()]
+    assert asked == {"command": "pivot repro --json"}
+    for event in kept:
+        if event["type"] != "Inputs":
+            schemas.check("events", event)
+    again = project.pivot("run", "train", "--json").ok()
+    assert json.loads(again.out.splitlines()[-1])["counts"] == {"same": 1}
 
 
 def test_quiet_says_nothing_of_a_good_run(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from pivot_core.model import codec
 from pivot_core.port import Published, Reply, rpc
 from tests.cli.project import PIVOT
 from tests.contracts.sources import ROOT, documents, shown, texts
+from tests.support import schemas
 
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"# (\S+\.(?:py|yaml))\n")
@@ -117,6 +118,7 @@ def test_the_lines_of_the_port_page_are_what_the_socket_carries() -> None:
     assert len(lines) > 5
     for line in lines:
         data = json.loads(line)
+        schemas.check("socket", data)
         if "result" in data:
             codec.from_json(cast("type[Reply]", Reply), data["result"])
         elif "error" in data:
