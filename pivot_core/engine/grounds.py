@@ -24,6 +24,8 @@ class Grounds:
     """A plan with all that it rests on, as the state keeps it; a front end never sees it."""
 
     version: str
+    root: str
+    """The project's: in a copy of it, the paths below lead to another one's files."""
     machine: Mapping[str, str]
     definitions: tuple[str, ...]
     """Every definition file of the project, relative to it."""

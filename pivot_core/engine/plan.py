@@ -348,6 +348,7 @@ class Planner:
         absent = {*observed["absent"], *(path for path, digest in inputs.items() if not digest)}
         self._stored = Grounds(
             version=pivot_core.__version__,
+            root=self._layout.root,
             machine=grounds.machine(),
             definitions=definitions,
             files=files,
@@ -373,7 +374,8 @@ class Planner:
             known = codec.from_json(Grounds, data)
         except ValueError:
             return None
-        return known if known.counts_packages == self._counts_packages else None
+        is_ours = known.root == self._layout.root
+        return known if is_ours and known.counts_packages == self._counts_packages else None
 
 
 def _new_symbols(plan: Plan, before: Grounds | None) -> Mapping[Symbol, str]:

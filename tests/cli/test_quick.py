@@ -2,11 +2,13 @@
 
 import os
 import pty
+import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
-from tests.cli.project import PIVOT, Done, Project
+from tests.cli.project import HELPERS, PIVOT, Done, Project
 
 PROOF = ".pivot/state.lmdb/proof"
 STATE = ".pivot/state.lmdb/data.mdb"
@@ -108,6 +110,15 @@ def on_a_terminal(project: Project, command: str, **environment: str) -> bytes:
     finally:
         os.close(leader)
         os.close(follower)
+
+
+def test_a_copy_of_a_project_goes_by_its_own_files(toy: Project, tmp_path: Path) -> None:
+    shutil.copytree(toy.root, tmp_path / "copy")
+    copy = Project(tmp_path / "copy")
+    copy.write("helpers.py", HELPERS.replace("* 2", "* 3"))
+    assert copy.pivot("status").ok().out.startswith("will run  train ")
+    copy.write("helpers.py", HELPERS)
+    assert copy.pivot("status").ok().out == "up to date: 3 stages\n"
 
 
 def test_a_workflow_is_told_what_the_full_path_tells(toy: Project) -> None:
