@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     )
     from pivot_core.define.params import StageParams
     from pivot_core.define.pipeline import Pipeline
+    from pivot_core.define.shell import shell
 
 __version__ = "0.1.0"
 
@@ -58,11 +59,13 @@ __all__ = [
     "StageParams",
     "Text",
     "Writer",
+    "shell",
 ]
 
 _MODULES = {
     "StageParams": "params",
     "Pipeline": "pipeline",
+    "shell": "shell",
     **dict.fromkeys(
         ("Dep", "DirectoryOut", "IncrementalOut", "Metric", "Out", "PlaceholderDep", "Plot"),
         "markers",

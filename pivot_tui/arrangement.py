@@ -264,11 +264,11 @@ def _groups(stages: Mapping[StageName, StageRow], names: Iterable[StageName]) ->
     for name in stages:
         base = name.partition("@")[0]
         bases[base] = bases.get(base, 0) + 1
-    modules = {row.function.rpartition(".")[0] for row in stages.values()}
+    modules = {_module(row) for row in stages.values()}
     found = dict[str, _Group]()
     for name in names:
         base = name.partition("@")[0]
-        module = stages[name].function.rpartition(".")[0]
+        module = _module(stages[name])
         if bases[base] > 1:
             group = _Group(f"{base}@", base, [], True)
         elif len(modules) > 1:
@@ -277,6 +277,12 @@ def _groups(stages: Mapping[StageName, StageRow], names: Iterable[StageName]) ->
             group = _Group(name, name, [], False)
         found.setdefault(group.key, group).stages.append(name)
     return list(found.values())
+
+
+def _module(row: StageRow) -> str:
+    """Returns where the function lies; of a command, the file that defines it."""
+    module = row.function.rpartition(".")[0]
+    return module if module.replace(".", "").isidentifier() else row.where.file
 
 
 def _grouped(board: Board, view: View, names: list[StageName]) -> list[Row]:

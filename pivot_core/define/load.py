@@ -10,7 +10,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypedDict, cast
 
-from pivot_core.define import discover, importing, observe, overrides, registry, trace, uses
+from pivot_core.define import (
+    discover,
+    importing,
+    observe,
+    overrides,
+    registry,
+    shell_command,
+    trace,
+    uses,
+)
 from pivot_core.define.observe import Observed
 from pivot_core.define.pipeline import Pipeline, Registration
 from pivot_core.errors import DefinitionError
@@ -41,7 +50,8 @@ class LoadReport(TypedDict):
     names: list[str]
     """The stages' names as the definition has them, without variants, sorted."""
     known: list[str]
-    """The names that the stages have in the project, without and with variants."""
+    """The names that the stages have in the project, without and with variants; and what else may be named in the
+    project's ``params.yaml``."""
     registered: list[str]
     """Project-relative files in which the stages are registered, sorted."""
     entries: dict[str, str]
@@ -91,7 +101,7 @@ def load(
     registrations = [_named(each, home, prefixed) for each in registrations]
     if registrations:
         observer.resume()  # factories, validators and quoted annotations are project code
-        stages, mistakes = registry.build(registrations, root, home, files)
+        stages, mistakes = registry.build(registrations, root, home, files, observer.note)
         observer.stop()
         errors.extend(mistakes)
         errors.extend(_graph_errors(stages))
@@ -102,7 +112,7 @@ def load(
         definition=definition,
         pipeline=name,
         names=names,
-        known=[str(name) for name in known],
+        known=[*map(str, known), *_read_by_scripts(files, registrations)],
         registered=sorted({os.path.relpath(each.file, root) for each in registrations}),
         entries={
             entry: place.replace(root + os.sep, "")
@@ -184,6 +194,18 @@ def _params_files(root: str, home: str) -> list[overrides.ParamsFile]:
     from pivot_core.define import yaml_file
 
     return [overrides.ParamsFile(yaml_file.read(path), home)]
+
+
+def _read_by_scripts(
+    files: Sequence[overrides.ParamsFile], registrations: Sequence[Registration]
+) -> list[str]:
+    """Returns what the project's ``params.yaml`` names where it is not only for stages: commands read it, too."""
+    return [
+        name
+        for each in files
+        if not each.home and shell_command.reads(each.file.path, registrations)
+        for name, _ in each.entries()
+    ]
 
 
 def _graph_errors(stages: list[Stage]) -> list[DefinitionError]:

@@ -78,6 +78,9 @@ class Resolved(NamedTuple):
     """As `Stage.params_from`, with absolute paths."""
 
 
+NOTHING = Resolved({}, None, [], {})
+
+
 def resolve(
     registration: Registration, model: "type[StageParams] | None", files: Sequence[ParamsFile]
 ) -> Resolved:

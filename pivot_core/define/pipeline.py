@@ -11,6 +11,7 @@ from pivot_core.errors import DefinitionError
 
 if TYPE_CHECKING:
     from pivot_core.define.params import StageParams
+    from pivot_core.define.shell import Shell
 
 type Paths = Path | Sequence[Path]
 
@@ -19,7 +20,7 @@ type Paths = Path | Sequence[Path]
 class Registration:
     """One stage as it was asked for, unchecked: any field may hold nonsense."""
 
-    func: Callable[..., object]
+    func: "Callable[..., object] | Shell"
     name: str
     """Without the variant."""
     variant: str | None
@@ -62,7 +63,7 @@ class Pipeline:
 
     def register(
         self,
-        func: Callable[..., object],
+        func: "Callable[..., object] | Shell",
         *,
         name: str | None = None,
         params: "Mapping[str, object] | StageParams | None" = None,
@@ -73,7 +74,7 @@ class Pipeline:
         timeout: float | None = None,
         retries: int = 0,
     ) -> None:
-        """Makes ``func`` a stage.
+        """Makes ``func``, or a command (``shell``), a stage.
 
         ``deps`` and ``outs`` replace paths of annotations (``return`` stands for a single out), ``params`` replaces
         defaults of the params class. Stages that share a ``mutex`` never run at the same time. ``timeout`` is in

@@ -11,6 +11,7 @@ from typing import cast
 
 from pivot_core.define import importing, names, schema, trace, yaml_file
 from pivot_core.define.pipeline import Paths, Registration
+from pivot_core.define.shell import Shell
 from pivot_core.define.yaml_file import YamlFile
 from pivot_core.errors import DefinitionError
 from pivot_core.model.ids import Json
@@ -118,7 +119,7 @@ class _Reading:
         self,
         name: str,
         variant: str | None,
-        func: Callable[..., object],
+        func: Callable[..., object] | Shell,
         entry: Mapping[str, Json],
         keys: Path,
         values: _Values,
@@ -156,7 +157,9 @@ class _Reading:
                 self._lines_of.setdefault(path[:2], {})[name] = line
         return self._lines_of.get(keys, {})
 
-    def _function(self, entry: Mapping[str, Json], keys: Path) -> Callable[..., object] | None:
+    def _function(
+        self, entry: Mapping[str, Json], keys: Path
+    ) -> Callable[..., object] | Shell | None:
         reference = entry.get("python")
         hint = "write `python: module.function`"
         if reference is None:
@@ -167,6 +170,8 @@ class _Reading:
             raise _Mistake(f"{reference!r:.100} names no function", below, hint)
         if not self._is_importable(module, below):
             return None
+        if isinstance(found := getattr(sys.modules[module], function, None), Shell):
+            return found
         try:
             return importing.resolve(module, function)
         except ImportError as error:
@@ -277,7 +282,8 @@ class _Reading:
 
 
 def _functions(module: str) -> list[str]:
-    return [name for name, value in vars(sys.modules[module]).items() if callable(value)]
+    values = vars(sys.modules[module]).items()
+    return [name for name, value in values if callable(value) or isinstance(value, Shell)]
 
 
 def _is_scalar(value: Json) -> bool:

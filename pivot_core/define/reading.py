@@ -170,7 +170,7 @@ def files_hold(fingerprint: Fingerprint, root: str) -> bool:
     """Tells whether the files of the project that a fingerprint counts by what was read are still the same."""
     for symbol in fingerprint.symbols:
         kind, name = reading_of(symbol.name) or (None, "")
-        if kind is ReadingKind.FILE and not name.startswith(_OUTSIDE):
+        if kind in (ReadingKind.FILE, ReadingKind.SCRIPT) and not name.startswith(_OUTSIDE):
             now = _now(ReadingKind.FILE, os.path.join(root, name), None, set())
             if now != symbol.hash:
                 return False

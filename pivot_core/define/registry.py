@@ -7,16 +7,18 @@ from dataclasses import replace
 from types import CodeType
 from typing import cast
 
-from pivot_core.define import importing, names, overrides, paths
+from pivot_core.define import importing, names, overrides, paths, shell_command
 from pivot_core.define.markers import Dep, IncrementalOut
 from pivot_core.define.overrides import ParamsFile
+from pivot_core.define.param_file import Reader
 from pivot_core.define.paths import BadPath
 from pivot_core.define.pipeline import Registration
+from pivot_core.define.shell import Shell
 from pivot_core.define.signature import StageSignature, inspect_stage
 from pivot_core.errors import DefinitionError
 from pivot_core.model.ids import ArtifactPath, StageName
 from pivot_core.model.stage import Dep as StageDep
-from pivot_core.model.stage import FunctionRef, ParamOrigin, SourceLocation, Stage
+from pivot_core.model.stage import FunctionRef, ParamOrigin, ShellCommand, SourceLocation, Stage
 from pivot_core.model.stage import Out as StageOut
 
 
@@ -25,25 +27,35 @@ def build(
     root: str,
     home: str,
     params_files: Sequence[ParamsFile],
+    note: Callable[[str], None] = lambda _: None,
 ) -> tuple[list[Stage], list[DefinitionError]]:
     """Returns the stages that could be made, and all mistakes.
 
     ``root`` is the absolute project root, ``home`` the definition's directory in it; of ``params_files`` the last one
-    is the strongest.
+    is the strongest. ``note`` is told of other files before they are read.
     """
-    building = _Building(root, home, params_files)
+    building = _Building(root, home, params_files, note)
     stages = [stage for item in registrations if (stage := building.stage(item)) is not None]
+    stages = shell_command.with_scripts(stages, root)
     for params in params_files:
-        building.problems.extend(overrides.check_file(params, registrations))
+        if not shell_command.reads(params.file.path, registrations):
+            building.problems.extend(overrides.check_file(params, registrations))
     unique = {(problem.what, problem.where): problem for problem in building.problems}
     return stages, list(unique.values())
 
 
 class _Building:
-    def __init__(self, root: str, home: str, params_files: Sequence[ParamsFile]) -> None:
+    def __init__(
+        self,
+        root: str,
+        home: str,
+        params_files: Sequence[ParamsFile],
+        note: Callable[[str], None],
+    ) -> None:
         self.root: str = root
         self.home: str = home
         self.params_files: Sequence[ParamsFile] = params_files
+        self.param_files: Reader = Reader(root, note)
         self.problems: list[DefinitionError] = []
         self._signatures: dict[object, StageSignature | None] = {}
 
@@ -53,18 +65,31 @@ class _Building:
         mutex = self._mutex(given)
         timeout_s = self._timeout(given)
         retries = self._retries(given)
-        signature = self._signature(given)
+        func, command, params = given.func, cast("ShellCommand | None", None), overrides.NOTHING
+        if isinstance(func, Shell):
+            self._check_name(given)
+            read = shell_command.judge(given, func, self.root, self.param_files)
+            signature, command, params = read.signature, read.command, read.params
+            self.problems.extend(read.problems)
+            if command is None:
+                return None
+        else:
+            signature = self._signature(given, func)
+            if signature is not None:
+                params = self._params(given, signature)
         if signature is None:
             return None
         deps = self._deps(given, signature)
         outs = self._outs(given, signature)
-        params = self._params(given, signature)
-        variant_param = self._variant_param(given, signature)
+        # A command finds it in its environment.
+        variant_param = (
+            "variant" if command and given.variant else self._variant_param(given, signature)
+        )
         if len(self.problems) > before:
             return None
         return Stage(
             name=StageName(given.full_name),
-            func=self._reference(given.func),
+            func=self._reference(func),
             deps=deps,
             outs=outs,
             params=params.params,
@@ -77,10 +102,15 @@ class _Building:
             timeout_s=timeout_s,
             retries=retries,
             defined=self._location(given.file, given.line),
+            command=command,
         )
 
     def _check_name(self, given: Registration) -> None:
         name, variant = cast("object", given.name), cast("object", given.variant)
+        if not name and isinstance(given.func, Shell):
+            hint = "pass its name: register(shell(...), name='train')"
+            self._problem(given, "a command has no name of its own", "", hint)
+            return
         if isinstance(name, str) and "@" in name:
             hint = f"pass variant={name.partition('@')[2]!r}"
             self._problem(given, f"the name '{name}' holds '@'", "", hint)
@@ -118,21 +148,21 @@ class _Building:
         self._problem(given, f"retries {value!r:.80} is no count", "retries", hint)
         return 0
 
-    def _signature(self, given: Registration) -> StageSignature | None:
-        refused = importing.why_not_importable(given.func)
+    def _signature(self, given: Registration, func: Callable[..., object]) -> StageSignature | None:
+        refused = importing.why_not_importable(func)
         if refused is not None:
             reason, hint = refused
-            name = getattr(given.func, "__qualname__", given.name or repr(given.func))
+            name = getattr(func, "__qualname__", given.name or repr(func))
             self._problem(given, f"'{name}' cannot be a stage: it {reason}", "", hint)
             return None
         self._check_name(given)
-        if given.func not in self._signatures:
+        if func not in self._signatures:
             try:
-                self._signatures[given.func] = inspect_stage(given.func)
+                self._signatures[func] = inspect_stage(func)
             except DefinitionError as error:
-                self._signatures[given.func] = None
+                self._signatures[func] = None
                 self.problems.extend([error, *error.others])
-        return self._signatures[given.func]
+        return self._signatures[func]
 
     def _deps(self, given: Registration, signature: StageSignature) -> tuple[StageDep, ...]:
         given_paths = self._paths(given, "deps", given.deps, list(signature.deps), "input")
@@ -214,7 +244,8 @@ class _Building:
         name = signature.variant_param
         if name is None or given.variant is not None:
             return name
-        if inspect.signature(given.func).parameters[name].default is inspect.Parameter.empty:
+        func = cast("Callable[..., object]", given.func)
+        if inspect.signature(func).parameters[name].default is inspect.Parameter.empty:
             what = f"'{given.name}' takes `{name}`, and is registered without one"
             self._problem(given, what, "", "pass variant='...', or give the parameter a default")
         return None
@@ -231,7 +262,9 @@ class _Building:
             given if where is None else replace(given, where=self._location(where.file, where.line))
         )
 
-    def _reference(self, func: Callable[..., object]) -> FunctionRef:
+    def _reference(self, func: Callable[..., object] | Shell) -> FunctionRef:
+        if isinstance(func, Shell):
+            return FunctionRef(self.home, "", "", self._location(func.file, func.line))
         code = getattr(inspect.unwrap(func), "__code__", None)
         where = SourceLocation("", 1)
         if isinstance(code, CodeType):

@@ -30,6 +30,14 @@ def attempt_of(
             "module": spec.func.module,
             "qualname": spec.func.qualname,
         },
+        command=None
+        if spec.command is None
+        else {
+            "lines": list(spec.command.lines),
+            "shell": spec.command.shell,
+            "cwd": spec.command.cwd,
+            "where": (spec.func.where.file, spec.func.where.line),
+        },
         fingerprint=analysis.fingerprint.digest,
         deps=[
             {"param": dep.param, "paths": list(dep.paths), "is_list": dep.is_list}

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from pivot_core.engine.amend import Outlines
     from pivot_core.fingerprint.analyser import Analyser, Parsed, Versions
 
+_COMMAND_MAX = 60
+"""How much of a command stands for it in a list."""
 _OUTLINES_KEY = "plan:outlines"
 
 
@@ -119,11 +121,18 @@ class Plan:
                 tuple(OutRow(out.path, out.kind, out.is_cached) for out in stage.outs),
                 stage.params,
                 stage.mutex,
-                f"{stage.func.module}.{stage.func.qualname}",
+                _function(stage),
                 stage.func.where,
             )
             for stage in self.graph.stages.values()
         )
+
+
+def _function(stage: Stage) -> str:
+    if stage.command is None:
+        return f"{stage.func.module}.{stage.func.qualname}"
+    first = stage.command.lines[0].strip().partition("\n")[0]
+    return first if len(first) <= _COMMAND_MAX else f"{first[: _COMMAND_MAX - 1]}…"
 
 
 def _above(path: str) -> Iterator[str]:

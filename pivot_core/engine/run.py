@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import batched
 
+from pivot_core.define.param_file import values_now
 from pivot_core.define.reading import files_hold
 from pivot_core.engine import tail
 from pivot_core.engine.assignment import attempt_of, tasks
@@ -406,8 +407,15 @@ class ActiveRun:
             await supply.bring([each for each in before if supply.distant.has(each)], self._say)
 
     def _read_now(self, stage: StageName) -> Subject:
-        """Returns a stage whose fingerprint has the files that its modules read on import as they are now."""
+        """Returns a stage with what is read of files now: by its modules on import, by the scripts of its command."""
         subject = self._subjects[stage]
+        command = subject.stage.command
+        if command is not None and command.param_files:
+            with contextlib.suppress(DefinitionError):  # the scripts tell it better
+                params = values_now(command, self._tools.layout.root)
+                if params != subject.stage.params:
+                    subject = replace(subject, stage=replace(subject.stage, params=params))
+                    self._subjects[stage] = subject
         if not files_hold(subject.analysis.fingerprint, self._tools.layout.root):
             with contextlib.suppress(DefinitionError):  # importing the module tells it better
                 analysis, code = self._analyse_again(subject.stage)
@@ -431,6 +439,14 @@ class ActiveRun:
                 FailureKind.UNSTABLE_INPUT,
                 "the code changed while the stage ran, three times in a row",
                 hint="run again when it is saved",
+            )
+            return Recorded(stage, ok=False)
+        is_command = subject.stage.command is not None
+        if is_command and await asyncio.to_thread(self._read_now, stage) is not subject:
+            self._failures[stage] = Failure(
+                FailureKind.UNSTABLE_INPUT,
+                "a script or a param changed while the command ran, three times in a row",
+                hint="a file that the command writes belongs among its outs",
             )
             return Recorded(stage, ok=False)
         try:
@@ -493,11 +509,11 @@ class ActiveRun:
 
     def _tell_inputs(self, name: StageName, attempt: int) -> None:
         """Tells what goes into an attempt, for comparing it with others."""
-        stage, seen = self._plan.graph.stages[name], self._seen.get(name)
+        seen = self._seen.get(name)
         if seen is not None and seen.facts.deps is not None:
             deps = {path: found_hash(found) for path, found in seen.facts.deps.items()}
             code = seen.facts.analysis.fingerprint.digest
-            self._on_inputs(name, attempt, Inputs(code, stage.params, deps))
+            self._on_inputs(name, attempt, Inputs(code, seen.facts.stage.params, deps))
 
     def _ended_state(self, name: StageName, state: StageState) -> StageState:
         if name in self._began and (state.attempt or state.status is Status.RESTORED):

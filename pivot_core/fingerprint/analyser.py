@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 import xxhash
 
 from pivot_core.errors import DefinitionError
-from pivot_core.fingerprint import search_path
+from pivot_core.fingerprint import search_path, shell_command
 from pivot_core.fingerprint import source as source_
 from pivot_core.fingerprint.boundary import boundary
 from pivot_core.fingerprint.files import Files
@@ -26,11 +26,14 @@ from pivot_core.model.fingerprint import (
     Fingerprint,
     Reading,
     ReadingKind,
+    reading_of,
     reading_symbol,
 )
 from pivot_core.model.fingerprint import Symbol as Named
 from pivot_core.model.ids import ContentHash
 from pivot_core.model.stage import FunctionRef, SourceLocation, Stage
+
+_SCRIPT_MAX = 1 << 20
 
 type SearchStep = tuple[str, bool]
 """A directory that is added to the search path, and whether it goes first."""
@@ -79,6 +82,8 @@ class Analyser:
         self._unknown: dict[Module, set[int]] = {}
         """Modules that change the search path in ways that source does not show, with the lines."""
         self._preloads: dict[tuple[str, Module], tuple[str, ...]] = {}
+        self._commands: dict[str, str] = {}
+        """The texts of the commands that were analysed, by stage."""
         self._known_search: Mapping[str, Sequence[SearchStep]] = search or {}
         self._search: dict[str, list[SearchStep]] = {}
 
@@ -109,6 +114,9 @@ class Analyser:
 
         Raises ``DefinitionError`` when its function cannot be found, or a module that it needs does not parse.
         """
+        if stage.command is not None:
+            self._commands[stage.name] = shell_command.text(stage.command)
+            return shell_command.analyse(stage, stage.command, self._root, self._files)
         ref = stage.func
         finder, territory = self._surveyed(stage)
         module, name = self._function(territory.names, ref)
@@ -147,6 +155,11 @@ class Analyser:
         Of a whole module it is the list of its definitions, which are symbols themselves. ``base`` is that of the
         stage: two pipelines may each have a module of the same name.
         """
+        kind, read = reading_of(symbol_name) or (None, "")
+        if kind is ReadingKind.COMMAND:
+            return self._commands.get(read)
+        if kind is ReadingKind.SCRIPT:
+            return _script(os.path.join(self._root, read))
         name, _, label = symbol_name.partition(":")
         module = self._territory(base)[1].names.module(name)
         if module is None or module.source is None:
@@ -365,6 +378,15 @@ def _add(finder: Finder, steps: list[SearchStep], directory: str, is_first: bool
     if is_new:
         steps.append((directory, is_first))
     return is_new
+
+
+def _script(path: str) -> str | None:
+    """Returns a script as text, unless it is none or too long for a comparison."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(_SCRIPT_MAX).decode()
+    except (OSError, UnicodeDecodeError):
+        return None
 
 
 def _outline(source: source_.Source) -> Outline:

@@ -7,6 +7,8 @@ import xxhash
 
 from pivot_core.model.ids import ContentHash
 
+_PIECE = 1 << 20
+
 
 def observe(path: str) -> ContentHash | None:
     """Returns what an entry of ``Files.seen`` would be now.
@@ -38,6 +40,14 @@ class Files:
         data = _bytes(path)
         self._seen[path] = None if data is None else _hash(data)
         return data
+
+    def digest(self, path: str) -> ContentHash | None:
+        """Returns the hash of a file of any size, ``None`` where there is no file."""
+        if os.path.isdir(path):
+            return None  # it may be anything; that a file takes its place is for another look
+        if path not in self._seen:
+            self._seen[path] = _hash_of(path)
+        return self._seen[path]
 
     def has(self, directory: str, name: str) -> bool:
         """Whether a directory has an entry; what is absent is remembered as looked for."""
@@ -75,6 +85,17 @@ def _bytes(path: str) -> bytes | None:
             return file.read()
     except OSError:
         return None
+
+
+def _hash_of(path: str) -> ContentHash | None:
+    hasher = xxhash.xxh3_128()
+    try:
+        with open(path, "rb") as file:
+            while piece := file.read(_PIECE):
+                hasher.update(piece)
+    except OSError:
+        return None
+    return ContentHash(hasher.hexdigest())
 
 
 def _names(directory: str) -> frozenset[str] | None:

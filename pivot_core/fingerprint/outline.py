@@ -16,7 +16,7 @@ import xxhash
 from pivot_core.fingerprint import syntax
 from pivot_core.fingerprint.scope import FUNCTIONS
 from pivot_core.fingerprint.source import decoded, lines_of
-from pivot_core.model.fingerprint import Analysis
+from pivot_core.model.fingerprint import Analysis, ReadingKind, reading_of
 from pivot_core.model.stage import SourceLocation
 
 _MARKS = ("*", "<order>", "__doc__")
@@ -82,7 +82,8 @@ class Edits:
     def concern(self, analysis: Analysis) -> bool:
         """Tells whether a stage reaches anything that has changed; the others' fingerprints are what they were."""
         return any(
-            place.file in self.files and _label(name) in (*self.files[place.file][1].changed, "*")
+            place.file in self.files
+            and (_is_script(name) or _label(name) in (*self.files[place.file][1].changed, "*"))
             for name, place in analysis.locations
         )
 
@@ -103,6 +104,12 @@ class Edits:
             ),
             caveats=tuple(replace(each, where=self.moved(each.where)) for each in analysis.caveats),
         )
+
+
+def _is_script(name: str) -> bool:
+    """Tells whether a symbol is a file that a command runs, which counts byte by byte."""
+    read = reading_of(name)
+    return read is not None and read[0] is ReadingKind.SCRIPT
 
 
 def outline(body: Sequence[ast.stmt], lines: Sequence[str]) -> Outline:

@@ -193,8 +193,10 @@ def headline(reason: Reason) -> str:
             return why
         case CodeChanged(symbol=symbol, edit=edit):
             read = reading_of(symbol)
-            if read is not None and read[0] is ReadingKind.PACKAGE:
-                return f"package {edit.value}: {read[1]}"
+            if read is not None and read[0] is ReadingKind.COMMAND:
+                return f"command {edit.value}"
+            if read is not None and read[0] in (ReadingKind.PACKAGE, ReadingKind.SCRIPT):
+                return f"{read[0].label} {edit.value}: {read[1]}"
             if read is not None:
                 return f"read on import, {edit.value}: {read[0].label} {read[1]}"
             return f"code {edit.value}: {symbol.replace(':', '.')}"

@@ -31,6 +31,10 @@ class ReadingKind(Enum):
     """Whether something lies at a path, and what; its size where that was asked for."""
     PACKAGE = "package"
     """The version of an installed package; it counts where ``fingerprint.packages`` says so."""
+    COMMAND = "command"
+    """What a stage runs in place of a function; the name is the stage's."""
+    SCRIPT = "script"
+    """A file that a command names."""
 
     @property
     def label(self) -> str:
@@ -46,6 +50,10 @@ class ReadingKind(Enum):
                 return "presence of"
             case ReadingKind.PACKAGE:
                 return "package"
+            case ReadingKind.COMMAND:
+                return "command"
+            case ReadingKind.SCRIPT:
+                return "script"
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,11 +93,28 @@ class Out:
 
 
 @dataclass(frozen=True, slots=True)
+class ShellCommand:
+    """What a stage runs in place of a function."""
+
+    lines: tuple[str, ...]
+    """Each is given to a shell of its own, one after the other, until one fails."""
+    shell: str
+    """The program that runs a line, with ``-c`` before it."""
+    cwd: str
+    """Project-relative directory, ``""`` for the root."""
+    scripts: tuple[str, ...] = ()
+    """Project-relative files that count as code, those that are not there included."""
+    param_files: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    """Project-relative files of which the scripts read some keys → those keys."""
+
+
+@dataclass(frozen=True, slots=True)
 class Stage:
     """One node of the graph."""
 
     name: StageName
     func: FunctionRef
+    """Of a stage that is a command it names nothing, and ``where`` is the line of the command."""
     deps: tuple[Dep, ...]
     outs: tuple[Out, ...]
     params: Mapping[str, Json]
@@ -119,6 +136,8 @@ class Stage:
     """The overrides, for another process to make the params of; ``None`` when ``params`` themselves give them again."""
     params_from: Mapping[str, ParamOrigin] = field(default_factory=dict[str, ParamOrigin])
     """What gave the overridden params their values, by dotted name (``model.depth``); all others have their default."""
+    command: ShellCommand | None = None
+    """``None`` for a stage that is a function."""
 
     def origin(self, name: str) -> ParamOrigin:
         """Returns what gave a param its value, also one that lies inside an overridden one."""

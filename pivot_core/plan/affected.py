@@ -11,6 +11,8 @@ from pivot_core.model.stage import Stage
 PARAMS_FILE = "params.yaml"
 IGNORE_FILE = ".pivotignore"
 
+_FILES = (ReadingKind.FILE, ReadingKind.LISTING, ReadingKind.TEST, ReadingKind.SCRIPT)
+
 type Analyses = Mapping[StageName, Analysis]
 
 
@@ -42,7 +44,7 @@ def of_path(
         symbols = {
             symbol
             for symbol, place in analysis.locations
-            if _is_read(symbol, path) or (reading_of(symbol) is None and _holds(path, place.file))
+            if _is_read(symbol, path) or (_is_written(symbol) and _holds(path, place.file))
         }
         found = _by_code(name, analysis, symbols) or _by_file(stage, path, locks[name])
         if found is not None:
@@ -115,7 +117,8 @@ def _by_file(stage: Stage, path: str, lock: str) -> Affected | None:
     for dep in stage.dep_paths:
         if _holds(dep, path) or _holds(path, dep):
             return Affected(stage.name, Bond.INPUT, (dep,))
-    if path == PARAMS_FILE and stage.params_param is not None:
+    is_overridden = path == PARAMS_FILE and stage.params_param is not None
+    if is_overridden or (stage.command is not None and path in stage.command.param_files):
         return Affected(stage.name, Bond.PARAMS, ())
     if _holds(path, stage.defined.file):
         return Affected(stage.name, Bond.DEFINITION, ())
@@ -127,10 +130,16 @@ def _by_file(stage: Stage, path: str, lock: str) -> Affected | None:
     return None
 
 
+def _is_written(symbol: str) -> bool:
+    """Tells whether a symbol stands for something that the author wrote at its place."""
+    kind, _ = reading_of(symbol) or (None, "")
+    return kind in (None, ReadingKind.COMMAND)
+
+
 def _is_read(symbol: str, path: str) -> bool:
-    """Tells whether a symbol is a value that code took from the file on import."""
+    """Tells whether a symbol is a script, or a value that code took from the file on import."""
     kind, name = reading_of(symbol) or (None, "")
-    return kind not in (None, ReadingKind.VARIABLE, ReadingKind.PACKAGE) and _holds(path, name)
+    return kind in _FILES and _holds(path, name)
 
 
 def _holds(path: str, inner: str) -> bool:

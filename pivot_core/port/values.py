@@ -138,7 +138,7 @@ class StageRow:
     params: Mapping[str, Json]
     mutex: tuple[str, ...]
     function: str
-    """``module.qualname``."""
+    """``module.qualname``; of a stage that is a command the beginning of that."""
     where: SourceLocation
     """The function's definition."""
 

@@ -23,9 +23,9 @@ from pivot_core.store import content, hashing, place
 from pivot_core.store.cache import Cache
 from pivot_core.store.content import ContentJson
 from pivot_core.store.layout import Layout
-from pivot_core.worker import failure, nested
+from pivot_core.worker import failure, nested, shell_command
 from pivot_core.worker.guard import Guard
-from pivot_core.worker.job import OutInfo, WorkerStageInfo
+from pivot_core.worker.job import CommandInfo, OutInfo, WorkerStageInfo
 
 _COPIES = ("reflink", "copy")
 """How git-tracked outs are cached, whatever ``cache.link`` says: git must see a file."""
@@ -107,6 +107,8 @@ class _Performance:
 
     def run(self) -> dict[str, ContentJson]:
         """Returns the contents of the outs; raises `_FailedError`."""
+        if self._info["command"] is not None:
+            return self._run_command(self._info["command"])
         func, declared = self._import()
         self._guard.arm()
         arguments = self._arguments(declared)
@@ -117,6 +119,18 @@ class _Performance:
         self._write(value, declared.outs)
         with self._blame(FailureKind.EXCEPTION):
             nested.shut_down()
+        return self._keep()
+
+    def _run_command(self, given: CommandInfo) -> dict[str, ContentJson]:
+        for out in self._info["outs"]:
+            self._prepare_place(out["path"])
+        failed = shell_command.run(self._info, given)
+        if failed is not None:
+            raise _FailedError(failed)
+        for out in self._info["outs"]:
+            if not os.path.lexists(out["path"]):
+                said = f"the command wrote nothing to '{out['path']}'"
+                self._fail(FailureKind.OUTPUT, said)
         return self._keep()
 
     def _import(self) -> tuple[Callable[..., object], StageSignature]:
@@ -173,9 +187,8 @@ class _Performance:
         values = {RETURN: value} if outs[0]["field"] == RETURN else self._fields(value, outs)
         for out in outs:
             path = out["path"]
+            self._prepare_place(path)
             with self._blame(FailureKind.OUTPUT, f"cannot write '{path}'"):
-                with place.opened(self._root, ArtifactPath(path), create=True):
-                    pass  # makes the parents, and refuses one that is a link out of the project
                 writer = markers[out["field"]].writer
                 if out["kind"] == OutKind.DIRECTORY.value:
                     _write_directory(values[out["field"]], writer, path)
@@ -184,6 +197,14 @@ class _Performance:
             if not os.path.lexists(path):
                 said = f"{type(writer).__name__}() wrote nothing to '{path}'"
                 self._fail(FailureKind.OUTPUT, said)
+
+    def _prepare_place(self, path: str) -> None:
+        """Makes the directory that an out lies in; refuses one behind a link out of the project."""
+        with (
+            self._blame(FailureKind.OUTPUT, f"cannot write '{path}'"),
+            place.opened(self._root, ArtifactPath(path), create=True),
+        ):
+            pass
 
     def _fields(self, value: object, outs: list[OutInfo]) -> Mapping[str, object]:
         wanted = [out["field"] for out in outs]

@@ -37,6 +37,16 @@ class OutInfo(TypedDict):
     param: str | None
 
 
+class CommandInfo(TypedDict):
+    """What runs in place of a function, as ``model.stage.ShellCommand`` says."""
+
+    lines: list[str]
+    shell: str
+    cwd: str
+    where: tuple[str, int]
+    """The line that defines it."""
+
+
 class WorkerStageInfo(TypedDict):
     """All that a worker needs for one attempt; paths are absolute, artifact paths relative to ``project_root``."""
 
@@ -44,6 +54,8 @@ class WorkerStageInfo(TypedDict):
     stage: str
     attempt: int
     func: FuncInfo
+    command: CommandInfo | None
+    """``None`` for a function."""
     fingerprint: str
     """The digest that the engine decided by; reported nowhere, logged for whoever looks."""
     deps: list[DepInfo]

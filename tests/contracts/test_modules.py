@@ -112,7 +112,7 @@ def test_the_names_for_authors_are_these() -> None:
     assert pivot_core.__all__ == [
         *("CSV", "JSON", "JSONL", "YAML", "Bytes", "Dep", "DirectoryOut", "IncrementalOut"),
         *("Loader", "MatplotlibFigure", "Metric", "NumPy", "Out", "Parquet", "PathOnly", "Pickle"),
-        *("Pipeline", "PlaceholderDep", "Plot", "Reader", "StageParams", "Text", "Writer"),
+        *("Pipeline", "PlaceholderDep", "Plot", "Reader", "StageParams", "Text", "Writer", "shell"),
     ]
 
 

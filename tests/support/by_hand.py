@@ -7,7 +7,7 @@ Started as a program, so that the modules of the project stay out of the process
 import importlib
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import cast
 
@@ -22,7 +22,8 @@ from pivot_core.model.stage import OutKind
 
 def run(registration: Registration, overrides: Mapping[str, Mapping[str, object]]) -> None:
     """Reads the deps, calls the function, writes the outs; the current directory is the project."""
-    signature = inspect_stage(registration.func)
+    func = cast("Callable[..., object]", registration.func)
+    signature = inspect_stage(func)
     arguments = dict[str, object]()
     for param, dep in signature.deps.items():
         declared = dep.path if isinstance(dep, Dep) else ""
@@ -36,7 +37,7 @@ def run(registration: Registration, overrides: Mapping[str, Mapping[str, object]
         given = cast("Mapping[str, object]", registration.params or {})
         names = (registration.name, registration.full_name)
         arguments[param] = effective(model, [given, *(overrides.get(name, {}) for name in names)])
-    result = registration.func(**arguments)
+    result = func(**arguments)
     fields = cast(
         "Mapping[str, object]", result if RETURN not in signature.outs else {RETURN: result}
     )

@@ -61,6 +61,7 @@ class Project:
             stage=name,
             attempt=1,
             func=FuncInfo(base="", module="pipeline", qualname=function),
+            command=None,
             fingerprint="",
             deps=[
                 DepInfo(
