@@ -15,7 +15,7 @@ from pivot_core import __version__
 
 TYPE_CHECKING = False  # `typing` costs more than all that is done here; checkers know the name
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from typing import TypedDict
 
     type Signed = tuple[str, bytes]
@@ -26,9 +26,11 @@ if TYPE_CHECKING:
 
         path: str
         signature: bytes
-        names: str
-        """Its ``names_hash`` or ``module_names_hash``: holds where only other names have come or gone."""
-        is_modules: bool
+        names: dict[str, str]
+        """Hashes of those names in it that count, by ``KINDS``: they hold where only others have come or gone.
+
+        Empty where every change counts.
+        """
         absent: list[str]
         """What the signature proves to be absent, and those names do not."""
 
@@ -53,12 +55,16 @@ if TYPE_CHECKING:
         """What is there while an engine has left requests."""
         stages: list[str]
         """In topological order."""
+        proven: list[int]
+        """The places of those that are up to date; with a stage all that it needs."""
         upstream: list[list[int]]
         """For each stage the places of its upstreams in ``stages``."""
         outs: list[list[str]]
+        pipelines: dict[str, list[int]]
+        """The places of each pipeline's stages, by its project-relative directory, ``""`` for the root."""
 
 
-FORMAT = 2
+FORMAT = 3
 NUMBERS = 5
 """Of a signature: size, mtime_ns, ctime_ns, inode, device."""
 PLACE = ".pivot/state.lmdb/proof"
@@ -67,9 +73,14 @@ _HEAD = f"pivot-proof {FORMAT} {__version__} {sys.implementation.cache_tag}\n".e
 _HASH_BYTES = 16
 _BATCH = 1000
 _COMMANDS = ("repro", "status", "verify")
+_SCOPED = ("repro", "status")
+"""Those that mean the pipeline around the working directory."""
+_PLACES = frozenset(
+    ("pivot.yaml", "pivot.yml", "pipeline.py", ".gitignore", ".git", ".pivot", "pyvenv.cfg")
+)
 _COMPLETED = (*_COMMANDS, "run", "explain", "commit", "checkout")
 _OWN = ("PIVOT_", "PYTHON")
-_GOOD, _STRONG = "36", "1"
+_GOOD, _STRONG, _FAINT = "36", "1", "2"
 
 
 # --- what the command line asks --------------------------------------------------------------------------------------
@@ -85,7 +96,7 @@ def answer(
     asked = _parse(arguments)
     if asked is None:
         return None
-    command, places, targets, is_quiet = asked
+    command, places, targets, is_quiet, is_whole = asked
     if command != "status" and environment.get("GITHUB_ACTIONS") == "true":
         return None
     try:
@@ -96,15 +107,15 @@ def answer(
             return None
         if os.path.exists(proof["pending"]) or not _is_same(*proof["data"]):
             return None
-        count = _count(proof, [inside(root, directory, target) for target in targets])
+        home, chosen = _chosen(proof, root, directory, command, targets, is_whole)
     except (OSError, ValueError):
         return None
-    if not count:
+    if not chosen:
         return None
     is_dumb = environment.get("TERM", "dumb") == "dumb"
     is_coloured = (is_terminal and not is_dumb) or environment.get("FORCE_COLOR")
     has_colour = bool(is_coloured) and not environment.get("NO_COLOR")
-    return "" if is_quiet else _say(command, count, has_colour=has_colour)
+    return "" if is_quiet else _say(command, home, len(chosen), has_colour=has_colour)
 
 
 def complete(
@@ -148,6 +159,35 @@ def inside(root: str, directory: str, target: str) -> str:
     parent, name = os.path.split(os.path.normpath(place))
     relative = os.path.relpath(os.path.join(os.path.realpath(parent), name), os.path.realpath(root))
     return relative + "/" if target.endswith("/") else relative
+
+
+def typed(root: str, directory: str, target: str) -> str:
+    """Returns a target as ``inside`` does; below the root a name with the working directory and ``//`` before it.
+
+    The nearest one is meant then, where several pipelines have it.
+    """
+    found = inside(root, directory, target)
+    is_name = found == target and not os.path.isabs(target) and not target.startswith(".")
+    place = place_in(root, directory) if is_name else ""
+    return f"{place}//{target}" if place else found
+
+
+def place_in(root: str, directory: str) -> str:
+    """Returns a directory relative to the project; ``""`` for the root, and outside."""
+    relative = os.path.relpath(os.path.realpath(directory), os.path.realpath(root))
+    return "" if relative.split("/", 1)[0] in (".", "..") else relative
+
+
+def home(homes: "Collection[str]", place: str) -> str | None:
+    """Returns that of the directories of pipelines in which a directory lies, the nearest; ``None`` for none."""
+    while place and place not in homes:
+        place = os.path.dirname(place)
+    return place if place in homes else None
+
+
+def scope(home: str) -> str:
+    """Tells which stages are meant where no others are named, and the project has several pipelines."""
+    return f"{home + '/' if home else 'the pipeline in the root'} and what it needs; --all: every pipeline"
 
 
 # --- what the engine writes ------------------------------------------------------------------------------------------
@@ -213,6 +253,24 @@ def module_names_hash(directory: str) -> str:
     return _hash(os.fsencode("\0".join(names))).hex()
 
 
+def places_hash(directory: str) -> str:
+    """Returns a hash of the names in ``directory`` that tell where definitions lie; ``""`` when it cannot be listed."""
+    try:
+        with os.scandir(directory) as entries:
+            names = sorted(
+                entry.name
+                for entry in entries
+                if entry.name in _PLACES
+                or (entry.name[0] != "." and entry.is_dir(follow_symlinks=False))
+            )
+    except OSError:
+        return ""
+    return _hash(os.fsencode("\0".join(names))).hex()
+
+
+KINDS = {"all": names_hash, "modules": module_names_hash, "places": places_hash}
+
+
 # --- checking --------------------------------------------------------------------------------------------------------
 
 
@@ -255,8 +313,12 @@ def _is_same_plan(proof: "Proof", root: str, environment: "Mapping[str, str]") -
 def _is_listed(known: "Listed") -> bool:
     if _is_same(known["path"], known["signature"]):
         return True
-    names = module_names_hash if known["is_modules"] else names_hash
-    return names(known["path"]) == known["names"] and not any(map(os.path.exists, known["absent"]))
+    names = known["names"]
+    return (
+        bool(names)
+        and all(KINDS[kind](known["path"]) == digest for kind, digest in names.items())
+        and not any(map(os.path.exists, known["absent"]))
+    )
 
 
 def _is_same(paths: str, signatures: bytes) -> bool:
@@ -280,25 +342,42 @@ def _is_same(paths: str, signatures: bytes) -> bool:
     return len(known) == len(names) * NUMBERS
 
 
-def _count(proof: "Proof", targets: "Sequence[str]") -> int:
-    """Returns how many stages the targets select, with what they need; 0 when one of them is not known here."""
-    stages = proof["stages"]
+def _chosen(
+    proof: "Proof",
+    root: str,
+    directory: str,
+    command: str,
+    targets: "Sequence[str]",
+    is_whole: bool,
+) -> "tuple[str | None, Collection[int]]":
+    """Returns the pipeline that is meant where there are several, and the places of the stages that are selected.
+
+    No stages when a target is not known here, or not proven.
+    """
+    stages, pipelines = proof["stages"], proof["pipelines"]
+    chosen, around = set[int](), None
+    proven = set(proof["proven"])
     if not targets:
-        return len(stages)
-    chosen = set[int]()
+        if len(pipelines) > 1 and not is_whole and command in _SCOPED:
+            around = home(pipelines, place_in(root, directory))
+        chosen.update(range(len(stages)) if around is None else pipelines[around])
     for target in targets:
-        named = _named(proof, target)
-        if not named:
-            return 0
+        named = _named(proof, typed(root, directory, target))
+        if not named or is_whole:
+            return None, ()
         chosen.update(named)
     for place in range(len(stages) - 1, -1, -1):  # upstreams stand before what needs them
         if place in chosen:
             chosen.update(proof["upstream"][place])
-    return len(chosen)
+    return around, chosen if chosen <= proven else ()
 
 
 def _named(proof: "Proof", target: str) -> list[int]:
-    stages, path = proof["stages"], target.removeprefix("./")
+    stages = proof["stages"]
+    if "//" in target and len(proof["pipelines"]) > 1:
+        return []  # what it means is for the full path to say
+    target = target.rpartition("//")[2]
+    path = target.removeprefix("./")
     return (
         [place for place, name in enumerate(stages) if name == target]
         or [place for place, name in enumerate(stages) if name.startswith(f"{target}@")]
@@ -317,9 +396,12 @@ def _hash(data: bytes | memoryview) -> bytes:
 
 def _parse(
     arguments: "Sequence[str]", commands: "Sequence[str]" = _COMMANDS
-) -> tuple[str, list[str], list[str], bool] | None:
-    """Returns command, values of ``-C``, targets and whether to be quiet; ``None`` for anything out of the ordinary."""
-    command, is_quiet = "", False
+) -> tuple[str, list[str], list[str], bool, bool] | None:
+    """Returns command, values of ``-C``, targets, whether to be quiet, and whether every pipeline is meant.
+
+    ``None`` for anything out of the ordinary.
+    """
+    command, is_quiet, is_whole = "", False, False
     places, targets = list[str](), list[str]()
     words = iter(arguments)
     for word in words:
@@ -327,6 +409,8 @@ def _parse(
             is_quiet = True
         elif word == "-C":
             places.append(next(words, "-"))
+        elif word == "--all" and command in _SCOPED:
+            is_whole = True
         elif not word or word.startswith("-"):
             return None
         elif command:
@@ -335,7 +419,7 @@ def _parse(
             command = word
     if command not in commands or any(place.startswith("-") for place in places):
         return None
-    return command, places, targets, is_quiet
+    return command, places, targets, is_quiet, is_whole
 
 
 def _typed(shell: str, environment: "Mapping[str, str]") -> tuple[list[str], str] | None:
@@ -373,11 +457,16 @@ def _find_root(start: str) -> str:
     return here
 
 
-def _say(command: str, count: int, *, has_colour: bool) -> str:
+def _say(command: str, home: str | None, count: int, *, has_colour: bool) -> str:
     stages = "1 stage" if count == 1 else f"{count} stages"
     text, style, rest = {
         "repro": ("up to date", _GOOD, f": {stages}"),
         "status": (f"up to date: {stages}", _STRONG, ""),
         "verify": ("verified", _GOOD, ""),
     }[command]
-    return f"\x1b[{style}m{text}\x1b[0m{rest}\n" if has_colour else f"{text}{rest}\n"
+    first = "" if home is None else f"{scope(home)}\n"
+    if not has_colour:
+        return f"{first}{text}{rest}\n"
+    if first:
+        first = f"\x1b[{_FAINT}m{scope(home or '')}\x1b[0m\n"
+    return f"{first}\x1b[{style}m{text}\x1b[0m{rest}\n"

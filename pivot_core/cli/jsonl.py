@@ -342,6 +342,7 @@ def stage_row(row: StageRow) -> records.StageRowRecord:
     """Returns a stage's definition."""
     return records.StageRowRecord(
         name=row.name,
+        pipeline=row.pipeline,
         function=row.function,
         where=location(row.where),
         upstream=list(row.upstream),

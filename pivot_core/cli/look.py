@@ -3,13 +3,14 @@
 import asyncio
 import contextlib
 import os
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast, overload
 
 from pivot_core import quick
 from pivot_core.cli import project
 from pivot_core.cli.results import Change, Finding, FindingKind
+from pivot_core.define import discover
 from pivot_core.engine import loading
 from pivot_core.engine.lease import Lease
 from pivot_core.engine.observe import Observer
@@ -91,9 +92,8 @@ def answer(root: str, query: Query) -> object:
         found = await Answers(look.here, look.state, look.planner).answer(query, look.observer)
         if isinstance(query, Explain):
             each = cast("Explanations", found)
-            look.is_complete = not query.targets and all(
-                one.verdict is Verdict.UP_TO_DATE for one in each
-            )
+            if all(one.verdict is Verdict.UP_TO_DATE for one in each):
+                look.proven = {one.stage for one in each}
         return found
 
     return _look(root, ask)
@@ -126,12 +126,29 @@ async def _ask(socket_path: str, query: Explain | FindAffected) -> object:
         await port.close()
 
 
-def stage_rows(root: str) -> tuple[str, tuple[StageRow, ...]]:
-    """Returns the pipeline's name and its stages in topological order."""
+def home(root: str) -> str | None:
+    """Returns the directory of the pipeline around the working directory; ``None`` where there is but one, or none."""
+    homes = {discover.home(each) for each in loading.search(root).definitions}
+    place = quick.place_in(root, os.getcwd())
+    return quick.home(homes, place) if len(homes) > 1 else None
+
+
+def named(root: str, targets: Sequence[str]) -> Collection[StageName]:
+    """Returns the stages that targets name; raises ``UsageError``."""
+
+    async def ask(look: _Look) -> Collection[StageName]:
+        return set((await look.planner.current()).named(targets))
+
+    return _look(root, ask)
+
+
+def stage_rows(root: str, targets: Sequence[str] = ()) -> tuple[str, tuple[StageRow, ...]]:
+    """Returns the project's name, and its stages in topological order; with targets these and what they need."""
 
     async def ask(look: _Look) -> tuple[str, tuple[StageRow, ...]]:
         plan = await look.planner.current()
-        return plan.project, plan.rows()
+        wanted = plan.graph.ancestors(plan.named(targets)) if targets else plan.graph.stages
+        return plan.project, tuple(row for row in plan.rows() if row.name in wanted)
 
     return _look(root, ask)
 
@@ -155,11 +172,9 @@ def status(root: str, query: Explain) -> tuple[Explanations, tuple[TrackedRow, .
             answers = Answers(look.here, look.state, look.planner)
             wanted = replace(query, targets=chosen.others)
             found = cast("Explanations", await answers.answer(wanted, look.observer))
-        look.is_complete = (
-            not query.targets
-            and all(one.verdict is Verdict.UP_TO_DATE for one in found)
-            and all(row.state is TrackedState.SAME for row in rows)
-        )
+        is_done = all(one.verdict is Verdict.UP_TO_DATE for one in found)
+        if is_done and all(row.state is TrackedState.SAME for row in rows):
+            look.proven = {one.stage for one in found}
         return found, tuple(rows)
 
     return _look(root, ask)
@@ -204,7 +219,8 @@ def verify(
             work = look.workspace(plan).verify(targets, may_be_absent=may_be_absent)
             found = await asyncio.to_thread(list, work)
         look.observer.distant = None
-        look.is_complete = not found and not targets
+        if not found and not targets:
+            look.proven = {*plan.graph.stages}
         return found
 
     return _look(root, ask)
@@ -301,8 +317,8 @@ class _Look:
         )
         self.observer = Observer(here, self.cache, state, Ignore.load(here.root))
         self.recorder = Recorder(here, self.cache, state, self.observer, commit=True)
-        self.is_complete = False
-        """Whether every stage of the plan was found up to date."""
+        self.proven: Collection[StageName] = ()
+        """Stages that were found up to date, all of those that were looked at."""
 
     @property
     def is_defined(self) -> bool:
@@ -317,10 +333,11 @@ class _Look:
     def finish(self) -> None:
         """Keeps what was learnt; to be called by the project's only writer."""
         self.recorder.finish()
-        if self.is_complete and self.planner.last is not None:
+        last = self.planner.last
+        if self.proven and last is not None and last[0].graph.ancestors(self.proven) == self.proven:
             from pivot_core.engine.proof import Prover
 
-            Prover(self.here, self.config, self.state, self.observer).keep(*self.planner.last)
+            Prover(self.here, self.config, self.state, self.observer).keep(*last, self.proven)
 
     async def _define(self, wanted: "Sequence[Wanted]") -> "list[LoadReport]":
         from pivot_core.engine.engine import cpus

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pivot_core.cli import jsonl, look, records, text, words
 from pivot_core.cli.console import because
 from pivot_core.cli.session import Session
-from pivot_core.port import Explanation, StageRow, TrackedRow, Verdict
+from pivot_core.port import Explanation, TrackedRow, Verdict
 
 
 def show_json(
@@ -63,23 +63,6 @@ def named(root: str, plan: Sequence[Explanation], targets: Sequence[str]) -> Seq
     """
     if not targets:
         return plan
-    wanted = {given.stage for given in plan for target in targets if _names(given, target)}
-    paths = [path for path in targets if not any(_names(given, path) for given in plan)]
-    if paths:
-        _, rows = look.stage_rows(root)
-        wanted.update(row.name for row in rows for path in paths if _writes(row, path))
-    return [given for given in plan if given.stage in wanted]
-
-
-def _names(given: Explanation, target: str) -> bool:
-    return given.stage == target or given.stage.startswith(f"{target}@")
-
-
-def _writes(row: StageRow, path: str) -> bool:
-    """Tells whether an output of the stage is ``path``, lies below it, or is a directory around it."""
-    plain = path.removesuffix("/")
-    return any(
-        f"{out.path}/".startswith(f"{plain}/")
-        or (out.path.endswith("/") and plain.startswith(out.path))
-        for out in row.outs
-    )
+    exact = {given.stage for given in plan}.intersection(targets)
+    named = exact if len(exact) == len(set(targets)) else look.named(root, targets)
+    return [given for given in plan if given.stage in named]

@@ -270,6 +270,8 @@ class StageRowRecord(TypedDict):
     """A stage as the definition has it."""
 
     name: str
+    pipeline: str
+    """The project-relative directory of its pipeline; empty for the root."""
     function: str
     where: LocationRecord
     upstream: list[str]

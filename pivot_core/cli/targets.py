@@ -34,6 +34,11 @@ def target_argument[F: Callable[..., object]](
     )
 
 
+def typed(root: str, targets: tuple[str, ...]) -> tuple[str, ...]:
+    """Returns ``targets`` as ``inside`` does; of a name that several pipelines have, the nearest one is meant."""
+    return tuple(quick.typed(root, os.getcwd(), target) for target in targets)
+
+
 def inside(root: str, targets: tuple[str, ...]) -> tuple[str, ...]:
     """Returns ``targets`` with paths made project-relative; a name stays what it is."""
     return tuple(quick.inside(root, os.getcwd(), target) for target in targets)

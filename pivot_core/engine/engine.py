@@ -495,7 +495,7 @@ class Engine(Port):
             is_proven = is_here and run.options.commit and _is_complete(active, plan)
             if last and last[0] is plan and is_proven:
                 prover = Prover(self._layout, self._config, self._state, tools.observer)
-                await loop.run_in_executor(self._shop.writer, prover.keep, *last)
+                await loop.run_in_executor(self._shop.writer, prover.keep, *last, run.stages)
         except StoreError as failed:
             error = error or failed
         exit_code = EXIT_OK
@@ -575,9 +575,9 @@ def _started(stage: str, attempt: int, pid: int) -> None:
 
 
 def _is_complete(active: ActiveRun, plan: Plan) -> bool:
-    """Tells whether a run has left every stage of the plan up to date."""
+    """Tells whether a run has left its stages up to date, and all that they need."""
     states = active.states
-    return states.keys() == plan.graph.stages.keys() and all(
+    return plan.graph.ancestors(states) == states.keys() and all(
         state.status in (Status.RAN, Status.RESTORED, Status.SAME) for state in states.values()
     )
 

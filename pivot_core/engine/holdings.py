@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pivot_core.engine import tracking
 from pivot_core.engine.observe import run_cache_record
 from pivot_core.model.artifact import Content, FileContent
-from pivot_core.model.graph import Graph, Selection
+from pivot_core.model.graph import Graph, Selection, meanings
 from pivot_core.model.ids import ArtifactPath, ContentHash, StageName
 from pivot_core.model.lock import Lock
 from pivot_core.model.stage import Stage
@@ -76,8 +76,8 @@ def _choose(graph: Graph, targets: Sequence[str], selection: Selection) -> Chose
     alone = dict[StageName, set[ArtifactPath]]()
     names = list[str]()
     for target in targets:
-        path = ArtifactPath(target if target in outs else target.rstrip("/") + "/")
-        if target not in graph.stages and path in outs:
+        path = next(filter(None, (_out(graph, outs, each) for each in meanings(target))), None)
+        if path is not None:
             alone.setdefault(outs[path], set()).add(path)
         else:
             names.append(target)
@@ -86,6 +86,12 @@ def _choose(graph: Graph, targets: Sequence[str], selection: Selection) -> Chose
     return Chosen(
         stages, {name: frozenset(paths) for name, paths in alone.items() if name not in whole}
     )
+
+
+def _out(graph: Graph, outs: Mapping[ArtifactPath, StageName], target: str) -> ArtifactPath | None:
+    """Returns the out that a target is the path of, where no stage goes by that name."""
+    path = ArtifactPath(target if target in outs else target.rstrip("/") + "/")
+    return path if target not in graph.stages and path in outs else None
 
 
 def locks(layout: Layout, stages: Iterable[StageName]) -> dict[StageName, Lock]:

@@ -123,6 +123,7 @@ class Plan:
                 stage.mutex,
                 _function(stage),
                 stage.func.where,
+                stage.func.base,
             )
             for stage in self.graph.stages.values()
         )

@@ -10,17 +10,20 @@ import contextlib
 import os
 import sysconfig
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from pivot_core import quick
+from pivot_core.define import discover
 from pivot_core.define.observe import module_names_hash, names_hash
+from pivot_core.engine import loading
 from pivot_core.engine.grounds import Grounds, environment_holds, machine
 from pivot_core.engine.observe import Observer
 from pivot_core.engine.plan import Plan
 from pivot_core.errors import PivotError
-from pivot_core.model.ids import ArtifactPath, Json
+from pivot_core.model.ids import ArtifactPath, Json, StageName
+from pivot_core.model.stage import Stage
 from pivot_core.store import atomic, hashing, tracked
 from pivot_core.store import config as settings
 from pivot_core.store.config import Config
@@ -34,8 +37,6 @@ if TYPE_CHECKING:
 
 _VARIABLES = ("HOME", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR")
 """They tell where settings and the engine's socket lie."""
-_NO_NAMES = "-"
-"""No hash of names: then the signature alone counts."""
 _TRIES = 25
 _TRY_S = 0.002
 
@@ -56,25 +57,26 @@ class Prover:
     """What the command has read from the settings."""
     state: State
     observer: Observer
-    """The one that has looked at every stage."""
+    """The one that has looked at the stages."""
 
-    def keep(self, plan: Plan, grounds: Grounds) -> None:
-        """Writes a proof; to be called when every stage was found up to date, and the state holds what was seen.
+    def keep(self, plan: Plan, grounds: Grounds, names: Collection[StageName]) -> None:
+        """Writes a proof for stages that were found up to date with all they need; the state holds what was seen.
 
         Where something is not certain, or no file can be written, there is none: that costs time and nothing else.
         """
         with contextlib.suppress(_Unproven, PivotError, OSError, OverflowError):
-            data = quick.pack(self._prove(plan, grounds))
+            data = quick.pack(self._prove(plan, grounds, names))
             atomic.write_file(f"{self.layout.root}/{quick.PLACE}", data, mode=0o600)
 
-    def _prove(self, plan: Plan, grounds: Grounds) -> "Proof":
+    def _prove(self, plan: Plan, grounds: Grounds, proven: Collection[StageName]) -> "Proof":
         root = self.layout.root
-        data, trees = self._recorded(plan)
-        looked, inside = self._look(grounds), _Looked()
+        data, trees = self._recorded([plan.graph.stages[name] for name in proven])
+        search = loading.search(root)
+        looked, inside = self._look(grounds, search), _Looked()
         for path in trees:
             inside.tree(self.layout.absolute(path), self.observer.rules(path))
         self._settle([*looked.signs, *inside.signs])
-        self._check_plan(grounds, looked.files)
+        self._check_plan(grounds, looked)
         for path, members in trees.items():
             found = hashing.walk(self.layout.absolute(path), self.observer.rules(path))
             _require({name for name, _ in found} == set(members), path)
@@ -90,29 +92,42 @@ class Prover:
             "environment": quick.environment_hash(variables, os.environ),
             "absent": absent,
             "directories": sorted({*grounds.directories, *looked.solid, *inside.solid}),
-            "listed": [_listed(grounds, *each, below) for each in looked.directories.items()],
+            "listed": [
+                _listed(grounds, looked.places, *each, below) for each in looked.directories.items()
+            ],
             "plan": quick.signed(looked.files),
             "pending": self.layout.pending_path,
             "data": quick.signed(data),
             "stages": [*names],
+            "proven": sorted(places[name] for name in proven),
             "upstream": [[places[each] for each in plan.graph.upstream[name]] for name in names],
             "outs": [[*plan.graph.stages[name].out_paths] for name in names],
+            "pipelines": {
+                home: [places[name] for name in plan.graph.pipeline(home)]
+                for home in sorted({discover.home(each) for each in grounds.definitions})
+            },
         }
 
-    def _look(self, grounds: Grounds) -> "_Looked":
+    def _look(self, grounds: Grounds, search: discover.Search) -> "_Looked":
         """Looks at what the plan rests on."""
         root, looked = self.layout.root, _Looked()
         own = [*(settings.path_of(root, scope) for scope in settings.Scope), f"{root}/{FILE_NAME}"]
         named = {**grounds.listed, **grounds.searched}
-        for path in (*grounds.files, *own, *(path for path in named if not named[path])):
+        unlisted = (path for path in named if not named[path])
+        for path in dict.fromkeys((*grounds.files, *own, *search.files, *unlisted)):
             looked.file(path)
-        for path in (*(path for path in named if named[path]), *_site_directories()):
+        listed = (path for path in named if named[path])
+        for path in dict.fromkeys((*listed, *_site_directories())):
             looked.directory(path)
+        for path in search.directories:
+            looked.place(path)
         return looked
 
-    def _recorded(self, plan: Plan) -> tuple[dict[str, Signature], dict[ArtifactPath, _Members]]:
+    def _recorded(
+        self, wanted: Sequence[Stage]
+    ) -> tuple[dict[str, Signature], dict[ArtifactPath, _Members]]:
         """Returns the signatures of lock files, deps and outs under which every stage passes tier 1, and the trees."""
-        stages = plan.graph.stages
+        stages = {stage.name: stage for stage in wanted}
         needed = {
             name: dict.fromkeys((*stage.dep_paths, *stage.out_paths))
             for name, stage in stages.items()
@@ -163,19 +178,22 @@ class Prover:
             time.sleep(_TRY_S)
         raise _Unproven("a young file")
 
-    def _check_plan(self, grounds: Grounds, signs: Mapping[str, Signature]) -> None:
+    def _check_plan(self, grounds: Grounds, looked: "_Looked") -> None:
         """Compares what the signatures stand for with what the plan was made from."""
         _require(settings.load(self.layout.root) == self.config, "settings")
         _require(Ignore.load(self.layout.root) == self.observer.ignore, FILE_NAME)
         _require(machine() == grounds.machine, "machine")
         _require(environment_holds(grounds.environment), "environment")
         _require(not any(map(os.path.exists, grounds.absent)), "absent")
+        _require(loading.search(self.layout.root).definitions == grounds.definitions, "definitions")
+        for path, known in looked.places.items():
+            _require(quick.places_hash(path) == known, path)
         for path, known in grounds.listed.items():
             _require(names_hash(path) == known, path)
         for path, known in grounds.searched.items():
             _require(module_names_hash(path) == known, path)
         for path, (*sign, digest, is_settled) in grounds.files.items():
-            is_known = is_settled and signs.get(path) == tuple(sign)
+            is_known = is_settled and looked.files.get(path) == tuple(sign)
             _require(is_known or hashing.hash_file(path).hash == digest, path)
 
 
@@ -189,6 +207,8 @@ class _Looked:
     solid: list[str] = field(default_factory=list[str])
     """What must remain a directory, whatever is in it."""
     absent: list[str] = field(default_factory=list[str])
+    places: dict[str, str] = field(default_factory=dict[str, str])
+    """Directories that were searched for definitions, with the hashes of the names that count for that."""
 
     @property
     def signs(self) -> Iterable[Signature]:
@@ -215,6 +235,12 @@ class _Looked:
             else:
                 self.file(link)
 
+    def place(self, path: str) -> None:
+        """Looks at a directory for the definitions and the directories in it."""
+        if path not in self.directories:
+            self.directories[path] = _sign(path)
+        self.places[path] = quick.places_hash(path)
+
     def tree(self, top: str, rules: Ignore | None) -> None:
         """Looks at a directory and all below it."""
         for path in hashing.directories(top, rules):
@@ -235,15 +261,23 @@ class _Looked:
 
 
 def _listed(
-    grounds: Grounds, path: str, sign: Signature, absent: Mapping[str, list[str]]
+    grounds: Grounds,
+    places: Mapping[str, str],
+    path: str,
+    sign: Signature,
+    absent: Mapping[str, list[str]],
 ) -> "Listed":
-    is_modules = path in grounds.searched
-    names = {**grounds.listed, **grounds.searched}.get(path, _NO_NAMES)
+    names = dict[str, str]()
+    if path in grounds.listed:
+        names["all"] = grounds.listed[path]
+    if path in grounds.searched:
+        names["modules"] = grounds.searched[path]
+    if path in places:
+        names["places"] = places[path]
     return {
         "path": path,
         "signature": quick.signed({path: sign})[1],
-        "names": _NO_NAMES if is_modules and path in grounds.listed else names,
-        "is_modules": is_modules,
+        "names": names,
         "absent": absent.get(path, []),
     }
 

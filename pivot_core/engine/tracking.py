@@ -8,7 +8,7 @@ from pivot_core.engine.observe import Observer, touches
 from pivot_core.errors import StoreError, UsageError
 from pivot_core.model import ids
 from pivot_core.model.artifact import Missing
-from pivot_core.model.graph import Graph
+from pivot_core.model.graph import Graph, meanings
 from pivot_core.model.ids import ArtifactPath, StageName
 from pivot_core.port.values import Action, Change, TrackedRow, TrackedState
 from pivot_core.store import gitignore, tracked
@@ -70,11 +70,12 @@ def split(
     data, named = list(found), set[str]()
     chosen = dict[ArtifactPath, Tracked]()
     for target in targets:
-        plain = target.rstrip("/")
-        for each in data:
-            if f"{each.path.rstrip('/')}/".startswith(f"{plain}/"):
-                chosen[each.path] = each
+        for plain in (meaning.rstrip("/") for meaning in meanings(target)):
+            inside = [each for each in data if f"{each.path.rstrip('/')}/".startswith(f"{plain}/")]
+            if inside:
+                chosen.update((each.path, each) for each in inside)
                 named.add(target)
+                break
     return list(chosen.values()), tuple(target for target in targets if target not in named)
 
 

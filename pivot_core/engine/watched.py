@@ -12,8 +12,9 @@ from collections import deque
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from pivot_core.define.discover import NAMES
+from pivot_core.define.discover import GIT_IGNORE, NAMES
 from pivot_core.define.observe import is_module_name
+from pivot_core.engine import loading
 from pivot_core.engine.grounds import Grounds
 from pivot_core.engine.notify import Kind
 from pivot_core.engine.plan import Plan
@@ -41,8 +42,12 @@ class Watched:
     """Directories of which every name counts."""
     searched: frozenset[str]
     """Directories of which the modules' names count."""
+    places: frozenset[str]
+    """Directories in which a definition may appear."""
     made: frozenset[str]
     """What stages write."""
+    holders: frozenset[str]
+    """Directories above that."""
     is_loose: bool
     """Whether every source of the project counts."""
     above: frozenset[str]
@@ -79,7 +84,9 @@ class Watched:
             frozenset(trees),
             frozenset(listed),
             frozenset(searched),
+            frozenset(loading.search(root).directories),
             frozenset(made),
+            frozenset(above for path in made for above in _upward(os.path.dirname(path), root)),
             is_broken or grounds is None,
             frozenset(above for path in places for above in _upward(path, root)),
         )
@@ -87,7 +94,7 @@ class Watched:
     def directories(self) -> frozenset[str]:
         """Returns the directories to listen to, all of which were there just now."""
         wanted = {os.path.dirname(path) for path in (*self.files, *self.trees)}
-        wanted.update(self.listed, self.searched)
+        wanted.update(self.listed, self.searched, self.places)
         for path in self.trees:
             try:
                 wanted.update(hashing.directories(path, self.ignore))
@@ -110,6 +117,8 @@ class Watched:
         if path in self.files:
             return True
         directory, name = os.path.split(path)
+        if directory in self.places and self._is_place(kind, path, name):
+            return True
         if kind != Kind.MODIFIED and (
             path in self.above
             or path in self.trees
@@ -122,6 +131,18 @@ class Watched:
         if self.is_loose and path.startswith(f"{self.root}/") and _is_source(kind, path):
             return True
         return _lies_in(path, self.trees) and not self._is_ignored(path)
+
+    def _is_place(self, kind: int, path: str, name: str) -> bool:
+        """Tells whether a name tells of definitions: it is one, says where none are, or may hold some."""
+        if name in NAMES or name == GIT_IGNORE:
+            return True
+        is_hidden = name.startswith(".")
+        return (
+            kind == Kind.ADDED
+            and not is_hidden
+            and path not in self.holders
+            and os.path.isdir(path)
+        )
 
     def _is_ignored(self, path: str) -> bool:
         inside = path.removeprefix(f"{self.root}/")

@@ -1,7 +1,7 @@
 """Owns the graph that emerges from the artifacts: who reads what whom writes, in which order, and what forbids it."""
 
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import Enum
@@ -32,28 +32,67 @@ class Graph:
         return _closure(names, self.downstream)
 
     def resolve(self, target: str) -> tuple[StageName, ...]:
-        """Returns the stages that ``target`` names: a stage, all variants of one, or the path of an artifact.
+        """Returns the stages that ``target`` names: a stage, all variants of one, a pipeline, or who writes a path.
 
-        Raises ``UsageError`` with the nearest known name for anything else.
+        A stage goes by the directory of its pipeline and its name, too. Raises ``UsageError`` with the nearest known
+        name for anything else.
         """
+        for meaning in meanings(target):
+            found = self._named(meaning) or self._in_pipeline(meaning) or self._writing(meaning)
+            if found:
+                return found
+        name = target.rpartition(HERE)[2]
+        alike = [f"'{known}'" for known in self.stages if known.endswith(f"/{name}")]
+        known = [*self.stages, *(out for stage in self.stages.values() for out in stage.out_paths)]
+        near = alike or [f"'{each}'" for each in get_close_matches(name, known, n=1)]
+        hint = f"did you mean {' or '.join(near)}?" if near else "`pivot list` shows the stages"
+        raise UsageError(f"no stage or output '{name}'", hint=hint)
+
+    def _named(self, target: str) -> tuple[StageName, ...]:
         name = StageName(target)
         if name in self.stages:
             return (name,)
-        variants = tuple(known for known in self.stages if known.startswith(f"{target}@"))
-        if variants:
-            return variants
+        return tuple(known for known in self.stages if known.startswith(f"{target}@")) or tuple(
+            known
+            for known, stage in self.stages.items()
+            if stage.func.base and _is_variant(f"{stage.func.base}/{known}", target)
+        )
+
+    def _in_pipeline(self, target: str) -> tuple[StageName, ...]:
+        if not (target.endswith("/") or target == "."):
+            return ()
+        return self.pipeline("" if target in (".", "./") else target.removeprefix("./").rstrip("/"))
+
+    def pipeline(self, home: str) -> tuple[StageName, ...]:
+        """Returns the stages that are registered in a project-relative directory; where there are none, below it."""
+        homes = {name: stage.homes for name, stage in self.stages.items()}
+        return tuple(name for name in homes if home in homes[name]) or tuple(
+            name for name in homes if any(each.startswith(f"{home}/") for each in homes[name])
+        )
+
+    def _writing(self, target: str) -> tuple[StageName, ...]:
         path = target.removeprefix("./")
-        writers = tuple(
+        return tuple(
             known
             for known, stage in self.stages.items()
             if any(_touches(path, out) or path == out.removesuffix("/") for out in stage.out_paths)
         )
-        if writers:
-            return writers
-        known = [*self.stages, *(out for stage in self.stages.values() for out in stage.out_paths)]
-        near = get_close_matches(target, known, n=1)
-        hint = f"did you mean '{near[0]}'?" if near else "`pivot list` shows the stages"
-        raise UsageError(f"no stage or output '{target}'", hint=hint)
+
+
+HERE = "//"
+"""Stands between the directory in which a target was typed and what was typed; in no artifact's path."""
+
+
+def meanings(target: str) -> Iterator[str]:
+    """Yields what a target may mean, seen from the directory in which it was typed, the nearest first.
+
+    ``a/b//x`` is ``a/b/x``, else ``a/x``, else ``x``; any other target means itself.
+    """
+    place, _, name = target.rpartition(HERE)
+    while place:
+        yield f"{place}/{name}"
+        place = place.rpartition("/")[0]
+    yield name
 
 
 NOTHING = Graph({}, {}, {}, {})
@@ -167,6 +206,10 @@ class _Writers:
         if path.endswith("/"):
             found.update(self._below.get(plain, {}))
         return tuple(found)
+
+
+def _is_variant(name: str, target: str) -> bool:
+    return name == target or name.startswith(f"{target}@")
 
 
 def _touches(path: str, out: str) -> bool:

@@ -149,6 +149,12 @@ class Stage:
         return replace(found, where=self.defined) if found.layer is ParamLayer.REGISTER else found
 
     @property
+    def homes(self) -> tuple[str, ...]:
+        """The project-relative directories of its pipeline: of the definition, and of the file that registers it."""
+        registered = self.defined.file.rpartition("/")[0]
+        return (self.func.base,) if not registered else (self.func.base, registered)
+
+    @property
     def dep_paths(self) -> tuple[ArtifactPath, ...]:
         """Every path that the stage reads, in order, each once; an incremental out is none of them."""
         return tuple(dict.fromkeys(path for dep in self.deps for path in dep.paths))

@@ -141,6 +141,8 @@ class StageRow:
     """``module.qualname``; of a stage that is a command the beginning of that."""
     where: SourceLocation
     """The function's definition."""
+    pipeline: str = ""
+    """The project-relative directory of its pipeline's definition; ``""`` for the root."""
 
 
 class Verdict(Enum):

@@ -161,7 +161,8 @@ class Walk:
         )
         recorder.finish()
         if all(each.verdict is Verdict.UP_TO_DATE for each in found) and planner.last is not None:
-            Prover(here, settings, state, observer).keep(*planner.last)
+            every = planner.last[0].graph.stages
+            Prover(here, settings, state, observer).keep(*planner.last, every)
         return {each.stage: each.verdict for each in found}
 
     # --- what happens ---

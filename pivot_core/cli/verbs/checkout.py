@@ -4,7 +4,7 @@ import click
 
 from pivot_core.cli import changes, look, project
 from pivot_core.cli.session import Session
-from pivot_core.cli.targets import inside, target_argument
+from pivot_core.cli.targets import target_argument, typed
 
 
 @click.command("checkout")
@@ -22,5 +22,5 @@ def command(session: Session, targets: tuple[str, ...], *, force: bool) -> int:
       pivot checkout models/model.json --force
     """
     root = project.find_root(None)
-    done = look.checkout(root, inside(root, targets), force=force)
+    done = look.checkout(root, typed(root, targets), force=force)
     return changes.show(session, done, "restored")

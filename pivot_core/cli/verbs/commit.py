@@ -4,7 +4,7 @@ import click
 
 from pivot_core.cli import changes, look, project
 from pivot_core.cli.session import Session
-from pivot_core.cli.targets import inside, target_argument
+from pivot_core.cli.targets import target_argument, typed
 
 
 @click.command("commit")
@@ -22,4 +22,4 @@ def command(session: Session, targets: tuple[str, ...]) -> int:
       pivot commit train
     """
     root = project.find_root(None)
-    return changes.show(session, look.commit(root, inside(root, targets)), "recorded")
+    return changes.show(session, look.commit(root, typed(root, targets)), "recorded")

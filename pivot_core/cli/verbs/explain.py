@@ -4,20 +4,26 @@ from collections.abc import Sequence
 
 import click
 
-from pivot_core.cli import causes, jsonl, look, plans, project, records
+from pivot_core.cli import causes, jsonl, look, plans, project, records, scope
 from pivot_core.cli.runs import find
 from pivot_core.cli.session import Session
-from pivot_core.cli.targets import inside, target_argument
+from pivot_core.cli.targets import target_argument
 from pivot_core.port import Account, Depth, Explain, ExplainRun, RunId
 
 
 @click.command("explain")
 @target_argument()
+@scope.all_option
 @click.option("--run", "run_id", metavar="ID", help="Tell why stages ran in a past run.")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object.")
 @click.pass_obj
 def command(
-    session: Session, targets: tuple[str, ...], *, run_id: str | None, as_json: bool
+    session: Session,
+    targets: tuple[str, ...],
+    *,
+    every: bool,
+    run_id: str | None,
+    as_json: bool,
 ) -> int:
     """Tell in full why TARGETs (else all stages) would run, or not.
 
@@ -40,8 +46,9 @@ def command(
         run = find(root, run_id)
         _show_past(session, run, look.answer(root, ExplainRun(run, targets)), as_json)
         return 0
-    wanted = inside(root, targets)
-    plan = plans.named(root, look.answer(root, Explain(wanted, depth=Depth.TARGETS)), wanted)
+    wanted = scope.targets(session, root, targets, every=every, is_told=not as_json)
+    plan = look.answer(root, Explain(wanted, depth=Depth.TARGETS))
+    plan = plans.named(root, plan, wanted)
     if as_json:
         plans.show_json(session, plan)
     else:

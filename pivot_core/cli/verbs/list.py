@@ -2,14 +2,15 @@
 
 import click
 
-from pivot_core.cli import jsonl, look, project, records
+from pivot_core.cli import jsonl, look, project, records, scope
 from pivot_core.cli.session import Session
 
 
 @click.command("list")
+@scope.all_option
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object.")
 @click.pass_obj
-def command(session: Session, *, as_json: bool) -> int:
+def command(session: Session, *, every: bool, as_json: bool) -> int:
     """List the stages, upstream before downstream: name, function, outputs.
 
     With -q only the names; with -v inputs, params and mutex groups too.
@@ -20,7 +21,9 @@ def command(session: Session, *, as_json: bool) -> int:
       pivot list -q | grep train
       pivot list --json | jq '.stages[].outs'
     """
-    name, rows = look.stage_rows(project.find_root(None))
+    root = project.find_root(None)
+    wanted = scope.targets(session, root, (), every=every, is_told=not as_json)
+    name, rows = look.stage_rows(root, wanted)
     if as_json:
         record = records.ListRecord(
             schema=records.SCHEMA,

@@ -4,7 +4,7 @@ import click
 
 from pivot_core.cli import moves, project
 from pivot_core.cli.session import Session
-from pivot_core.cli.targets import inside, target_argument
+from pivot_core.cli.targets import target_argument, typed
 from pivot_core.port import TransferKind, TransferOptions
 
 
@@ -40,5 +40,5 @@ def command(
     """
     root = project.find_root(None)
     options = TransferOptions(remote, jobs, dry_run, force=force)
-    wanted = inside(root, targets)
+    wanted = typed(root, targets)
     return moves.execute(session, root, TransferKind.PULL, wanted, options, as_json=as_json)

@@ -3,9 +3,9 @@
 import click
 from click.core import ParameterSource
 
-from pivot_core.cli import ci, look, project, running
+from pivot_core.cli import ci, look, project, running, scope
 from pivot_core.cli.session import Session
-from pivot_core.cli.targets import inside, target_argument
+from pivot_core.cli.targets import target_argument
 from pivot_core.port import Depth, Explain, RunOptions, UsageError, Watch
 
 _NEEDED = {
@@ -33,6 +33,7 @@ _CLASHING = {
 
 @click.command("repro")
 @target_argument()
+@scope.all_option
 @click.option("-n", "--dry-run", is_flag=True, help="Tell what would run, and run nothing.")
 @click.option("--explain", is_flag=True, help="With --dry-run: tell every reason.")
 @click.option("-f", "--force", is_flag=True, help="Run TARGETs (else everything) though unchanged.")
@@ -56,6 +57,7 @@ def command(
     session: Session,
     targets: tuple[str, ...],
     *,
+    every: bool,
     dry_run: bool,
     explain: bool,
     force: bool,
@@ -71,7 +73,9 @@ def command(
 ) -> int:
     """Run what must run to bring TARGETs (else everything) up to date.
 
-    A TARGET is a stage, all variants of one, or the path of an output; what it needs runs first.
+    A TARGET is a stage, all variants of one, the path of an output, or the directory of a
+    pipeline; what it needs runs first. In a project of several pipelines everything is the one
+    around the working directory, if there is one, with what it needs of the others.
 
     With --pull a stage whose result the remote has is not run. Only what a stage that runs will
     read is downloaded, and the outputs of the TARGETs; the rest stays where it is.
@@ -82,6 +86,7 @@ def command(
     \b
     Examples:
       pivot repro                     everything
+      pivot repro --all               every pipeline
       pivot repro train --dry-run     what would run for 'train'?
       pivot repro data/clean.csv -j 4
       pivot repro train --pull
@@ -97,7 +102,7 @@ def command(
     )
     _check_options(click.get_current_context())
     root = project.find_root(None)
-    wanted = inside(root, targets)
+    wanted = scope.targets(session, root, targets, every=every, is_told=not as_json)
     if watch:
         request = Watch(running.new_request(), wanted, options, debounce or 100, not no_initial)
         return running.watch(session, root, request, as_json=as_json)

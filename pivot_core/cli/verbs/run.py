@@ -4,7 +4,7 @@ import click
 
 from pivot_core.cli import ci, project, running
 from pivot_core.cli.session import Session
-from pivot_core.cli.targets import inside, target_argument
+from pivot_core.cli.targets import target_argument, typed
 from pivot_core.port import RunOptions, Selection
 
 
@@ -39,4 +39,4 @@ def command(
         selection=Selection.ONLY, force=force, keep_going=keep_going, commit=not no_commit
     )
     root = project.find_root(None)
-    return running.execute(session, root, inside(root, targets), options, as_json=as_json)
+    return running.execute(session, root, typed(root, targets), options, as_json=as_json)

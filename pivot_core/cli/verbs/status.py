@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import click
 
-from pivot_core.cli import jsonl, look, plans, problem, project, text
+from pivot_core.cli import jsonl, look, plans, problem, project, scope, text
 from pivot_core.cli.paper import Part
 from pivot_core.cli.session import Session
-from pivot_core.cli.targets import inside, target_argument
+from pivot_core.cli.targets import target_argument
 from pivot_core.errors import EXIT_OK
 from pivot_core.port import (
     CompareRemote,
@@ -25,6 +25,7 @@ _DEFAULT = "\0"
 
 @click.command("status")
 @target_argument()
+@scope.all_option
 @click.option(
     "-r",
     "--remote",
@@ -36,7 +37,12 @@ _DEFAULT = "\0"
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object.")
 @click.pass_obj
 def command(
-    session: Session, targets: tuple[str, ...], *, remote: str | None, as_json: bool
+    session: Session,
+    targets: tuple[str, ...],
+    *,
+    every: bool,
+    remote: str | None,
+    as_json: bool,
 ) -> int:
     """Tell what `pivot repro` would do for TARGETs (else everything), and why; nothing is run.
 
@@ -55,11 +61,12 @@ def command(
       pivot status --remote
     """
     root = project.find_root(None)
+    wanted = scope.targets(session, root, targets, every=every, is_told=not as_json)
     if remote is not None:
         name = None if remote == _DEFAULT else remote
-        report = look.answer(root, CompareRemote(name, inside(root, targets)))
+        report = look.answer(root, CompareRemote(name, wanted))
         return _show_remote(session, report, as_json=as_json)
-    plan, data = look.status(root, Explain(inside(root, targets)))
+    plan, data = look.status(root, Explain(wanted))
     if as_json:
         plans.show_json(session, plan, data)
     else:

@@ -8,7 +8,7 @@ import click
 from pivot_core.cli import ci, jsonl, look, project, records, text
 from pivot_core.cli.results import Finding
 from pivot_core.cli.session import Session
-from pivot_core.cli.targets import inside, target_argument
+from pivot_core.cli.targets import target_argument, typed
 from pivot_core.errors import EXIT_OK, EXIT_STAGE
 from pivot_core.port import PivotError, SourceLocation, UsageError
 
@@ -57,7 +57,7 @@ def command(
         if cache:
             found = list(look.verify_cache(root))
         else:
-            wanted = inside(root, targets)
+            wanted = typed(root, targets)
             found = look.verify(root, wanted, may_be_absent=allow_missing, remote=remote)
     except PivotError as error:
         reports.refused(error)
