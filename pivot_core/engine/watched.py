@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from pivot_core.define.discover import GIT_IGNORE, NAMES
+from pivot_core.define.discover import NAMES
 from pivot_core.define.observe import is_module_name
 from pivot_core.engine import loading
 from pivot_core.engine.grounds import Grounds
@@ -133,8 +133,8 @@ class Watched:
         return _lies_in(path, self.trees) and not self._is_ignored(path)
 
     def _is_place(self, kind: int, path: str, name: str) -> bool:
-        """Tells whether a name tells of definitions: it is one, says where none are, or may hold some."""
-        if name in NAMES or name == GIT_IGNORE:
+        """Tells whether a name tells of definitions: it is one, or may hold some. Runs write Git's rules themselves."""
+        if name in NAMES:
             return True
         is_hidden = name.startswith(".")
         return (

@@ -38,7 +38,12 @@ class Graph:
         name for anything else.
         """
         for meaning in meanings(target):
-            found = self._named(meaning) or self._in_pipeline(meaning) or self._writing(meaning)
+            found = (
+                self._named(meaning)
+                or self._in_pipeline(meaning)
+                or self._writing(meaning)
+                or self.pipeline(meaning)
+            )
             if found:
                 return found
         name = target.rpartition(HERE)[2]
