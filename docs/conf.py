@@ -40,7 +40,13 @@ _CONTENTS = {
     ],
     "Guide": [
         *("guide/pipelines", "guide/why", "guide/dashboard", "guide/watch", "guide/results"),
-        *("guide/data", "guide/remotes", "guide/ci", "guide/configuration"),
+        *(
+            "guide/data",
+            "guide/remotes",
+            "guide/ci",
+            "guide/configuration",
+            "guide/troubleshooting",
+        ),
     ],
     "Reference": ["reference/index", "formats", "glossary"],
     "How it is built": ["architecture/index", "adr/index", "solutions/index"],

@@ -190,6 +190,12 @@ def scope(home: str) -> str:
     return f"{home + '/' if home else 'the pipeline in the root'} and what it needs; --all: every pipeline"
 
 
+def proven_identity(root: str) -> str | None:
+    """Returns the ``identity`` that the project's proof was made with; ``None`` without one. Raises ``OSError``."""
+    proof = _read(root)
+    return None if proof is None else proof["identity"]
+
+
 # --- what the engine writes ------------------------------------------------------------------------------------------
 
 

@@ -53,6 +53,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "demo": "Make and run an example project.",
         "config": "Show and change settings.",
         "remote": "List and check remotes.",
+        "doctor": "Look at machine and project, and tell what mends them.",
         "schema": "Write the JSON Schema of pivot.yaml.",
         "completion": "Write the script that a shell completes by.",
     },

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast, overload
 
 from pivot_core import quick
 from pivot_core.cli import project
-from pivot_core.cli.results import Change, Finding, FindingKind
+from pivot_core.cli.results import Change, Finding, FindingKind, Scope
 from pivot_core.define import discover
 from pivot_core.engine import loading
 from pivot_core.engine.lease import Lease
@@ -19,6 +19,7 @@ from pivot_core.engine.record import Recorder
 from pivot_core.errors import StoreError
 from pivot_core.model.graph import NOTHING
 from pivot_core.model.ids import RunId, StageName
+from pivot_core.port.checkup import Check
 from pivot_core.port.queries import (
     Accounts,
     CheckRemote,
@@ -52,6 +53,36 @@ if TYPE_CHECKING:
     from pivot_core.engine.loading import Wanted
     from pivot_core.engine.results import Results
     from pivot_core.engine.workspace import Workspace
+
+
+def checkup(root: str, *, is_offline: bool) -> Iterator[Check]:
+    """Yields what is to be known of a project's health; never raises for what it finds there."""
+    from pivot_core.engine import checkup
+
+    here, config, is_set = Layout.at(root), Config(), False
+
+    def read() -> Iterator[Check]:
+        nonlocal here, config, is_set
+        here, config = project.opened(root)
+        is_set = True
+        keys = ", ".join(
+            entry.key for entry in project.config_entries(root) if entry.scope is not Scope.DEFAULT
+        )
+        yield checkup.check("settings", keys or "none set")
+
+    async def define(look: _Look) -> list[Check]:
+        return await checkup.definition(look.here, look.planner)
+
+    yield from checkup.guarded("settings", read)
+    yield from checkup.checks(here, config)
+    if is_set:
+        yield from checkup.guarded("definition", lambda: _look(root, define))
+    for name in config.remotes:
+        if is_offline:
+            yield checkup.check(f"remote {name}", "not asked (--offline)")
+        else:
+            work = checkup.remote(here, config, name)
+            yield from checkup.guarded(f"remote {name}", lambda work=work: [asyncio.run(work)])
 
 
 type ReadTail = Callable[[RunId, StageName, int, int], tuple[str, Sequence[str]]]

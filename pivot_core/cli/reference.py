@@ -70,6 +70,7 @@ _JSON_SECTIONS = {
     "params show --json": ("ParamsRecord", "ParamRecord", "OriginRecord"),
     "params diff --json": ("ParamsDiffRecord", "ParamChangeRecord"),
     "plots show --json, plots diff --json": ("PlotsRecord", "SeriesRecord", "PlotImageRecord"),
+    "doctor --json": ("DoctorRecord", "CheckRecord"),
     "get --json": ("GetRecord", "CopyRecord"),
     "diff --json": (
         *("DiffRecord", "RowsRecord", "ColumnChangeRecord", "RowChangeRecord", "CellChangeRecord"),

@@ -270,3 +270,27 @@ class DiffRecord(TypedDict):
     text: TextRecord | None
     bytes: BytesRecord | None
     files: FilesRecord | None
+
+
+class CheckRecord(TypedDict):
+    """One thing that `doctor` looked at."""
+
+    area: str
+    """`machine` or `project`."""
+    subject: str
+    grade: str
+    """`ok`, `warning` or `problem`."""
+    detail: str
+    hint: str
+    """What mends it; empty where nothing needs to be done."""
+
+
+class DoctorRecord(TypedDict):
+    """`doctor --json`."""
+
+    schema: int
+    ok: bool
+    """Whether there is no problem; there may be warnings."""
+    root: str | None
+    """The project that was looked at; null outside one."""
+    checks: list[CheckRecord]

@@ -31,7 +31,7 @@ LINKS = ("reflink", "copy", "hardlink", "symlink")
 NO_LINK = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP)
 """What a file system says that cannot link these two places."""
 
-_FICLONE = 0x40049409
+FICLONE = 0x40049409
 _PARTIAL_KEPT_S = 3 * 24 * 3600
 type Trusted = Callable[[ContentHash, Signature], bool]
 """Tells whether an object with this signature was hashed before, so that it need not be hashed again."""
@@ -367,7 +367,7 @@ def copy_descriptor(source: int, target: int, size: int) -> ContentHash:
 def clone(source: int, target: int) -> bool:
     """Lets an empty open file share the blocks of another; false where the file systems cannot."""
     try:
-        fcntl.ioctl(target, _FICLONE, source)
+        fcntl.ioctl(target, FICLONE, source)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
             raise

@@ -27,11 +27,61 @@ class Blob(NamedTuple):
     """Whether it is a symbolic link; its bytes are then where it leads."""
 
 
+class Situation(NamedTuple):
+    """How Pivot's own files stand in the repository around a project; paths are relative to the project."""
+
+    ignored: dict[str, str]
+    """What should be committed and is ignored, with the rule: ``file:line``."""
+    strays: list[str]
+    """What is committed, and belongs to one machine."""
+    untracked: list[str]
+    """Lock files and settings that were never added."""
+    changed: int
+    """Lock files and settings that differ from the last commit."""
+
+
+_SHARED = (".pivot/.gitignore", ".pivot/config.yaml", ".pivot/stages/any.lock")
+
+
 class Repository:
     """The repository that a project lies in."""
 
     def __init__(self, root: str) -> None:
         self._root: str = root
+
+    def situation(self) -> Situation | None:
+        """Returns how Pivot's own files stand; ``None`` outside a repository. Raises ``StoreError``, ``UsageError``."""
+        done = self._run("rev-parse", "--is-inside-work-tree")
+        if done.returncode and b"not a git repository" not in done.stderr:
+            raise self._error(done)
+        if done.stdout.strip() != b"true":
+            return None
+        asked = "\0".join(_SHARED).encode()
+        ruled = self._run("check-ignore", "-v", "--no-index", "--stdin", "-z", stdin=asked)
+        fields = ruled.stdout.decode("utf-8", "surrogateescape").split("\0")
+        ignored = {
+            path: f"{source}:{line}"
+            for source, line, pattern, path in zip(
+                *(fields[at::4] for at in range(4)), strict=False
+            )
+            if not pattern.startswith("!")
+        }
+        tracked = self._listed("ls-files", "-z", "--", ".pivot")
+        status = self._listed(
+            "status", "--porcelain", "-z", "--no-renames", "-uall", "--", ".pivot"
+        )
+        return Situation(
+            ignored,
+            [path for path in tracked if not _is_shared(path)],
+            [line for line in status if line.startswith("??") and _is_shared(line)],
+            sum(not line.startswith("??") for line in status),
+        )
+
+    def _listed(self, *arguments: str) -> list[str]:
+        done = self._run(*arguments)
+        if done.returncode:
+            raise self._error(done)
+        return [line for line in done.stdout.decode("utf-8", "surrogateescape").split("\0") if line]
 
     def commit(self, name: str) -> str:
         """Returns the full id of the commit that ``name`` means (``HEAD``, ``main~2``, a tag, a short id).
@@ -130,3 +180,10 @@ class Repository:
             ) from error
         except subprocess.TimeoutExpired as error:
             raise StoreError(f"`git {arguments[0]}` does not end", self._root) from error
+
+
+def _is_shared(path: str) -> bool:
+    """Tells whether a path below ``.pivot/``, whatever stands before that, is for everybody."""
+    inside = path.partition(".pivot/")[2]
+    is_lock = inside.startswith("stages/") and inside.endswith(".lock")
+    return inside in (".gitignore", "config.yaml") or is_lock
