@@ -35,18 +35,11 @@ html_theme_options = {"footer_icons": list[dict[str, str]]()}
 
 # The sidebar: captions, and pages below them. Below another index page are those beside it that it links to.
 _CONTENTS = {
-    "Start": [
-        "getting-started",
-    ],
+    "Start": ["getting-started", "tutorials/index", "how-it-works", "comparison"],
     "Guide": [
         *("guide/pipelines", "guide/why", "guide/dashboard", "guide/watch", "guide/results"),
-        *(
-            "guide/data",
-            "guide/remotes",
-            "guide/ci",
-            "guide/configuration",
-            "guide/troubleshooting",
-        ),
+        *("guide/data", "guide/remotes", "guide/ci"),
+        *("guide/configuration", "guide/troubleshooting"),
     ],
     "Reference": ["reference/index", "formats", "glossary"],
     "How it is built": ["architecture/index", "adr/index", "solutions/index"],

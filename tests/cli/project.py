@@ -60,7 +60,8 @@ FAILING = HELPERS.replace("return value * 2", "raise KeyError('label')")
 
 
 @functools.cache
-def _launcher() -> Launcher:
+def launcher() -> Launcher:
+    """Returns the launcher of this process, which ends with it."""
     directory = tempfile.TemporaryDirectory()
     started = Launcher(Path(directory.name))
     atexit.register(directory.cleanup)
@@ -97,7 +98,7 @@ class Project:
     def pivot(self, *arguments: str, env: dict[str, str] | None = None) -> "Done":
         """Runs ``pivot`` here, with stdout and stderr as files; JSON that it wrote fits its schema."""
         home = {"XDG_CONFIG_HOME": str(self.root / ".home")}
-        done = _launcher().run(self.root, *arguments, limit_s=120, **home, **(env or {}))
+        done = launcher().run(self.root, *arguments, limit_s=120, **home, **(env or {}))
         schemas.check_output(arguments, done.out)
         return Done(done.code, done.out, done.err)
 

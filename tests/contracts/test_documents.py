@@ -2,7 +2,6 @@
 
 import ast
 import json
-import os
 import re
 import subprocess
 from collections.abc import Iterator
@@ -16,14 +15,11 @@ from pivot_core import yaml12
 from pivot_core.cli import commands
 from pivot_core.model import codec
 from pivot_core.port import Published, Reply, rpc
-from tests.cli.project import PIVOT
 from tests.contracts.sources import ROOT, documents, shown, texts
 from tests.support import schemas
 
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
-FILE = re.compile(r"# (\S+\.(?:py|yaml))\n")
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)[^)]*\)")
-A_TERMINAL = "pivot ui\n"
 
 
 def blocks(path: Path, *languages: str) -> Iterator[tuple[str, str]]:
@@ -31,71 +27,6 @@ def blocks(path: Path, *languages: str) -> Iterator[tuple[str, str]]:
     for language, text in BLOCK.findall(path.read_text()):
         if language in languages:
             yield language, text
-
-
-def follow(path: Path, root: Path, first: str) -> str:
-    """Does what a page says, from the heading ``first`` on, and returns what was said."""
-    text = path.read_text()
-    said = list[str]()
-    (root / ".here").write_text(str(root))
-    for language, block in BLOCK.findall(text[text.index(f"\n## {first}\n") :]):
-        named = FILE.match(block)
-        if language == "python" and named is not None:
-            Path((root / ".here").read_text().strip(), named[1]).write_text(block)
-        elif language == "bash" and block != A_TERMINAL:
-            said.append(shell(block, root))
-    return "".join(said)
-
-
-def shell(block: str, root: Path) -> str:
-    """Runs a block where the last one left off, first in ``root``; returns what it printed."""
-    path = f"{os.path.dirname(PIVOT)}:{os.environ['PATH']}"
-    ending = f"\npwd > {root}/.here"
-    done = subprocess.run(
-        ["sh", "-eu", "-c", f'cd "$(cat {root}/.here)"\n{block}{ending}'],
-        env={**os.environ, "PATH": path, "XDG_CONFIG_HOME": f"{root}/.home"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    assert done.returncode == 0, f"{block}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
-
-
-def test_the_readme_can_be_followed(tmp_path: Path) -> None:
-    said = follow(ROOT / "README.md", tmp_path, "A pipeline")
-    assert "2 ran" in said
-    assert "up to date: 2 stages" in said
-    assert "input changed" in said
-    assert '"total": 225.0' in said
-
-
-def test_getting_started_can_be_followed(tmp_path: Path) -> None:
-    said = follow(ROOT / "docs" / "getting-started.md", tmp_path, "Start a project")
-    assert "3 ran" in said
-    assert "up to date: 3 stages" in said
-    assert "EUR" in said
-
-
-def test_the_page_on_results_can_be_followed(tmp_path: Path) -> None:
-    said = follow(ROOT / "docs" / "guide" / "results.md", tmp_path, "An example")
-    assert "metrics/grow.json  final   99.999  98.28      -1.719 (-1.7%)\n" in said
-    assert "grow  rate  0.3  params.yaml:2\n" in said
-    assert "○ HEAD  ● workspace" in said
-    assert "wrote plots.html: 1 plot\n" in said
-    assert "rows by week" in said
-    assert "wrote  first-run/data/weeks.csv" in said
-
-
-def test_the_page_on_tracked_data_can_be_followed(tmp_path: Path) -> None:
-    said = follow(ROOT / "docs" / "guide" / "data.md", tmp_path, "Track")
-    assert "recorded  data/sales.csv\n" in said
-    assert "pushed: 2 objects" in said
-    assert "day,amount\nmon,10\ntue,20\npulled: 1 object" in said
-    assert "verified\n" in said
-    assert "changed  data/sales.csv  tracked: `pivot track` records it anew\n" in said
-    assert "+  wed  amount=30\n" in said
 
 
 @pytest.mark.parametrize("page", documents(), ids=shown)
