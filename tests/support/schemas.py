@@ -23,7 +23,10 @@ def check_output(arguments: Sequence[str], out: str) -> None:
     """Checks what ``pivot`` wrote if it was asked for JSON: line by line, or all of it where that is one object."""
     if "--json" not in arguments or not out:
         return
-    words = [word for word in arguments if not word.startswith("-")]
+    places = {at + 1 for at, word in enumerate(arguments) if word == "-C"}
+    words = [
+        word for at, word in enumerate(arguments) if not word.startswith("-") and at not in places
+    ]
     name = next(name for name in ("-".join(words[:2]), words[0]) if name in names())
     for text in [out] if out.startswith("{\n") else out.splitlines():
         check(name, cast("Json", json.loads(text)))

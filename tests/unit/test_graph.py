@@ -1,5 +1,7 @@
 """The graph that emerges from artifacts, and what forbids one."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,7 +10,7 @@ from pivot_core.errors import DefinitionError, UsageError
 from pivot_core.model import graph
 from pivot_core.model.graph import Selection
 from pivot_core.model.ids import StageName
-from pivot_core.model.stage import Stage
+from pivot_core.model.stage import SourceLocation, Stage
 from pivot_core.plan.select import select
 from tests.support.values import a_stage
 
@@ -148,3 +150,56 @@ def test_every_stage_comes_after_its_upstreams(reads: list[set[int]]) -> None:
         assert all(order.index(parent) < order.index(name) for parent in parents)
     rows = graph.outline(found.stages, found.upstream)
     assert sorted(row.stage for row in rows) == sorted(order)
+
+
+def in_pipeline(home: str, name: str, *outs: str) -> Stage:
+    stage = a_stage(name, [], list(outs))
+    where = SourceLocation(f"{home}/pipeline.py" if home else "pipeline.py", 1)
+    return replace(stage, func=replace(stage.func, base=home), defined=where)
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        ("train", ("train",)),
+        ("a/train", ("a/train",)),
+        ("a/src//train", ("a/train",)),
+        ("b//train", ("train",)),
+        ("a//only", ("only",)),
+        ("a/only", ("only",)),
+        ("b/sweep", ("sweep@x", "sweep@y")),
+        ("b/sweep@y", ("sweep@y",)),
+        ("a//m.txt", ("a/train",)),
+        ("//m.txt", None),
+        (".", ("train",)),
+        ("a/", ("a/train", "only")),
+        ("a", ("a/train", "only")),
+        ("b/", ("sweep@x", "sweep@y")),
+        ("lib/", ("deep",)),
+        ("a//nothing", None),
+    ],
+)
+def test_a_target_is_a_stage_of_the_nearest_pipeline_or_a_pipeline(
+    target: str, expected: tuple[str, ...] | None
+) -> None:
+    found = build(
+        in_pipeline("", "train", "m.json"),
+        in_pipeline("a", "a/train", "a/m.txt"),
+        in_pipeline("a", "only"),
+        in_pipeline("b", "sweep@x"),
+        in_pipeline("b", "sweep@y"),
+        in_pipeline("lib/deep", "deep"),
+    )
+    if expected is None:
+        with pytest.raises(UsageError) as caught:
+            found.resolve(target)
+        assert "//" not in str(caught.value)
+    else:
+        assert found.resolve(target) == names(*expected)
+
+
+def test_a_name_that_only_pipelines_have_is_answered_with_each_of_them() -> None:
+    found = build(in_pipeline("a", "a/train"), in_pipeline("b", "b/train"))
+    with pytest.raises(UsageError) as caught:
+        found.resolve("train")
+    assert caught.value.hint == "did you mean 'a/train' or 'b/train'?"
