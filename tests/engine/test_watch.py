@@ -336,3 +336,17 @@ async def test_a_renamed_stage_keeps_its_durations_attempts_and_logs(tmp_path: P
         assert os.path.basename(log.path).startswith("last.")
         states = [e.state for e in vigil.told if isinstance(e, StageChanged) and e.stage == final]
         assert states[-1].expected_s is not None
+
+
+async def test_a_pipeline_that_appears_below_the_root_is_run(tmp_path: Path) -> None:
+    project = chain(tmp_path)
+    definition = project.get("pipeline.py").partition("def first")[0].replace("import model", "")
+    async with watching(project) as vigil:
+        await vigil.ran()
+        (tmp_path / "more" / "deep").mkdir(parents=True)
+        assert await vigil.after(
+            lambda: project.put(
+                "more/deep/pipeline.py", definition + ANOTHER.replace("first.txt", "../../last.txt")
+            )
+        ) == ["other"]
+        assert project.get("more/deep/other.txt") == "ABAB!"
