@@ -72,16 +72,18 @@ class Dashboard(Inked, inherit_bindings=False):
         is_read_only: bool = False,
         last: Callable[[], Snapshot | None] = lambda: None,
         branch: Callable[[], str] = str,
+        place: str = "",
     ) -> None:
         """``taste`` is what the settings say; where ``is_calm``, nothing moves that does not have to.
 
         ``last`` returns what is shown until there is an engine, ``branch`` that of git; it may read files.
+        ``place`` is the project-relative directory in which it is opened.
         """
         super().__init__(driver_class=_Terminal)
         self.is_leaving: bool = False
         """Whether the end has begun."""
         taste = taste or Taste()
-        self.board: Board = Board(is_read_only=is_read_only)
+        self.board: Board = Board(is_read_only=is_read_only, place=place)
         self._feed: Feed = Feed(connect, self.board, self._paint, last)
         self._bell: Bell = Bell(taste.bell)
         self.frames: int = 0

@@ -126,6 +126,8 @@ def arrange(board: Board, view: View) -> list[Row]:
         return [Row(name, name, 0, (name,)) for name in sorted(names, key=_order(board, view.sort))]
     if view.form is Form.FLAT:
         return [Row(name, name, 0, (name,)) for name in names]
+    if len(pipelines(board.stages)) > 1:
+        return list(_by_pipeline(board, view, names))
     laid = board.rows if len(names) == len(board.stages) else _outline(board, names)
     return _folded(laid, view)
 
@@ -136,10 +138,27 @@ def keys(board: Board, view: View, *, folded: bool) -> frozenset[str]:
         many = len(board.stages) > MANY
         groups = _groups(board.stages, board.stages)
         return frozenset(group.key for group in groups if group.opens(many) is folded)
+    homes = pipelines(board.stages)
+    if len(homes) > 1:
+        many = len(board.stages) > MANY
+        return frozenset() if many is folded else frozenset(map(_pipeline_key, homes))
     if not folded:
         return frozenset()
     parents = {parent for row in board.stages.values() for parent in row.upstream}
     return frozenset(parents)
+
+
+def pipelines(stages: Mapping[StageName, StageRow]) -> list[str]:
+    """Returns the directories of the project's pipelines: the root's first, ``""``, then by name."""
+    return sorted({row.pipeline for row in stages.values()})
+
+
+def around(board: Board, place: str) -> str | None:
+    """Returns the key of the row of the pipeline around a directory of the project; ``None`` where there is none."""
+    homes = pipelines(board.stages)
+    while place and place not in homes:
+        place = place.rpartition("/")[0]
+    return _pipeline_key(place) if len(homes) > 1 and place in homes else None
 
 
 def closure(board: Board, side: Side, stage: StageName) -> set[StageName]:
@@ -227,6 +246,31 @@ def _folded(laid: list[OutlineRow], view: View) -> list[Row]:
 
 
 _OPENS = {True: Fold.OPEN, False: Fold.NONE}
+
+
+def _pipeline_key(home: str) -> str:
+    return f"{home}//"  # no stage has such a name
+
+
+def _by_pipeline(board: Board, view: View, names: list[StageName]) -> Iterable[Row]:
+    """Yields each pipeline with its stages as a tree; what they need of other pipelines stands behind them."""
+    members = dict[str, list[StageName]]()
+    many = len(board.stages) > MANY
+    for name in names:
+        members.setdefault(board.stages[name].pipeline, []).append(name)
+    for home in sorted(members):
+        inside, key = members[home], _pipeline_key(home)
+        is_open = bool(view.words) or many is (key in view.turned)
+        label = f"{home}/" if home else board.engine.project if board.engine else "/"
+        fold = Fold.OPEN if is_open else Fold.FOLDED
+        yield Row(key, label, 0, tuple(inside), (), fold, is_group=True)
+        if not is_open:
+            continue
+        own = set(inside)
+        for row in _folded(_outline(board, inside), view):
+            upstream = board.stages[row.stages[0]].upstream
+            others = (*row.others, *(each for each in upstream if each not in own))
+            yield row._replace(depth=row.depth + 1, others=others)
 
 
 # --- groups ---

@@ -131,6 +131,8 @@ class Board:
     """Why the engine cannot be reached; empty while it can."""
     is_read_only: bool = False
     """Whether no command is sent."""
+    place: str = ""
+    """The project-relative directory in which the dashboard was opened."""
     engine: EngineInfo | None = None
     """``None`` before the first snapshot."""
     branch: str = ""

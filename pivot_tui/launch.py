@@ -137,6 +137,7 @@ def _show(
         is_read_only=is_read_only,
         last=door.last,
         branch=door.branch,
+        place=door.place,
     )
     gc.freeze()
     gc.enable()

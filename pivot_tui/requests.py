@@ -71,9 +71,12 @@ class Asked:
     """``None`` for the project's default."""
 
 
-def label(choice: Choice, stages: Sequence[StageName]) -> str:
+def label(choice: Choice, stages: Sequence[StageName], board: Board) -> str:
     """Returns what a choice is called for these stages."""
-    subject = one_line(stages[0]) if len(stages) == 1 else f"{len(stages)} stages"
+    if choice is Choice.ALL and len(arrangement.pipelines(board.stages)) > 1:
+        return "every pipeline"
+    spoken = _spoken(tuple(stages), board)
+    subject = one_line(spoken[0]) if len(spoken) == 1 else f"{len(spoken)} stages"
     return _LABELS[choice].format(subject)
 
 
@@ -106,13 +109,23 @@ def options(asked: Asked) -> RunOptions:
 
 def command(asked: Asked, stages: Sequence[StageName], board: Board, request_id: RequestId) -> Run:
     """Returns the command that asks for the run."""
-    named = targets(asked.choice, stages, board)
+    named = _spoken(targets(asked.choice, stages, board), board)
     return Run(request_id, named, options(asked), command_line(asked, stages, board))
+
+
+def _spoken(stages: tuple[StageName, ...], board: Board) -> tuple[str, ...]:
+    """Returns the targets that one would type for some stages: a whole pipeline goes by its directory."""
+    homes = {board.stages[name].pipeline for name in stages if name in board.stages}
+    if len(homes) != 1 or len(arrangement.pipelines(board.stages)) == 1:
+        return stages
+    (home,) = homes
+    whole = [name for name, row in board.stages.items() if row.pipeline == home]
+    return (f"{home}/" if home else ".",) if len(whole) == len(stages) > 1 else stages
 
 
 def command_line(asked: Asked, stages: Sequence[StageName], board: Board) -> str:
     """Returns the request as one would type it; a choice that the command line lacks is said in brackets."""
-    named = targets(asked.choice, stages, board)
+    named = _spoken(targets(asked.choice, stages, board), board)
     words = ["pivot", "run" if asked.choice is Choice.ONLY else "repro", *named]
     if asked.choice is Choice.DOWNSTREAM:
         words.append("(with downstream)")

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+from pivot_core import quick
 from pivot_core.cli import project
 from pivot_core.errors import StoreError, UsageError
 from pivot_core.model import codec
@@ -26,6 +27,11 @@ class ProjectDoor:
     def __init__(self, root: str) -> None:
         self.root = root
         self._server: subprocess.Popen[bytes] | None = None
+
+    @property
+    def place(self) -> str:
+        """The working directory, relative to the root."""
+        return quick.place_in(self.root, os.getcwd())
 
     def taste(self) -> Taste:
         """Returns what the settings say of a dashboard."""

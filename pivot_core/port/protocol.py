@@ -122,6 +122,11 @@ class Door(Protocol):
         """The project's root directory, absolute."""
         ...
 
+    @property
+    def place(self) -> str:
+        """The working directory, relative to the root; ``""`` for the root itself."""
+        ...
+
     def taste(self) -> Taste:
         """Returns what the settings say of a dashboard; raises ``UsageError`` for bad ones."""
         ...

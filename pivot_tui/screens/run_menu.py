@@ -162,7 +162,7 @@ class RunMenu(ModalScreen[Asked | None]):
         number = len(self._stages)
         chosen = one_line(self._stages[0]) if number == 1 else f"{number} stages"
         if self._is_listed:
-            label = requests.label(self._asked.choice, self._stages)
+            label = requests.label(self._asked.choice, self._stages, self._board)
             self._head(f"Plan: {label}", "enter: run · esc: back")
             lines = self._plan(cells)
         else:
@@ -201,7 +201,7 @@ class RunMenu(ModalScreen[Asked | None]):
 
     def _line(self, choice: Choice, cells: int) -> Line:
         here = choice is self._asked.choice
-        label = spans.middle(requests.label(choice, self._stages), _LABEL)
+        label = spans.middle(requests.label(choice, self._stages, self._board), _LABEL)
         start: Line = (
             ("❯ " if here else "  ", Paint.ACCENT),
             (f"{choice.value}  ", Paint.ACCENT),

@@ -116,18 +116,20 @@ class DagView(Scrolled):
     def show_plan(self, empty: list[str]) -> None:
         """Lays out anew after stages came, went or moved; ``empty`` is said when there are none.
 
-        The cursor stays with its stage; at first it stands at what runs, else at what failed.
+        The cursor stays with its stage; at first it stands at what runs, else at what failed, else at the pipeline
+        around the directory in which the dashboard was opened.
         """
         self._empty = [spans.text("  " + words, Paint.MUTED) for words in empty]
         self._marks &= self._board.stages.keys()
         self._range = None
-        wanted = self._selected
+        wanted, home = self._selected, None
         if self._is_first and self._board.stages:
             self._is_first = False
             self._view = arrangement.first_view(self._board)
             wanted = self._first(Status.RUNNING, Status.FAILED)
+            home = arrangement.around(self._board, self._board.place)
         self._path_at = -1
-        self._arrange(wanted)
+        self._arrange(wanted, None if wanted else home)
         self.refresh(layout=True)
 
     def tick(self, now: float, changed: set[StageName]) -> None:
@@ -407,8 +409,8 @@ class DagView(Scrolled):
             self._widths = (cells, rows.columns(self._rows, cells))
         return self._widths[1]
 
-    def _arrange(self, wanted: StageName | None) -> None:
-        """Makes the rows anew, with the cursor at the stage that is wanted."""
+    def _arrange(self, wanted: StageName | None, key: str | None = None) -> None:
+        """Makes the rows anew, with the cursor at the stage that is wanted, else at the row of a key."""
         self._rows = arrangement.arrange(self._board, self._view)
         self._index, self._heads = {}, {}
         for at, row in enumerate(self._rows):
@@ -416,7 +418,10 @@ class DagView(Scrolled):
             for name in row.stages:
                 place[name] = at
         last = max(len(self._rows) - 1, 0)
-        self._cursor = self._index.get(wanted, min(self._cursor, last)) if wanted else 0
+        if wanted:
+            self._cursor = self._index.get(wanted, min(self._cursor, last))
+        else:
+            self._cursor = next((at for at, row in enumerate(self._rows) if row.key == key), 0)
         self._retitle()
         self._lay_out()
         self.refresh()

@@ -8,6 +8,7 @@ from pivot_core.port import Snapshot, StageName, Status
 from pivot_tui import arrangement
 from pivot_tui.arrangement import Fold, Form, Row, Side, Sort, View, arrange
 from pivot_tui.board import Board, apply
+from pivot_tui.requests import Asked, Choice, command_line, label
 from tests.tui import scenes
 
 
@@ -155,3 +156,60 @@ def test_the_worst_state_is_that_of_a_group() -> None:
     board = a_board()
     assert arrangement.worst(board, board.stages) == "train_baseline"
     assert arrangement.worst(board, [StageName("clean"), StageName("features")]) == "features"
+
+
+def several() -> Board:
+    """Returns three pipelines: that of the root, and two of which one needs the other."""
+    rows = {
+        "": [scenes.stage_row("site", ("train/check",))],
+        "ingest": [scenes.stage_row("clean"), scenes.stage_row("ingest/check", ("clean",))],
+        "train": [
+            scenes.stage_row("fit", ("clean",)),
+            scenes.stage_row("train/check", ("fit", "ingest/check")),
+        ],
+    }
+    stages = [replace(row, pipeline=home) for home, each in rows.items() for row in each]
+    order = ["clean", "ingest/check", "fit", "train/check", "site"]
+    stages.sort(key=lambda row: order.index(row.name))
+    return a_board(replace(scenes.idle(), stages=tuple(stages), states={}))
+
+
+def test_several_pipelines_stand_apart_with_what_they_need_of_one_another() -> None:
+    rows = arrange(several(), View())
+    assert [(row.depth, row.label, row.others) for row in rows] == [
+        (0, "churn", ()),
+        (1, "site", ("train/check",)),
+        (0, "ingest/", ()),
+        (1, "clean", ()),
+        (2, "ingest/check", ()),
+        (0, "train/", ()),
+        (1, "fit", ("clean",)),
+        (2, "train/check", ("ingest/check",)),
+    ]
+    assert [row.key for row in rows if row.is_group] == ["//", "ingest//", "train//"]
+
+
+def test_pipelines_fold() -> None:
+    board = several()
+    folded = View(turned=arrangement.keys(board, View(), folded=True))
+    assert [row.label for row in arrange(board, folded)] == ["churn", "ingest/", "train/"]
+    opened = replace(folded, turned=arrangement.keys(board, folded, folded=False))
+    assert len(arrange(board, opened)) == 8
+
+
+@pytest.mark.parametrize(
+    ("place", "key"), [("", "//"), ("train", "train//"), ("train/src/deep", "train//"), ("x", "//")]
+)
+def test_the_pipeline_around_a_directory_is_the_nearest_one(place: str, key: str) -> None:
+    assert arrangement.around(several(), place) == key
+    assert arrangement.around(a_board(), place) is None
+
+
+def test_a_whole_pipeline_is_asked_for_by_its_directory() -> None:
+    board = several()
+    stages = (StageName("fit"), StageName("train/check"))
+    asked = Asked(Choice.UPSTREAM)
+    assert command_line(asked, stages, board) == "pivot repro train/"
+    assert command_line(asked, stages[:1], board) == "pivot repro fit"
+    assert label(Choice.UPSTREAM, stages, board) == "train/ + upstream"
+    assert label(Choice.ALL, stages, board) == "every pipeline"
