@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from pivot_core.cli import door, project
 from pivot_core.cli.signals import Signals
@@ -57,6 +58,9 @@ from pivot_core.port.values import RunState, RunStatus, StageState, Verdict
 from pivot_core.store import journal
 from pivot_core.store.config import Config
 from pivot_core.store.layout import Layout
+
+if TYPE_CHECKING:
+    from pivot_core.engine.profile import Profiler as Profiler
 
 type Consumer = Callable[[Published | Snapshot], None]
 
@@ -406,6 +410,13 @@ def _speaks(info: EngineInfo) -> bool:
             "end it (a dashboard: quit), or name a profile: `pivot config set remotes.NAME.profile`",
         )
     return info.protocol == PROTOCOL
+
+
+def profiler() -> "Profiler":
+    """Returns what finds out where the time of a run goes that an engine of this process does."""
+    from pivot_core.engine.profile import Profiler
+
+    return Profiler()
 
 
 # --- engines for others ----------------------------------------------------------------------------------------------

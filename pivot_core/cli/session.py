@@ -21,6 +21,10 @@ class Session:
         """Where a JUnit report is to be written."""
         self.summary: str | None = None
         """Where a job summary is to be written."""
+        self.is_profiled: bool = False
+        """Whether it is to be told where the time of a run goes."""
+        self.trace: str | None = None
+        """Where that is to be written as a trace."""
 
     @property
     def is_workflow(self) -> bool:

@@ -419,6 +419,7 @@ def _ended(info: WorkerStageInfo, outcome: Outcome, failure: Failure | None) -> 
         signs={},
         executed={},
         duration_s=0.0,
+        marks={},
         log_bytes=0,
         leftovers=[],
         inputs_modified=[],

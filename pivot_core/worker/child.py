@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,8 @@ class ChildReport(TypedDict):
     outs: dict[str, ContentJson]
     signs: dict[str, dict[str, list[int]]]
     executed: dict[str, str]
+    marks: dict[str, float]
+    """As in ``StageReport``."""
     inputs_modified: list[str]
 
 
@@ -80,6 +83,7 @@ def perform(task: Task) -> str:
             outs={} if failed is not None else outs,
             signs={} if failed is not None else work.signs,
             executed={path: hashing.hash_bytes(code) for path, code in work.executed.items()},
+            marks=work.marks,
             inputs_modified=guard.modified,
         )
     )
@@ -103,6 +107,7 @@ class _Performance:
         self._root: str = task.info["project_root"]
         self.signs: dict[str, dict[str, list[int]]] = {}
         self.executed: Mapping[str, bytes] = {}
+        self.marks: dict[str, float] = {}
         self._has_links: bool = not {"hardlink", "symlink"}.isdisjoint(task.info["links"])
 
     def run(self) -> dict[str, ContentJson]:
@@ -110,21 +115,27 @@ class _Performance:
         if self._info["command"] is not None:
             return self._run_command(self._info["command"])
         func, declared = self._import()
+        self._mark("imported")
         self._guard.arm()
         arguments = self._arguments(declared)
+        self._mark("read")
         with self._blame(FailureKind.EXCEPTION):
             value = func(**arguments)
+        self._mark("called")
         os.chdir(self._root)  # the stage may have gone elsewhere
         del arguments  # the deps may be large, and the outs are written from here on
         self._write(value, declared.outs)
         with self._blame(FailureKind.EXCEPTION):
             nested.shut_down()
+        self._mark("written")
         return self._keep()
 
     def _run_command(self, given: CommandInfo) -> dict[str, ContentJson]:
         for out in self._info["outs"]:
             self._prepare_place(out["path"])
+        self._mark("read")
         failed = shell_command.run(self._info, given)
+        self._mark("called")
         if failed is not None:
             raise _FailedError(failed)
         for out in self._info["outs"]:
@@ -237,7 +248,12 @@ class _Performance:
             if isinstance(kept, Missing):
                 self._fail(FailureKind.OUTPUT, f"'{out['path']}' vanished after it was written")
             found[out["path"]] = content.to_json(kept)
+        self._mark("kept")
         return found
+
+    def _mark(self, step: str) -> None:
+        """Notes that a step is over."""
+        self.marks[step] = time.monotonic()
 
     def _fail(self, kind: FailureKind, message: str, hint: str = "") -> NoReturn:
         raise _FailedError(Failure(kind, message, hint=hint))

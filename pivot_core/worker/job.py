@@ -102,6 +102,9 @@ class StageReport(TypedDict):
     executed: dict[str, str]
     """The project modules that were imported: absolute path → content hash of the source that ran."""
     duration_s: float
+    marks: dict[str, float]
+    """When each step was over, on the machine's monotonic clock: ``began``, ``prepared``, ``imported``, ``read``,
+    ``called``, ``written``, ``kept``, ``ended``; those that were not reached are not there."""
     log_bytes: int
     leftovers: list[str]
     """Commands of processes that the stage left running and that were ended."""

@@ -112,6 +112,7 @@ class _Attempt:
         self._layout: Layout = Layout(info["project_root"], info["cache_dir"])
         self._log: LogFile = LogFile(info["log_path"], info["log_max_bytes"])
         self._began: float = time.monotonic()
+        self._marks: dict[str, float] = {"began": self._began}
         self._kills: int = 0
 
     def run(self) -> StageReport:
@@ -155,6 +156,7 @@ class _Attempt:
                 self._prepare()
         except KeyboardInterrupt:
             return self._stopped()
+        self._marks["prepared"] = time.monotonic()
         task = Task(self._info, self._layout, self._worker.codes, self._previous(moved))
         body = functools.partial(child.perform, task)
         spared = leftovers.children()
@@ -221,6 +223,7 @@ class _Attempt:
             told = cast("ChildReport", json.loads(ending.report))
         except ValueError:
             return self._report(Outcome.FAILED, self._crash(ending), ending=ending)
+        self._marks.update(told["marks"])
         outcome = Outcome.DONE if told["failure"] is None else Outcome.FAILED
         report = self._report(outcome, None, told["outs"], ending)
         report["failure"] = told["failure"]
@@ -283,6 +286,7 @@ class _Attempt:
             signs={},
             executed={},
             duration_s=time.monotonic() - self._began,
+            marks={**self._marks, "ended": time.monotonic()},
             log_bytes=self._log.size_bytes,
             leftovers=list(ending.leftovers) if ending is not None else [],
             inputs_modified=[],

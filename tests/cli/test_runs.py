@@ -186,6 +186,28 @@ def test_reports_are_written_whatever_becomes_of_the_run(tmp_path: Path) -> None
     assert project.pivot("repro", "--junit", ".").code == 2
 
 
+def test_a_profile_tells_where_the_time_went(tmp_path: Path) -> None:
+    project = Project.toy(tmp_path)
+
+    done = project.pivot("repro", "--trace", "trace.json").ok()
+    project.pivot("status").ok()  # the run made a directory: the definition is loaded once more
+    again = project.pivot("repro", "--profile").ok()
+    project.write("helpers.py", "def scale(")
+    broken = project.pivot("repro", "--profile")
+
+    assert "3 ran" in done.out
+    steps = {line[2:30].strip(): line.split()[-3:] for line in done.err.splitlines()}
+    assert steps["fingerprint code"][0] == steps["load the definition"][0] == "1"
+    assert steps["the stages' functions"][0] == steps["write outputs"][0] == "3"
+    assert {"train", "clean", "report"} < {name.split(" ")[0] for name in steps}
+    events = cast("list[dict[str, object]]", json.loads(project.read("trace.json"))["traceEvents"])
+    assert sum(each["name"] == "the stages' functions" for each in events) == 3
+    assert again.out == "up to date: 3 stages\n"
+    assert re.search(r"^profile: tier 0 answered in [\d.]+ ms$", again.err, re.MULTILINE)
+    assert broken.code == 3
+    assert "load the definition" in broken.err
+
+
 def until(process: subprocess.Popen[str], pattern: str) -> None:
     """Reads the process's output up to the line that matches."""
     assert process.stdout is not None

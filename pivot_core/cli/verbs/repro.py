@@ -3,7 +3,7 @@
 import click
 from click.core import ParameterSource
 
-from pivot_core.cli import ci, look, project, running, scope
+from pivot_core.cli import ci, look, profile, project, running, scope
 from pivot_core.cli.session import Session
 from pivot_core.cli.targets import target_argument
 from pivot_core.port import Depth, Explain, RunOptions, UsageError, Watch
@@ -23,6 +23,10 @@ _CLASHING = {
     ("--watch", "--summary"): "watching has no end to report",
     ("--dry-run", "--junit"): "it reports what ran",
     ("--dry-run", "--summary"): "it reports what ran",
+    ("--watch", "--profile"): "watching has no end to report",
+    ("--watch", "--trace"): "watching has no end to report",
+    ("--dry-run", "--profile"): "it tells of a run",
+    ("--dry-run", "--trace"): "it tells of a run",
     ("--ci", "--json"): "choose one form",
     (
         "--watch",
@@ -51,6 +55,7 @@ _CLASHING = {
 @click.option("-r", "--remote", metavar="NAME", help="With --pull: not the default remote.")
 @click.option("--no-commit", is_flag=True, help="Write no lock file, no state, no cache object.")
 @ci.options
+@profile.options
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object a line.")
 @click.pass_obj
 def command(
