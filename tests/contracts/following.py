@@ -36,6 +36,7 @@ _VARIES = (
     (re.compile(r"\b\d{8}-\d{6}-[0-9a-f]{4}\b"), "RUN"),
     (re.compile(r"\b(\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d\b"), "WHEN"),
     (re.compile(r"\b(?=[a-f]*\d)[0-9a-f]{7,32}\b|(?<=\()[0-9a-f]{7,40}(?=\))"), "HASH"),
+    (re.compile(r"\(pid \d+\)"), "(PID)"),
     (re.compile(r"\s+"), " "),
 )
 
