@@ -20,7 +20,9 @@ from pivot_core.model.ids import Json
 class StageParams(pydantic.BaseModel):
     """The params of a stage: a frozen pydantic model that refuses unknown fields.
 
-    Defaults live in the class; ``params.yaml``, ``pivot.yaml`` and ``register(params=)`` only override.
+    Defaults live in the class; ``params.yaml``, ``pivot.yaml`` and ``register(params=)`` only override. A stage takes
+    them by a parameter that is annotated with the class, ``def train(params: TrainParams, ...)``. Only values in effect
+    count: to write a default down changes nothing.
     """
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True, validate_by_name=True)

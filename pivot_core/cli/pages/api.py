@@ -68,20 +68,26 @@ def _signature(name: str, value: object) -> str:
     if value is pivot_core.StageParams:
         return f"class MyParams({name}): ..."
     shown = list[str]()
-    for parameter in inspect.signature(value).parameters.values():
+    signature = inspect.signature(value)
+    for parameter in signature.parameters.values():
         if parameter.kind is parameter.KEYWORD_ONLY and "*" not in shown:
             shown.append("*")
         if parameter.name != "self":
             shown.append(_parameter(parameter))
-    line = f"{name}({', '.join(shown)})"
+    result = "" if isinstance(value, type) else f" -> {_kind(signature.return_annotation)}"
+    line = f"{name}({', '.join(shown)}){result}"
     if len(line) <= _WIDTH:
         return line
-    return f"{name}(\n" + "".join(f"    {each},\n" for each in shown) + ")"
+    return f"{name}(\n" + "".join(f"    {each},\n" for each in shown) + f"){result}"
 
 
 def _parameter(parameter: inspect.Parameter) -> str:
-    kind = _PLACE.sub("", inspect.formatannotation(parameter.annotation)).replace("'", "")
+    kind = _kind(parameter.annotation)
     if parameter.default is parameter.empty:
         return f"{parameter.name}: {kind}"
     default = repr(cast("object", parameter.default))
     return f"{parameter.name}: {kind} = {'...' if default == '<factory>' else default}"
+
+
+def _kind(annotation: object) -> str:
+    return _PLACE.sub("", inspect.formatannotation(annotation)).replace("'", "")
