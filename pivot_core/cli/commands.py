@@ -51,6 +51,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     "Project": {
         "init": "Make a directory a Pivot project.",
         "demo": "Make and run an example project.",
+        "import-dvc": "Take over a project of DVC.",
         "config": "Show and change settings.",
         "remote": "List and check remotes.",
         "doctor": "Look at machine and project, and tell what mends them.",
@@ -126,7 +127,7 @@ def build() -> click.Group:
 
 def _load(name: str) -> click.Command | None:
     if name not in _CONTRIBUTED and any(name in section for section in SECTIONS.values()):
-        module = importlib.import_module(f"pivot_core.cli.verbs.{name}")
+        module = importlib.import_module(f"pivot_core.cli.verbs.{name.replace('-', '_')}")
         return cast("click.Command", module.command)
     from importlib.metadata import entry_points
 

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypedDict, cast
 
-from pivot_core.errors import UsageError
+from pivot_core.errors import StoreError, UsageError
 from pivot_core.model.ids import Json
 from pivot_core.store import atomic, layout
 from pivot_core.store import config as settings
@@ -51,6 +51,27 @@ def init(directory: str, *, force: bool) -> list[str]:
     if gitignore.init_gitignore(here.pivot_dir, force=force):
         written.append(f"{here.pivot_dir}/.gitignore")
     return [os.path.relpath(path) for path in written]
+
+
+def root_above(directory: str) -> str | None:
+    """Returns the root of the project that a directory lies in."""
+    return layout.find_root(os.path.abspath(directory))
+
+
+def put_copy(source: str, target: str) -> None:
+    """Puts a copy of a file where nothing is, as a clone where the file system can; raises ``StoreError``."""
+    from pivot_core.store import cache
+
+    try:
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        with open(source, "rb") as given, open(f"{target}.part", "wb") as made:
+            if not cache.clone(given.fileno(), made.fileno()):
+                cache.copy_descriptor(
+                    given.fileno(), made.fileno(), os.fstat(given.fileno()).st_size
+                )
+        os.rename(f"{target}.part", target)
+    except OSError as error:
+        raise StoreError(f"cannot copy '{source}': {error.strerror}", target) from error
 
 
 def opened(root: str) -> tuple[Layout, Config]:

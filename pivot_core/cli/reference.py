@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 
 import click
 
-from pivot_core.cli import commands, project, records, result_records
+from pivot_core.cli import adoption_records, commands, project, records, result_records
 from pivot_core.cli.pages import api, forms, protocol, schemas, settings
 from pivot_core.model.ids import Json
 
@@ -57,6 +57,7 @@ _JSON_SECTIONS = {
     "show --json": ("ShowRecord",),
     "verify --json": ("VerifyRecord", "FindingRecord"),
     "gc --json": ("SweepRecord",),
+    "import-dvc --json": ("AdoptionRecord", "TakenRecord", "NoteRecord"),
     "config list --json": ("ConfigRecord", "SettingRecord"),
     "push --json, pull --json, fetch --json": (
         *("TransferStartedRecord", "TransferProgressRecord", "ObjectFailedRecord", "TransferFinishedRecord"),
@@ -168,7 +169,10 @@ def _is_whole(form: type) -> bool:
 
 
 def _record(name: str) -> type:
-    return getattr(records, name, None) or getattr(result_records, name)
+    for module in (records, result_records, adoption_records):
+        if hasattr(module, name):
+            return getattr(module, name)
+    raise AttributeError(name)
 
 
 def _help_texts(command: click.Command, context: click.Context) -> Iterator[str]:
