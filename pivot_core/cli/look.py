@@ -401,9 +401,10 @@ def _look[T](root: str, ask: Callable[[_Look], Awaitable[T]], *, must_write: boo
         is_writer = False
     try:
         if must_write and not is_writer:
-            raise StoreError(
-                "the project is in use", project.named(lease.holder()), "wait until it is done"
+            hint = (
+                "wait until it is done; `pivot serve --stop` ends one that waits in the background"
             )
+            raise StoreError("the project is in use", project.named(lease.holder()), hint)
         state = State.open(here, read_only=not is_writer, max_bytes=config.state_max_bytes)
         look = _Look(here, config, state)
         try:

@@ -94,6 +94,8 @@ def test_a_background_engine_does_runs_and_watches_until_it_is_stopped(tmp_path:
         again = project.pivot("serve", "--detach")
         assert (again.code, "pivot serve --stop" in again.err) == (2, True)
         assert "3 ran" in project.pivot("repro").out
+        kept_out = project.pivot("track", "helpers.py")
+        assert (kept_out.code, "`pivot serve --stop`" in kept_out.err) == (4, True)
         assert json.loads(project.pivot("history", "--json").out)["runs"]
         with started(project, "repro", "--watch", "report", "--no-initial") as process:
             until(process, "watching report")

@@ -102,7 +102,7 @@ def test_each_page_with_examples_is_followed() -> None:
         shown(page)
         for page in documents()
         if any(
-            language in ("bash", "console") and block != DASHBOARD
+            language in ("bash", "console", "python") and block != DASHBOARD
             for language, block in BLOCK.findall(page.read_text())
         )
     }

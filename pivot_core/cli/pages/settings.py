@@ -64,7 +64,7 @@ What every command exits with, and so what a script or CI may rely on. `pivot re
 | code | name | meaning |
 | ---: | --- | --- |
 | 0 | | done |
-| 1 | | a stage failed, or `verify` or `checkout` found something |
+| 1 | | a stage failed, or `verify`, `checkout` or `doctor` found something |
 {errors}
 | 130 | | interrupted by Ctrl-C |
 | 141 | | the reader of the output went away |
