@@ -86,10 +86,10 @@ class Commands(click.Group):
         if found is None and ctx.resilient_parsing:
             return None, None, []
         if found is None:
-            from difflib import get_close_matches
+            from pivot_core.model import suggestion
 
-            near = get_close_matches(name, self.list_commands(ctx), n=1)
-            hint = f"did you mean `pivot {near[0]}`?" if near else "`pivot --help` lists them"
+            near = suggestion.nearest(name, self.list_commands(ctx))
+            hint = f"did you mean `pivot {near}`?" if near else "`pivot --help` lists them"
             raise UsageError(f"no command '{name}'", hint=hint)
         return name, found, args[1:]
 

@@ -135,13 +135,20 @@ def _misuse(error: "click.ClickException") -> "UsageError":
 
     from pivot_core.errors import UsageError
 
-    suggests = isinstance(error, click.NoSuchOption)  # its sentence would repeat the hint
+    suggests = isinstance(
+        error, click.NoSuchOption | click.NoSuchCommand
+    )  # its sentence would repeat the hint
     message = (error.message if suggests else error.format_message()).rstrip(".")
     hint = ""
     if isinstance(error, click.UsageError) and error.ctx is not None:
         hint = f"`{error.ctx.command_path} --help` shows how it is used"
     if isinstance(error, click.NoSuchOption) and error.possibilities:
-        hint = f"did you mean {' or '.join(sorted(error.possibilities))}?"
+        from difflib import get_close_matches  # only for an error
+
+        near = get_close_matches(error.option_name, error.possibilities, 1, 0.0)
+        hint = f"did you mean {near[0]}?"
+    if isinstance(error, click.NoSuchCommand) and error.possibilities and error.ctx is not None:
+        hint = f"did you mean `{error.ctx.command_path} {error.possibilities[0]}`?"
     return UsageError(message[:1].lower() + message[1:], "", hint)
 
 

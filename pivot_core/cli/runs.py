@@ -1,6 +1,7 @@
 """Owns finding a past run by what a person types: nothing for the newest, ``last~2``, or a part of its id."""
 
 from pivot_core.cli import look
+from pivot_core.model import suggestion
 from pivot_core.model.ids import age_of_run
 from pivot_core.port import History, RunId, UsageError
 
@@ -21,7 +22,11 @@ def find(root: str, given: str | None) -> RunId:
         return RunId(given)
     found = [run for run in runs if run.startswith(given) or run.endswith(given)]
     if not found:
-        raise UsageError(f"no run '{given}'", hint="`pivot history` lists the runs")
+        otherwise = "`pivot history` lists the runs"
+        if age is not None:
+            otherwise = f"{len(runs)} are kept" if runs else "`pivot repro` makes one"
+        hint = suggestion.hint(given, ("last", *runs) if age is None else (), otherwise)
+        raise UsageError(f"no run '{given}'", hint=hint)
     if len(found) > 1:
         raise UsageError(
             f"{len(found)} runs match '{given}'", hint=f"the newest of them is {found[0]}"

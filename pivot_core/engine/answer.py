@@ -7,7 +7,6 @@ import asyncio
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from difflib import get_close_matches
 from typing import assert_never
 
 from pivot_core.engine import artifacts, evidence, former, remotes
@@ -18,6 +17,7 @@ from pivot_core.engine.observe import Observation, Observer
 from pivot_core.engine.plan import Plan, Planner
 from pivot_core.engine.standing import problem_of
 from pivot_core.errors import StoreError, UsageError
+from pivot_core.model import suggestion
 from pivot_core.model.artifact import Content
 from pivot_core.model.decision import (
     DepChanged,
@@ -129,8 +129,7 @@ class Answers:
         for target in targets:
             named = [name for name in states if name == target or name.startswith(f"{target}@")]
             if not named:
-                near = get_close_matches(target, states, n=1)
-                hint = f"did you mean '{near[0]}'?" if near else f"`pivot show {run_id}` lists them"
+                hint = suggestion.hint(target, states, f"`pivot show {run_id}` lists them")
                 raise UsageError(f"no stage '{target}' in run {run_id}", hint=hint)
             wanted.update(dict.fromkeys(named))
         return tuple(

@@ -9,6 +9,7 @@ from typing import BinaryIO
 from pivot_core.engine.opener import Opener
 from pivot_core.engine.revision import Lying, Revision, Source, Stored
 from pivot_core.errors import StoreError, UsageError
+from pivot_core.model import suggestion
 from pivot_core.model.ids import StageName
 from pivot_core.port.results import Copy
 from pivot_core.store import atomic, hashing
@@ -40,7 +41,8 @@ def export(
     for path in outs or [target]:
         held = revision.sources(path)
         if not held:
-            hint = "`pivot history` and `git log` tell what there was"
+            otherwise = "`pivot history` and `git log` tell what there was"
+            hint = suggestion.hint(target, {*revision.made, *revision.outs()}, otherwise)
             raise UsageError(f"nothing is known of '{path}' in {revision.name}", hint=hint)
         found.update(held)
     for path, source in found.items():

@@ -1,11 +1,11 @@
 """Owns telling what a change would reach: finds out what a person means, a file or a definition, and what follows."""
 
 import os
-from difflib import get_close_matches
 
 from pivot_core.engine.plan import Plan, Planner
 from pivot_core.errors import UsageError
 from pivot_core.fingerprint.analyser import Analyser
+from pivot_core.model import suggestion
 from pivot_core.model.impact import Impact
 from pivot_core.plan import affected
 from pivot_core.store.layout import Layout
@@ -33,8 +33,8 @@ def impact(layout: Layout, planner: Planner, plan: Plan, target: str) -> Impact:
         return found
     if path in (affected.PARAMS_FILE, affected.IGNORE_FILE) or _is_defined(root, plan, target):
         return found
-    near = get_close_matches(target, affected.vocabulary(plan.graph, plan.analyses), n=1)
-    hint = f"did you mean '{near[0]}'?" if near else "name a file, or a definition as 'module.name'"
+    known = affected.vocabulary(plan.graph, plan.analyses)
+    hint = suggestion.hint(target, known, "name a file, or a definition as 'module.name'")
     raise UsageError(f"no file or definition '{target}'", hint=hint)
 
 

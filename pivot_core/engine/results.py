@@ -14,6 +14,7 @@ from pivot_core.engine import export
 from pivot_core.engine.opener import Opener
 from pivot_core.engine.revision import Commit, Revision, Revisions, Run, Source, Workspace
 from pivot_core.errors import PivotError, UsageError
+from pivot_core.model import suggestion
 from pivot_core.model.ids import Json, StageName
 from pivot_core.model.stage import OutKind, ParamLayer, ParamOrigin, SourceLocation
 from pivot_core.port.results import (
@@ -218,7 +219,9 @@ def _chosen(found: Sequence[Params], targets: Sequence[str]) -> list[Params]:
     """Returns the params of the stages that targets name; raises ``UsageError`` for a name that no revision has."""
     for target in targets:
         if not any(_is_stage(name, target) for each in found for name in each.stages):
-            raise UsageError(f"no stage '{target}'", hint="`pivot list` shows the stages")
+            known = {name for each in found for name in each.stages}
+            hint = suggestion.hint(target, known, "`pivot list` shows the stages")
+            raise UsageError(f"no stage '{target}'", hint=hint)
     return [
         replace(
             each,
@@ -294,7 +297,8 @@ def _compare(old: Revision, new: Revision, opener: Opener, path: str, wish: Wish
     sources = [revision.sources(path) for revision in (old, new)]
     before, after = sources
     if not before and not after:
-        hint = "name a file, a directory, or an output of a stage"
+        otherwise = "name a file, a directory, or an output of a stage"
+        hint = suggestion.hint(path, {*old.outs(), *new.outs()}, otherwise)
         raise UsageError(f"nothing is known of '{path}' in {old.name} and {new.name}", hint=hint)
     plain = path.rstrip("/")
     absent = (not before, not after)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, override
 from pivot_core.engine.holdings import files
 from pivot_core.engine.observe import run_cache_record
 from pivot_core.errors import StoreError, UsageError
-from pivot_core.model import codec, ids
+from pivot_core.model import codec, ids, suggestion
 from pivot_core.model.artifact import Content, FileContent
 from pivot_core.model.ids import ArtifactPath, Json, RunId, StageName
 from pivot_core.model.lock import Lock
@@ -78,6 +78,10 @@ class Revision:
     def made(self) -> Mapping[StageName, Made]:
         """What each stage had made; read when it is first asked for."""
         return {each.stage: each for each in self._load()}
+
+    def outs(self) -> set[str]:
+        """Returns the paths that stages had written."""
+        return {str(path) for each in self.made.values() for path in each.outs}
 
     def sources(self, path: str) -> dict[str, Source]:
         """Returns where the bytes of a file lie, or of every file of a directory, by their paths; empty for nothing."""
@@ -190,7 +194,14 @@ class Revisions:
                 return self.repository.find(name)
             except UsageError:
                 return None  # runs are there without a repository, too
-        return self.repository.commit(name)
+        found = self.repository.find(name)
+        if found is None:
+            is_plain = not set("~^:@").intersection(name)
+            words = (WORKSPACE, "last", *self.repository.names()) if is_plain else ()
+            otherwise = "make a commit first" if name == HEAD else "`git log` lists commits"
+            hint = suggestion.hint(name, words, otherwise)
+            raise UsageError(f"no such commit '{name}'", self._here.root, hint)
+        return found
 
     def _run(self, name: str, run: RunId) -> Revision:
         return Run(name, run, lambda: _after_run(self._here, self._state, self._plan(), run))
@@ -211,7 +222,8 @@ def named_run(known: list[RunId], name: str) -> RunId:
         return RunId(name)
     found = [run for run in known if _has_part(run, name)]
     if not found:
-        raise UsageError(f"no run '{name}'", hint="`pivot history` lists the runs")
+        hint = suggestion.hint(name, ("last", *known), "`pivot history` lists the runs")
+        raise UsageError(f"no run '{name}'", hint=hint)
     if len(found) > 1:
         raise UsageError(
             f"{len(found)} runs match '{name}'", hint=f"the newest of them is {found[0]}"

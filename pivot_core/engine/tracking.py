@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pivot_core.engine.observe import Observer, touches
 from pivot_core.errors import StoreError, UsageError
-from pivot_core.model import ids
+from pivot_core.model import ids, suggestion
 from pivot_core.model.artifact import Missing
 from pivot_core.model.graph import Graph, meanings
 from pivot_core.model.ids import ArtifactPath, StageName
@@ -192,7 +192,12 @@ def _place(layout: Layout, graph: Graph, path: str) -> ArtifactPath:
             f"'{path}' cannot be tracked: {error}"[:300], "", "name another path"
         ) from error
     if not os.path.lexists(full):
-        raise UsageError(f"'{path}' is not there", "", "name a file or a directory")
+        try:
+            beside = os.listdir(os.path.dirname(os.path.abspath(path)))
+        except OSError:
+            beside = list[str]()
+        hint = suggestion.hint(os.path.basename(path), beside, "name a file or a directory")
+        raise UsageError(f"'{path}' is not there", "", hint)
     real = os.path.realpath(full)
     inside = real.removeprefix(f"{layout.root}/")
     for each in (plain, inside) if inside != real else (plain,):

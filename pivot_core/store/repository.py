@@ -104,6 +104,11 @@ class Repository:
         self._check()
         return None
 
+    def names(self) -> list[str]:
+        """Returns what commits are called here: ``HEAD``, branches and tags; ``HEAD`` alone outside a repository."""
+        done = self._run("for-each-ref", "--format=%(refname:short)")
+        return ["HEAD", *done.stdout.decode("utf-8", "replace").split()]
+
     def blobs(self, commit: str, *paths: str) -> list[Blob]:
         """Returns the files at and below some paths; none where the commit has nothing there."""
         where = [path.rstrip("/") for path in paths]

@@ -40,6 +40,27 @@ def test_a_misuse_exits_2_with_what_and_a_hint(
     assert hint in done.err
 
 
+def test_a_mistyped_name_is_answered_with_the_one_that_was_meant(tmp_path: Path) -> None:
+    project = Project.toy(tmp_path)
+    project.pivot("repro", "clean").ok()
+    subprocess.run(["git", "init", "-q", "-b", "main", str(tmp_path)], check=True)
+    asked = {
+        "metrics shwo": "`pivot metrics show`",
+        "repro --forc": "--force",
+        "show lats": "'last'",
+        "logs claen": "'clean'",
+        "track raw.jsn": "'raw.json'",
+        "metrics show HAED": "'HEAD'",
+        "params show -t trian": "'train'",
+        "diff claen.json workspace last": "'clean.json'",
+        "get claen --rev last": "'clean'",
+    }
+    for words, meant in asked.items():
+        done = project.pivot(*words.split())
+        assert f"did you mean {meant}?" in done.err, words
+        assert done.code == 2
+
+
 def test_outside_a_project_every_command_says_so(tmp_path: Path) -> None:
     for verb in ("repro", "status", "list", "history", "config list"):
         done = Project(tmp_path).pivot(*verb.split())

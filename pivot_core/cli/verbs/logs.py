@@ -5,6 +5,7 @@ import click
 from pivot_core.cli import logs, look, project, runs
 from pivot_core.cli.session import Session
 from pivot_core.cli.targets import complete
+from pivot_core.model import suggestion
 from pivot_core.port import FindLog, LogRef, RunId, ShowRun, StageName, UsageError
 
 
@@ -72,7 +73,9 @@ def _one(root: str, stage: StageName, run_id: RunId | None, attempt: int | None)
     found = look.answer(root, FindLog(stage, run_id, attempt))
     if isinstance(found, LogRef):
         return found
-    raise UsageError(f"no log of '{stage}'", where=run_id or "", hint=found.why)
+    known = project.last_known(root)
+    hint = found.why if stage in known else suggestion.hint(stage, known, found.why)
+    raise UsageError(f"no log of '{stage}'", where=run_id or "", hint=hint)
 
 
 def _all(root: str, run_id: RunId | None) -> list[LogRef]:
