@@ -38,7 +38,7 @@ _CONTENTS = {
     "Start": ["getting-started", "tutorials/index", "how-it-works", "comparison"],
     "Guide": [
         *("guide/pipelines", "guide/why", "guide/dashboard", "guide/watch", "guide/results"),
-        *("guide/data", "guide/remotes", "guide/ci"),
+        *("guide/data", "guide/remotes", "guide/ci", "guide/from-dvc"),
         *("guide/configuration", "guide/troubleshooting"),
     ],
     "Reference": ["reference/index", "formats", "glossary"],

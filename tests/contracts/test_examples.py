@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.project import HELPERS, Project
+from tests.cli.test_import_dvc import lay_out
 from tests.contracts import following
 from tests.contracts.following import BLOCK, DASHBOARD, Reader
 from tests.contracts.sources import ROOT, documents, shown
@@ -40,12 +41,18 @@ def an_edited_project(root: Path) -> None:
     project.pivot("repro", "clean").ok()
 
 
+def a_project_of_dvc(root: Path) -> None:
+    """Makes a project that DVC has run."""
+    lay_out(root, "reviews")
+
+
 PAGES: dict[str, tuple[str, Callable[[Path], None]]] = {
     "README.md": ("## A pipeline", nothing),
     "docs/getting-started.md": ("## Start a project", nothing),
     "docs/guide/ci.md": ("# ", a_project),
     "docs/guide/configuration.md": ("# ", a_project),
     "docs/guide/data.md": ("# ", nothing),
+    "docs/guide/from-dvc.md": ("# ", a_project_of_dvc),
     "docs/guide/results.md": ("# ", nothing),
     "docs/guide/troubleshooting.md": ("# ", an_edited_project),
     "docs/guide/watch.md": ("# ", a_project),
@@ -59,6 +66,7 @@ PAGES: dict[str, tuple[str, Callable[[Path], None]]] = {
 }
 """The pages that are followed: from which heading on, and what is there before."""
 COLD = {
+    "docs/guide/from-dvc.md": "what is taken over is recorded by the command itself, which an engine does not share",
     "docs/guide/data.md": "what is tracked is recorded by the command itself, which an engine does not share",
     "docs/guide/watch.md": "it begins an engine",
     "docs/reference/socket.md": "it begins an engine",
