@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from pivot_core.cli import figures, markdown, records, revisions, text
 from pivot_core.cli import result_records as forms
 from pivot_core.cli.paper import Paper, Part
+from pivot_core.compare.cells import value_cells
 from pivot_core.compare.leaf import Difference, LeafDifference
 from pivot_core.compare.lines import ByteDifference, LineDifference
 from pivot_core.compare.pairing import ColumnChange, RowChange, RowDifference
@@ -32,7 +33,7 @@ def show(paper: Paper, found: Comparison, limit: int) -> None:
         case LeafDifference() as leaves:
             paper.line((head, "strong"))
             shown = leaves.changes[:limit]
-            paper.table([(_mark(each.difference), *figures.cells(each)) for each in shown])
+            paper.table([(_mark(each.difference), *value_cells(each)) for each in shown])
             paper.line(_values_said(leaves, limit))
         case LineDifference() as lines:
             paper.line((head, "strong"))
@@ -58,7 +59,7 @@ def in_markdown(found: Comparison, limit: int) -> str:
         case RowDifference() as rows:
             return head + _rows_in_markdown(rows)
         case LeafDifference() as leaves:
-            cells = [figures.cells(each) for each in leaves.changes[:limit]]
+            cells = [value_cells(each) for each in leaves.changes[:limit]]
             body = markdown.table(("value", old, new, "change"), cells, right=(1, 2, 3))
             return f"{head}{body}\n{_values_said(leaves, limit)}\n"
         case LineDifference() as lines:

@@ -7,9 +7,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from pivot_core.cli import console, failures, figures, logs, markdown, text
+from pivot_core.cli import console, failures, logs, markdown, text
 from pivot_core.cli.figures import Changed
 from pivot_core.cli.results import Finding
+from pivot_core.compare.cells import value_cells
 from pivot_core.port import (
     Problem,
     RunState,
@@ -121,7 +122,7 @@ def _slowest(states: Mapping[StageName, StageState]) -> str:
 def _metrics(moved: Moved | None) -> str:
     if moved is None or not moved.changes:
         return ""
-    rows = [(path, *figures.cells(change)) for path, change in moved.changes[:_METRICS]]
+    rows = [(path, *value_cells(change)) for path, change in moved.changes[:_METRICS]]
     head = ("file", "metric", markdown.cell(moved.old), markdown.cell(moved.new), "change")
     table = markdown.table(head, rows, right=(2, 3, 4))
     return f"#### Metrics\n\n{table}{_more(len(moved.changes) - _METRICS)}"

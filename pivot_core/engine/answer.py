@@ -14,6 +14,7 @@ from pivot_core.engine.evidence import Gatherer
 from pivot_core.engine.history import Past
 from pivot_core.engine.impact import impact
 from pivot_core.engine.observe import Observation, Observer
+from pivot_core.engine.outcomes import with_metrics
 from pivot_core.engine.plan import Plan, Planner
 from pivot_core.engine.standing import problem_of
 from pivot_core.errors import StoreError, UsageError
@@ -54,6 +55,7 @@ from pivot_core.port.queries import (
 )
 from pivot_core.port.values import (
     Account,
+    Attempt,
     Explanation,
     Problem,
     RunOptions,
@@ -96,7 +98,7 @@ class Answers:
                 plan = await self._planner.current()
                 return await asyncio.to_thread(artifacts.rows, self._layout, plan, observer, stage)
             case ListAttempts(stage, limit):
-                return await asyncio.to_thread(self._history.attempts, stage, limit)
+                return await asyncio.to_thread(self._attempts, stage, limit)
             case History(limit):
                 return await asyncio.to_thread(self._history.summaries, limit)
             case ListRemotes():
@@ -113,6 +115,12 @@ class Answers:
                 return await asyncio.to_thread(self._history.report, run_id)
             case _:
                 assert_never(query)
+
+    def _attempts(self, name: StageName, limit: int) -> tuple[Attempt, ...]:
+        found = self._history.attempts(name, limit)
+        known = self._planner.known()
+        stage = known and known[0].graph.stages.get(name)
+        return with_metrics(self._layout, self._state, stage, found) if stage else found
 
     @property
     def _settings(self) -> Config:

@@ -360,5 +360,5 @@ def _compare_values(path: str, old: BinaryIO, new: BinaryIO) -> LeafDifference |
         if len(data) > _DOCUMENT_MAX:
             return None
         read.append(leaf.leaves(leaf.parse(path, data)))
-    found = leaf.compare(*read)
+    found = leaf.compare_values(*read)
     return found if found.changes else None

@@ -300,7 +300,7 @@ def _after_run(here: Layout, state: State, plan: "Plan", run: RunId) -> Iterator
         if isinstance(lock, Lock) and name not in later:
             yield _made(lock)  # nothing has changed it since
         elif name in inputs:
-            outs = _cached_outs(state, stage, inputs[name])
+            outs = cached_outs(state, stage, inputs[name])
             if outs is not None:
                 yield Made(name, inputs[name].params, outs)
 
@@ -321,9 +321,7 @@ def _succeeded(here: Layout, run: RunId) -> dict[StageName, Inputs]:
     return {stage: given for stage, given in inputs.items() if stage in ended}
 
 
-def _cached_outs(
-    state: State, stage: Stage, given: Inputs
-) -> Mapping[ArtifactPath, Content] | None:
+def cached_outs(state: State, stage: Stage, given: Inputs) -> Mapping[ArtifactPath, Content] | None:
     """Returns the outs that the run cache has for some inputs; ``None`` where it has none."""
     deps = {path: FileContent(digest, 0) for path, digest in given.deps.items() if digest}
     if not deps.keys() >= set(stage.dep_paths):

@@ -4,6 +4,8 @@ A front end imports this package and nothing else of the core. ``connect`` (``po
 its Unix socket; an engine in the same process offers the same ``Port``.
 """
 
+from pivot_core.compare.cells import value_cells
+from pivot_core.compare.leaf import Difference, LeafChange, compare_values
 from pivot_core.errors import Bug, DefinitionError, PivotError, RemoteError, StoreError, UsageError
 from pivot_core.model.decision import (
     CodeChanged,
@@ -166,6 +168,7 @@ __all__ = [
     "DefinitionError",
     "DepChanged",
     "Depth",
+    "Difference",
     "Door",
     "Edit",
     "EngineEnding",
@@ -189,6 +192,7 @@ __all__ = [
     "Impacts",
     "Inputs",
     "Item",
+    "LeafChange",
     "Level",
     "ListArtifacts",
     "ListAttempts",
@@ -280,8 +284,10 @@ __all__ = [
     "Watch",
     "WatchChanged",
     "WatchState",
+    "compare_values",
     "headline",
     "one_line",
     "outline",
     "printable",
+    "value_cells",
 ]

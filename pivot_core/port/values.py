@@ -1,7 +1,7 @@
 """Owns the values that a front end holds: rows, states, runs and explanations; frozen, with a JSON form by codec."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from pivot_core.model.decision import Reason, Status
@@ -269,6 +269,10 @@ class Attempt:
     inputs: Inputs | None
     """``None`` where the journal does not tell."""
     has_log: bool
+    metrics: Mapping[ArtifactPath, Mapping[str, Json]] = field(
+        default_factory=dict[ArtifactPath, Mapping[str, Json]]
+    )
+    """The values in the metric files that it wrote, by their paths, as far as the cache still has them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,10 @@ from pivot_core.port import (
     Attempt,
     CodeChanged,
     DepChanged,
+    Difference,
     Edit,
     Inputs,
+    LeafChange,
     ListAttempts,
     ParamChanged,
     Port,
@@ -19,7 +21,9 @@ from pivot_core.port import (
     RunId,
     StageName,
     Status,
+    compare_values,
     one_line,
+    value_cells,
 )
 from pivot_tui import format as fmt
 from pivot_tui import reasons, rows, spans
@@ -89,9 +93,13 @@ class Attempts(Asking[tuple[Attempt, ...]]):
         marked = [each for each in self.found if _key(each) in self._marks]
         if len(marked) == 2:
             lines += [(), *comparison(marked[1], marked[0], cells)]
-        elif marked:
+            lines += results(marked[1], marked[0], cells)
+            return Page(lines, stops)
+        if marked:
             lines += [(), spans.text(" mark another one to compare", Paint.MUTED)]
-        return Page(lines, stops)
+        chosen = self.found[min(self.view.at, len(self.found) - 1)]
+        lines += results(before(self.found, chosen), chosen, cells)
+        return Page(lines, stops, follows=True)
 
     @property
     @override
@@ -211,6 +219,58 @@ def comparison(old: Attempt, new: Attempt, cells: int) -> list[Line]:
     if not found:
         return [spans.text(f"{title}: the same code, params and inputs", Paint.MUTED)]
     return [spans.text(title, Paint.STRONG), *reasons.changes(found, cells)]
+
+
+def before(attempts: Sequence[Attempt], attempt: Attempt) -> Attempt | None:
+    """Returns the last earlier attempt of which the metrics are known, ``None`` for none."""
+    at = attempts.index(attempt)
+    return next((each for each in attempts[at + 1 :] if each.metrics), None)
+
+
+def results(old: Attempt | None, new: Attempt, cells: int) -> list[Line]:
+    """Returns the metrics that ``new`` made, beside those of ``old``; nothing where it made none."""
+    if not new.metrics and not (old and old.metrics):
+        return []
+    if old is None:
+        told = [
+            (path, name, *value_cells(LeafChange(name, Difference.ADDED, new=value))[2:3], "", "")
+            for path, values in new.metrics.items()
+            for name, value in values.items()
+        ]
+        title = f" results of {fmt.short_run(new.run_id)}"
+    else:
+        told = list(_changed(old, new))
+        title = f" results of {fmt.short_run(new.run_id)} beside {fmt.short_run(old.run_id)}"
+    lines: list[Line] = [(), spans.text(title, Paint.STRONG)]
+    path = ""
+    name_cells = min(max((len(one_line(name)) for _, name, *_ in told), default=0), 32)
+    for file, name, *values in told:
+        if file != path:
+            lines.append(spans.text(f"   {one_line(file)}", Paint.MUTED))
+            path = file
+        first, then, step = (one_line(value) for value in values)
+        arrow = f" → {then}" if then else ""
+        line = (
+            (f"   {spans.left(one_line(name), name_cells)}  ", Paint.TEXT),
+            (f"{first}{arrow}  ", Paint.STRONG),
+            (step, Paint.STALE if then else Paint.MUTED),
+        )
+        lines.append(spans.crop(line, cells))
+    return lines
+
+
+def _changed(old: Attempt, new: Attempt) -> Iterable[tuple[str, str, str, str, str]]:
+    """Yields file, name, old and new value, and how far it moved, of every value of either; one for those alike."""
+    for path in dict.fromkeys((*old.metrics, *new.metrics)):
+        had, has = old.metrics.get(path, {}), new.metrics.get(path, {})
+        changes = {change.name: change for change in compare_values(had, has).changes}
+        for name in dict.fromkeys((*had, *has)):
+            if name in changes:
+                _, first, then, step = value_cells(changes[name])
+                yield path, name, first or "—", then or "—", step
+            else:
+                same = LeafChange(name, Difference.ADDED, new=has[name])
+                yield path, name, value_cells(same)[2], "", "same"
 
 
 def differences(old: Inputs, new: Inputs) -> list[Reason]:

@@ -24,6 +24,8 @@ class Page:
     lines: list[Line]
     stops: tuple[int, ...] = ()
     """The lines at which a cursor can stand, from the top; without any, moving scrolls."""
+    follows: bool = False
+    """Whether what is shown depends on where the cursor stands."""
 
 
 type Lay = Callable[[int], Page]
@@ -115,6 +117,8 @@ class PageView(Scrolled):
             super().move(step)
             return
         self._at = min(max(self._at + step, 0), len(stops) - 1)
+        if self._page.follows:
+            self.lay_out()
         self._reveal()
         self.refresh()
         self.post_message(self.Moved())
@@ -149,6 +153,8 @@ class PageView(Scrolled):
         y = offset.y + self.scroll_offset.y
         above = [at for at, line in enumerate(stops) if line <= y]
         self._at = above[-1] if above else 0
+        if self._page.follows:
+            self.lay_out()
         self.refresh()
         self.post_message(self.Moved())
         if event.chain == 2:

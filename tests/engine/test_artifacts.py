@@ -150,3 +150,26 @@ async def test_attempts_tell_what_went_in_newest_first(project: Project) -> None
     assert all(each.has_log and each.number == 1 and each.duration_s is not None for each in found)
     assert found[1].failure is not None
     assert found[1].failure.message == "ValueError: bad"
+
+
+SCORES = """
+class Params(StageParams):
+    rate: float = 0.5
+
+def score(params: Params) -> Annotated[dict, Metric("score.json")]:
+    return {"rate": params.rate, "by": {"day": [1, 2]}}
+
+pipeline.register(score)
+"""
+
+
+async def test_attempts_tell_the_metrics_that_they_made(tmp_path: Path) -> None:
+    project = Project(tmp_path, SCORES)
+    async with project.live() as live:
+        await live.run()
+        project.put("params.yaml", "score: {rate: 0.75}")
+        await live.run()
+        project.put("score.json", "altered since")
+        newest, first = await attempts(live, StageName("score"))
+    assert newest.metrics == {"score.json": {"rate": 0.75, "by.day[0]": 1, "by.day[1]": 2}}
+    assert first.metrics["score.json"]["rate"] == 0.5  # pyright: ignore[reportArgumentType]

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from pivot_core.port import (
+    ArtifactPath,
     CodeChanged,
     DepChanged,
     ListArtifacts,
@@ -83,6 +84,27 @@ def test_durations_of_what_ran_are_summed_up() -> None:
 def test_params_that_never_varied_are_left_out() -> None:
     assert attempts.varying(scenes.attempts()) == ["learning_rate"]
     assert attempts.varying(scenes.attempts()[1:3]) == ["learning_rate", "epochs"]
+
+
+def test_results_stand_beside_those_of_the_attempt_before() -> None:
+    path = ArtifactPath("metrics/train.json")
+    newest, failed, first = scenes.attempts()[1:4]
+    newest = replace(newest, metrics={path: {"auc": 0.5, "rows": 7, "new": True}})
+    first = replace(first, metrics={path: {"auc": 0.4, "rows": 7, "old": "x"}})
+    found = (newest, failed, first)
+    assert attempts.before(found, newest) == first
+    assert attempts.before(found, first) is None
+    shown = ["".join(part for part, _ in line) for line in attempts.results(first, newest, 60)]
+    assert [line.split() for line in shown[2:]] == [
+        ["metrics/train.json"],
+        ["auc", "0.4", "→", "0.5", "+0.1", "(+25.0%)"],
+        ["rows", "7", "same"],
+        ["old", "x", "→", "—", "removed"],
+        ["new", "—", "→", "true", "added"],
+    ]
+    alone = ["".join(part for part, _ in line) for line in attempts.results(None, newest, 60)]
+    assert [line.split() for line in alone[3:]] == [["auc", "0.5"], ["rows", "7"], ["new", "true"]]
+    assert attempts.results(failed, failed, 60) == []
 
 
 def test_two_attempts_differ_in_code_params_and_deps() -> None:

@@ -48,7 +48,7 @@ def test_leaves_are_single_values_by_their_paths() -> None:
 
 
 def test_values_differ_by_value_and_by_kind() -> None:
-    found = leaf.compare(
+    found = leaf.compare_values(
         {"a": 1, "b": True, "c": float("nan"), "d": 2},
         {"a": 1.0, "b": 1, "c": float("nan"), "e": 0},
     )

@@ -9,6 +9,7 @@ from pivot_core.cli import result_records as forms
 from pivot_core.cli.session import Session
 from pivot_core.cli.targets import inside
 from pivot_core.compare import leaf
+from pivot_core.compare.cells import value_cells
 from pivot_core.compare.leaf import LeafChange
 from pivot_core.errors import EXIT_OK
 from pivot_core.port.results import Metrics
@@ -119,7 +120,7 @@ def diff(
         jsonl.show(session, record)
         return EXIT_OK
     titles = (revisions.title(before.side), revisions.title(after.side))
-    rows = [(path, *figures.cells(change)) for path, change in shown]
+    rows = [(path, *value_cells(change)) for path, change in shown]
     if as_markdown:
         head = ("file", "metric", *titles, "change")
         session.out.write(markdown.table(head, rows, right=(2, 3, 4)))

@@ -8,6 +8,7 @@ from pivot_core.cli import figures, jsonl, look, markdown, project, records, rev
 from pivot_core.cli import result_records as forms
 from pivot_core.cli.session import Session
 from pivot_core.compare import leaf
+from pivot_core.compare.cells import value_cells
 from pivot_core.compare.leaf import Difference, LeafChange
 from pivot_core.errors import EXIT_OK
 from pivot_core.model.ids import StageName
@@ -125,7 +126,7 @@ def diff(
         return EXIT_OK
     titles = (revisions.title(before.side), revisions.title(after.side))
     rows = [
-        (stage, *figures.cells(change)[:3], _origin(_origin_of(after, stage, change)))
+        (stage, *value_cells(change)[:3], _origin(_origin_of(after, stage, change)))
         for stage, change in shown
     ]
     if as_markdown:
@@ -152,7 +153,7 @@ def _changes(before: Params, after: Params) -> tuple[list[tuple[StageName, LeafC
             {name: param.value for name, param in each.stages.get(stage, {}).items()}
             for each in (before, after)
         ]
-        found = leaf.compare(*sides)
+        found = leaf.compare_values(*sides)
         changes += [(stage, change) for change in found.changes]
         unchanged += found.unchanged
     return changes, unchanged
