@@ -246,6 +246,8 @@ def sweep(given: Sweep) -> records.SweepRecord:
         uploads=given.uploads,
         damaged=given.damaged,
         sources=list(given.sources),
+        old_runs=given.old_runs,
+        old_runs_bytes=given.old_runs_bytes,
     )
 
 

@@ -297,7 +297,14 @@ def sweep(
         keep = await asyncio.to_thread(garbage.kept, look.here, look.state, plan, projects, runs)
         if remote is not None:
             return await garbage.sweep_remote(look.here, look.config, remote, keep, is_real=is_real)
-        return garbage.sweep_cache(look.here, look.cache, look.state, keep, is_real=is_real)
+        return garbage.sweep_cache(
+            look.here,
+            look.cache,
+            look.state,
+            keep,
+            run_keep=look.config.run_keep,
+            is_real=is_real,
+        )
 
     return _look(root, ask, must_write=is_real)
 

@@ -550,6 +550,10 @@ class SweepRecord(TypedDict):
     uploads: int
     """Unfinished uploads on the remote, older than a day."""
     damaged: int
-    """Objects of the cache that were set aside because they were not what their names said."""
+    """What was set aside: objects that were not what their names said, and a state."""
     sources: list[str]
     """Because of what objects stay, in words."""
+    old_runs: int
+    """Runs beyond `run.keep`, whose journals and logs go."""
+    old_runs_bytes: int
+    """What those take; not in `size_bytes`."""

@@ -274,9 +274,7 @@ def _state(here: Layout, config: Config) -> Iterator[Check]:
         yield check("state", said)
     if os.path.lexists(f"{here.state_path}.bad"):
         said = f"a damaged state was set aside: {here.state_path}.bad"
-        yield check(
-            "state", said, f"`rm -r {here.state_path}.bad`, once nobody wants to look at it"
-        )
+        yield check("state", said, "`pivot gc --force` removes it, with what else nobody needs")
     yield from _interpreter(here)
 
 

@@ -75,8 +75,13 @@ def kept(layout: Layout, state: State, plan: "Plan", projects: Sequence[str], ru
     return Kept(frozenset(found), tuple(sources))
 
 
-def sweep_cache(layout: Layout, cache: Cache, state: State, keep: Kept, *, is_real: bool) -> Sweep:
-    """Removes from the cache what is not kept, or only tells; the caller holds the project's lease."""
+def sweep_cache(
+    layout: Layout, cache: Cache, state: State, keep: Kept, *, run_keep: int, is_real: bool
+) -> Sweep:
+    """Removes from the cache what is not kept, and runs beyond ``run_keep``, or only tells.
+
+    The caller holds the project's lease.
+    """
     items, count = list[Item](), 0
     for name, path in cache.objects():
         if name in keep.hashes:
@@ -86,7 +91,10 @@ def sweep_cache(layout: Layout, cache: Cache, state: State, keep: Kept, *, is_re
             items.append(Item("", name, os.lstat(path).st_size))
     entries = [key for key, entry in state.scan("runcache:") if not _is_whole(entry, keep)]
     damaged = dict(_set_aside(layout))
+    old = journal.runs(layout)[run_keep:]
+    old_bytes = sum(_bytes_below(layout.run_dir(run)) for run in old)
     if is_real:
+        journal.retain(layout, run_keep)
         # Entries first: none may point at nothing.
         state.put(dict.fromkeys([*entries, *(f"object:{item.hash}" for item in items)]))
         for item in items:
@@ -95,7 +103,13 @@ def sweep_cache(layout: Layout, cache: Cache, state: State, keep: Kept, *, is_re
             _remove(path)
     swept = _sweep("", items, count, len(entries), 0, keep, is_real)
     size = swept.size_bytes + sum(damaged.values())
-    return replace(swept, damaged=len(damaged), size_bytes=size)
+    return replace(
+        swept,
+        damaged=len(damaged),
+        size_bytes=size,
+        old_runs=len(old),
+        old_runs_bytes=old_bytes,
+    )
 
 
 async def sweep_remote(
@@ -268,11 +282,24 @@ def _is_whole(entry: Json, keep: Kept) -> bool:
 
 
 def _set_aside(layout: Layout) -> Iterator[tuple[str, int]]:
-    """Yields what lies in the cache as damaged, with its size."""
+    """Yields objects and a state that were set aside as damaged, with what they take."""
     with contextlib.suppress(FileNotFoundError):
         for name in os.listdir(layout.corrupt_dir):
             path = f"{layout.corrupt_dir}/{name}"
             yield path, os.lstat(path).st_size
+    state = f"{layout.state_path}.bad"
+    if os.path.lexists(state):
+        yield state, _bytes_below(state)
+
+
+def _bytes_below(directory: str) -> int:
+    """Returns what the files of a directory take."""
+    size = 0
+    for parent, _, names in os.walk(directory):
+        for name in names:
+            with contextlib.suppress(OSError):
+                size += os.lstat(f"{parent}/{name}").st_size
+    return size
 
 
 def _remove(path: str) -> None:

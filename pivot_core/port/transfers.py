@@ -223,8 +223,12 @@ class Sweep:
     uploads: int
     """Unfinished uploads that somebody left behind."""
     damaged: int
-    """What was set aside in the cache because it was not what its name said; counts in ``size_bytes``."""
+    """What was set aside: objects that were not what their names said, and a state; counts in ``size_bytes``."""
     sources: tuple[str, ...]
     """Because of what objects stay, in words."""
     is_done: bool
     """Whether it was done, or only told."""
+    old_runs: int = 0
+    """Runs beyond ``run.keep``, whose journals and logs go."""
+    old_runs_bytes: int = 0
+    """What those take; not in ``size_bytes``."""

@@ -1,6 +1,7 @@
 """Garbage: what branches, tags and recent runs name stays, in the cache and on a remote; all else can go."""
 
 import os
+import re
 import subprocess
 import time
 from pathlib import Path
@@ -98,6 +99,21 @@ def test_what_was_set_aside_as_damaged_goes(project: Project) -> None:
     assert len(list(damaged.iterdir())) == 1
     assert "1 damaged object" in project.pivot("gc", "--force").ok().out
     assert not damaged.exists()
+
+
+def test_runs_beyond_those_to_keep_go_and_so_does_a_state_set_aside(project: Project) -> None:
+    project.pivot("config", "set", "run.keep", "1").ok()
+    project.write(".pivot/state.lmdb.bad/data.mdb", "damaged")
+    told = project.pivot("gc").ok()
+    assert re.search(
+        r"would remove 0 objects, 7 B; 6 kept; 1 damaged .*; 1 old run, .* KiB", told.out
+    )
+    assert len(parsed(project.pivot("history", "--json").ok().out)["runs"]) == 2  # pyright: ignore[reportArgumentType]
+    record = parsed(project.pivot("gc", "--force", "--json").ok().out)
+    assert (record["old_runs"], record["is_done"]) == (1, True)
+    assert len(parsed(project.pivot("history", "--json").ok().out)["runs"]) == 1  # pyright: ignore[reportArgumentType]
+    assert not (project.root / ".pivot/state.lmdb.bad").exists()
+    assert project.pivot("gc").ok().out.startswith("nothing to remove")
 
 
 def test_a_tag_keeps_what_it_names(project: Project) -> None:

@@ -43,7 +43,7 @@ def command(
 ) -> int:
     """Remove from the cache the objects that nothing names any more; without --force only tell.
 
-    Damaged objects, which Pivot set aside when it met them, go too.
+    What was damaged and set aside goes too, and runs beyond the setting `run.keep`.
 
     Kept is what the lock files of the work tree, of every branch, tag and stash name, and what the
     last runs read and made. With --remote NAME it looks at the remote instead; there, what is
@@ -72,7 +72,7 @@ def _show(session: Session, found: Sweep) -> None:
     out = session.out
     done, style = ("removed", "good") if found.is_done else ("would remove", "due")
     what = f" {text.plural(len(found.items), 'object')}, {text.size(found.size_bytes)}"
-    if not (found.items or found.uploads or found.runs or found.damaged):
+    if not _has_something(found):
         out.line(("nothing to remove", "good"), f": {text.plural(found.kept, 'object')} kept")
     else:
         more = f"; {found.kept} kept"
@@ -82,9 +82,16 @@ def _show(session: Session, found: Sweep) -> None:
             more += f"; {text.plural(found.uploads, 'unfinished upload')}"
         if found.damaged:
             more += f"; {text.plural(found.damaged, 'damaged object')}"
+        if found.old_runs:
+            size = text.size(found.old_runs_bytes)
+            more += f"; {text.plural(found.old_runs, 'old run')}, {size}"
         out.line((done, style), what + more)
     if session.is_quiet:
         return
     out.line((f"kept is what {', '.join(found.sources)} name", "faint"))
-    if not found.is_done and (found.items or found.damaged):
+    if not found.is_done and _has_something(found):
         out.line(("`--force` removes it", "faint"))
+
+
+def _has_something(found: Sweep) -> bool:
+    return bool(found.items or found.uploads or found.runs or found.damaged or found.old_runs)
