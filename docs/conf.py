@@ -37,9 +37,9 @@ html_theme_options = {"footer_icons": list[dict[str, str]]()}
 _CONTENTS = {
     "Start": ["getting-started", "tutorials/index", "how-it-works", "comparison"],
     "Guide": [
-        *("guide/pipelines", "guide/why", "guide/dashboard", "guide/watch", "guide/results"),
-        *("guide/data", "guide/remotes", "guide/ci", "guide/from-dvc"),
-        *("guide/configuration", "guide/troubleshooting"),
+        *("guide/pipelines", "guide/running", "guide/why", "guide/dashboard", "guide/watch"),
+        *("guide/results", "guide/data", "guide/remotes", "guide/ci"),
+        *("guide/from-dvc", "guide/configuration", "guide/troubleshooting"),
     ],
     "Reference": ["reference/index", "formats", "glossary"],
     "How it is built": ["architecture/index", "adr/index", "solutions/index"],

@@ -32,7 +32,7 @@ PLAIN = re.compile(r"pivot [\w ./@:=,~-]+")
 SIMPLE = re.compile(r"(?:(?!for |if |while )(?:(?!<<)[^$\n\\]|\\n)+\n)*")
 """A block of which each line is a command of its own."""
 _VARIES = (
-    (re.compile(r"\b\d+(\.\d+)?m?s\b"), "TIME"),
+    (re.compile(r"\b(\d+m)?\d+(\.\d+)?m?s\b"), "TIME"),
     (re.compile(r"\b\d{8}-\d{6}-[0-9a-f]{4}\b"), "RUN"),
     (re.compile(r"\b(\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d\b"), "WHEN"),
     (re.compile(r"\b(?=[a-f]*\d)[0-9a-f]{7,32}\b|(?<=\()[0-9a-f]{7,40}(?=\))"), "HASH"),
@@ -108,7 +108,7 @@ class Reader:
         ending = f"\ncode=$?; pwd > '{self._here}'; exit $code"
         done = subprocess.run(
             ["sh", flags, "-c", f'cd "$(cat {self._here})"\n{block}{ending}'],
-            env={**os.environ, **self._environment()},
+            env=self._around() | self._environment(),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
@@ -126,7 +126,7 @@ class Reader:
         return subprocess.Popen(
             [PIVOT, *block.split()[1:]],
             cwd=self._here.read_text().strip(),
-            env={**os.environ, **self._environment()},
+            env=self._around() | self._environment(),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -161,6 +161,11 @@ class Reader:
         for there in self._warmed:
             self._here.write_text(str(there))
             self._pivot("pivot serve --stop")
+
+    def _around(self) -> dict[str, str]:
+        """What commands inherit here, without what changes what they say."""
+        changes = ("GITHUB_", "PIVOT_", "GIT_", "COVERAGE_")
+        return {name: text for name, text in os.environ.items() if not name.startswith(changes)}
 
     def _environment(self) -> dict[str, str]:
         """A machine on which somebody works: `pivot` is installed, git knows who they are."""

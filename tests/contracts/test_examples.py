@@ -54,6 +54,7 @@ PAGES: dict[str, tuple[str, Callable[[Path], None]]] = {
     "docs/guide/data.md": ("# ", nothing),
     "docs/guide/from-dvc.md": ("# ", a_project_of_dvc),
     "docs/guide/results.md": ("# ", nothing),
+    "docs/guide/running.md": ("# ", a_project),
     "docs/guide/troubleshooting.md": ("# ", an_edited_project),
     "docs/guide/watch.md": ("# ", a_project),
     "docs/guide/why.md": ("# ", an_edited_project),
