@@ -43,7 +43,7 @@ class Adoption:
 
 def adopt(directory: str, *, force: bool, is_real: bool) -> Adoption:
     """Takes over a project, or tells what that would do; raises ``PivotError``."""
-    root = os.path.abspath(directory)
+    root = os.path.realpath(directory)
     above = project.root_above(root)
     if above not in (None, root):
         raise UsageError("lies in a Pivot project", f"{root}, in {above}", "`pivot init` it first")
@@ -110,7 +110,7 @@ class _Adopting:
                 entry = lock[stage.name]
                 trees.update(
                     dvc_lock.place(each["path"], stage)
-                    for each in (*entry.get("deps", ()), *entry.get("outs", ()))
+                    for each in (*entry["deps"], *entry["outs"])
                     if dvc_lock.is_tree(each)
                 )
         base = os.path.join(self._root, definition.home)
@@ -146,9 +146,10 @@ class _Adopting:
 
     def _stage(self, definition: Definition, stage: DvcStage, entry: StageEntry | None) -> Taken:
         base = os.path.join(self._root, definition.home)
-        outs: list[Entry] = [] if entry is None else entry.get("outs", [])
-        for recorded in outs:
-            self._bring(recorded, os.path.join(base, dvc_lock.place(recorded["path"], stage)))
+        own = {out.path.now.rstrip("/") for out in stage.outs}
+        for recorded in entry["outs"] if entry is not None else ():
+            if (path := dvc_lock.place(recorded["path"], stage)) in own:
+                self._bring(recorded, os.path.join(base, path))
         why = dvc_lock.differences(stage, entry, definition.values, self._objects, base)
         for out in stage.outs:
             if _has_link(os.path.join(base, out.path.now)):
@@ -164,6 +165,8 @@ class _Adopting:
 
     def _data(self, each: TrackedData) -> Taken:
         full = os.path.join(self._root, each.path)
+        if os.path.isabs(each.path) or each.path.startswith("../"):
+            return Taken(each.path, ("it lies outside the project",))
         self._bring(each.entry, full)
         if each.origin:
             said = f"'{each.path}' was imported from {each.origin}: Pivot does not bring newer versions"
@@ -187,6 +190,8 @@ class _Adopting:
         found = [(each, self._objects.find(each.md5)) for each in members or ()]
         if members is None or any(source is None for _, source in found):
             return
+        if not os.path.realpath(path).startswith(f"{self._root}{os.sep}"):
+            return  # behind a link that leads out of the project
         self._objects.assume(entry, path)
         if self.made.is_done:
             for member, source in found:

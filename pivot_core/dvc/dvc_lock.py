@@ -10,7 +10,7 @@ from typing import NotRequired, TypedDict, cast
 
 from pivot_core.dvc import definition, template
 from pivot_core.dvc.definition import DvcStage
-from pivot_core.model.ids import Json
+from pivot_core.model.ids import Json, inside_project
 
 FILE = "dvc.lock"
 SUFFIX = ".dvc"
@@ -30,10 +30,10 @@ class Entry(TypedDict):
 class StageEntry(TypedDict):
     """A stage as ``dvc.lock`` records it."""
 
-    cmd: str | list[str]
-    deps: NotRequired[list[Entry]]
-    outs: NotRequired[list[Entry]]
-    params: NotRequired[dict[str, dict[str, Json]]]
+    cmd: list[str]
+    deps: list[Entry]
+    outs: list[Entry]
+    params: dict[str, dict[str, Json]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +69,13 @@ class Objects:
         listing = self.find(md5)
         if listing is None:
             return None
-        with open(listing, "rb") as file:
-            found = cast("list[dict[str, str]]", json.load(file))
-        return [
-            Member(os.path.join(path, each["relpath"]), each["md5"], is_legacy)
-            for each in found
-            if ".." not in each["relpath"].split("/")
-        ]
+        try:
+            with open(listing, "rb") as file:
+                found = cast("list[dict[str, str]]", json.load(file))
+            named = [(inside_project(each["relpath"]), each["md5"]) for each in found]
+        except (OSError, ValueError, TypeError, KeyError):
+            return None  # damaged, or made to lead elsewhere
+        return [Member(os.path.join(path, name), digest, is_legacy) for name, digest in named]
 
     def holds(self, entry: Entry, path: str) -> bool:
         """Tells whether what lies at an absolute path is what was recorded."""
@@ -115,7 +115,42 @@ def stages(root: str, home: str) -> Mapping[str, StageEntry]:
     if not isinstance(data, dict):
         return {}
     found = data.get("stages", cast("Json", data))  # before DVC 2 they stood at the top
-    return cast("Mapping[str, StageEntry]", found if isinstance(found, dict) else {})
+    stages = found if isinstance(found, dict) else {}
+    return {name: entry for name, given in stages.items() if (entry := _stage(given)) is not None}
+
+
+def entry_of(given: Json) -> Entry | None:
+    """Returns what is recorded of an artifact; ``None`` for anything else."""
+    if not isinstance(given, dict) or not isinstance(path := given.get("path"), str):
+        return None
+    made = Entry(path=path)
+    if isinstance(digest := given.get("md5"), str):
+        made["md5"] = digest
+    if isinstance(algorithm := given.get("hash"), str):
+        made["hash"] = algorithm
+    return made
+
+
+def _stage(given: Json) -> StageEntry | None:
+    """Returns what is recorded of a stage; ``None`` for anything else."""
+    if not isinstance(given, dict):
+        return None
+    command, params = given.get("cmd"), given.get("params")
+    lines = command if isinstance(command, list) else [command]
+    if not all(isinstance(line, str) for line in lines):
+        return None
+    files = params if isinstance(params, dict) else {}
+    return StageEntry(
+        cmd=cast("list[str]", lines),
+        deps=_entries(given.get("deps")),
+        outs=_entries(given.get("outs")),
+        params={file: keys for file, keys in files.items() if isinstance(keys, dict)},
+    )
+
+
+def _entries(given: Json) -> list[Entry]:
+    found = [entry_of(each) for each in given] if isinstance(given, list) else []
+    return [each for each in found if each is not None]
 
 
 def is_tree(entry: Entry) -> bool:
@@ -143,12 +178,12 @@ def differences(
         return [f"{FILE} does not record it"]
     found = list[str]()
     commands = [each.now for each in stage.commands]
-    if commands != (entry["cmd"] if isinstance(entry["cmd"], list) else [entry["cmd"]]):
+    if commands != entry["cmd"]:
         found.append("its command has changed")
     found += _params(stage, entry, values)
     for word, given, wanted in (
-        ("input", entry.get("deps", []), [dep.now for dep in stage.deps]),
-        ("output", entry.get("outs", []), [out.path.now for out in stage.outs]),
+        ("input", entry["deps"], [dep.now for dep in stage.deps]),
+        ("output", entry["outs"], [out.path.now for out in stage.outs]),
     ):
         recorded = {place(each["path"], stage): each for each in given if "://" not in each["path"]}
         whole = {file for file, keys in _recorded_params(stage, entry).items() if keys is None}
@@ -165,10 +200,9 @@ def differences(
 
 def _recorded_params(stage: DvcStage, entry: StageEntry) -> dict[str, dict[str, Json] | None]:
     """Returns what is recorded of each file of params; ``None`` for one that counts as a whole."""
-    given = entry.get("params", {})
     return {
         file: keys if file in stage.params else None
-        for name, keys in given.items()
+        for name, keys in entry["params"].items()
         if (file := place(name, stage))
     }
 
@@ -190,8 +224,8 @@ def _params(stage: DvcStage, entry: StageEntry, values: Mapping[str, Json]) -> l
 
 
 def _nested(entry: StageEntry, stage: DvcStage, file: str) -> Json:
-    given = entry.get("params", {})
-    return next((keys for name, keys in given.items() if place(name, stage) == file), None)
+    found = (keys for name, keys in entry["params"].items() if place(name, stage) == file)
+    return next(found, None)
 
 
 def _is_same(one: Json, other: Json) -> bool:

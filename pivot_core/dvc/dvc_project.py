@@ -5,10 +5,9 @@ import os
 import posixpath
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import cast
 
 from pivot_core.dvc import definition
-from pivot_core.dvc.dvc_lock import SUFFIX, Entry
+from pivot_core.dvc.dvc_lock import SUFFIX, Entry, entry_of
 from pivot_core.errors import UsageError
 from pivot_core.model.ids import Json
 
@@ -74,10 +73,11 @@ class DvcProject:
                 if isinstance(dep, dict):
                     origin = _origin(dep)
             for index, out in enumerate(outs if isinstance(outs, list) else []):
-                if isinstance(out, dict) and isinstance(path := out.get("path"), str):
-                    whole = posixpath.normpath(posixpath.join(base, path))
+                entry = entry_of(out)
+                if entry is not None:
+                    whole = posixpath.normpath(posixpath.join(base, entry["path"]))
                     line = document.line(("outs", index, "path"))
-                    yield TrackedData(file, whole, cast("Entry", cast("object", out)), line, origin)
+                    yield TrackedData(file, whole, entry, line, origin)
 
     def remotes(self) -> Mapping[str, str]:
         """Returns the URL of each remote, or its absolute directory; the default one first."""
