@@ -1,11 +1,12 @@
 """Owns the loading of a project's definitions, each in a process of its own, until their stages' names are settled."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from pivot_core.define import discover
-from pivot_core.errors import DefinitionError
+from pivot_core.errors import DefinitionError, UsageError
 from pivot_core.store.ignore import Ignore
 
 if TYPE_CHECKING:
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
     from pivot_core.define.load import LoadReport
     from pivot_core.engine.pool import Pool
     from pivot_core.model.stage import Stage
+
+
+_ROUNDS = 3
+"""Names that are other ones with each loading never settle; the graph then says which collide."""
 
 
 class Wanted(NamedTuple):
@@ -35,7 +40,9 @@ def search(root: str) -> "Search":
     """Looks for the definitions of a project, but for where git or ``.pivotignore`` looks away."""
 
     def ignores(directory: str) -> Callable[[str, bool], bool]:
-        rules = Ignore.load(directory, discover.GIT_IGNORE)
+        rules = Ignore(directory, ())
+        with contextlib.suppress(UsageError):  # Git would warn and go on
+            rules = Ignore.load(directory, discover.GIT_IGNORE)
         if directory != root:
             return rules.is_excluded
         own = Ignore.load(root)
@@ -105,11 +112,13 @@ class Loading:
     async def _settle(self, due: Sequence[str]) -> "Definitions":
         from pivot_core.define import assembly
 
-        while due:
+        for _ in range(_ROUNDS):
             reports = await self._load([self._wanted[name] for name in due])
             self._reports.update(zip(due, reports, strict=True))
             prefixes = assembly.prefixes([self._reports[name] for name in self._wanted])
             due = list(self._renamed(prefixes))
+            if not due:
+                break
         return assembly.assemble([self._reports[name] for name in self._wanted], self._root)
 
     def _renamed(self, prefixes: "Prefixed") -> Iterable[str]:

@@ -46,6 +46,7 @@ def test_definitions_are_found_below_the_root_but_not_where_nobody_means_them(
         ".gitignore": "/build/\n",
         "build/lib/a/pipeline.py": pipeline("x"),
         "data/.gitignore": "/raw\n",
+        "b/.gitignore/is_a_directory": "",
         "data/raw/pivot.yaml": "",
         "data/kept/pivot.yaml": "",
         ".pivotignore": "scratch/\n",
