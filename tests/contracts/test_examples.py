@@ -29,12 +29,23 @@ def a_run(root: Path) -> None:
     Project.toy(root).pivot("repro").ok()
 
 
+def a_repository(root: Path) -> None:
+    """Makes the project, in git."""
+    Project.toy(root).pivot("init").ok()
+    in_git(root)
+
+
+def in_git(root: Path) -> None:
+    """Has git know all that is there."""
+    for arguments in (["init", "-q"], ["add", "."]):
+        subprocess.run(["git", *arguments], cwd=root, check=True)
+
+
 def an_edited_project(root: Path) -> None:
     """Makes the project, a run of it in git, and an edit of code, params and input."""
     project = Project.toy(root)
     project.pivot("repro").ok()
-    for arguments in (["init", "-q"], ["add", "."]):
-        subprocess.run(["git", *arguments], cwd=root, check=True)
+    in_git(root)
     project.write("helpers.py", HELPERS.replace("value * 2", "value * 3"))
     project.write("params.yaml", "train:\n  rate: 0.1\n")
     project.write("raw.json", "[3, 1, 2, 5]")
@@ -55,7 +66,7 @@ PAGES: dict[str, tuple[str, Callable[[Path], None]]] = {
     "docs/guide/from-dvc.md": ("# ", a_project_of_dvc),
     "docs/guide/results.md": ("# ", nothing),
     "docs/guide/running.md": ("# ", a_project),
-    "docs/guide/troubleshooting.md": ("# ", an_edited_project),
+    "docs/guide/troubleshooting.md": ("# ", a_repository),
     "docs/guide/watch.md": ("# ", a_project),
     "docs/guide/why.md": ("# ", an_edited_project),
     "docs/reference/events.md": ("# ", a_run),
