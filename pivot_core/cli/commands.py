@@ -6,13 +6,16 @@ contributes ``ui`` without the core importing it.
 
 import importlib
 import os
-from typing import cast, override
+from typing import TYPE_CHECKING, cast, override
 
 import click
 
 from pivot_core import __version__
 from pivot_core.cli.session import Session
 from pivot_core.errors import UsageError
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 ENTRY_POINTS = "pivot.commands"
 
@@ -76,6 +79,21 @@ class Commands(click.Group):
         if found is not None:
             _share_options(found)
         return found
+
+    @override
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
+        from click.shell_completion import CompletionItem
+
+        # Click's own would load every command, to ask which of them are hidden.
+        return [
+            *(
+                CompletionItem(name, help=said)
+                for section in SECTIONS.values()
+                for name, said in section.items()
+                if name.startswith(incomplete)
+            ),
+            *click.Command.shell_complete(self, ctx, incomplete),
+        ]
 
     @override
     def resolve_command(
