@@ -9,9 +9,12 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from pivot_core.cli import commands, reference
+from pivot_core.model import codec
 from pivot_core.model.ids import Json
+from pivot_core.port import Artifacts, Attempts, Explanations, Snapshot
 from tests.contracts.sources import ROOT
 from tests.support import schemas
+from tests.tui import scenes
 
 NOT_OF_COMMANDS = {"events", "socket", "pivot.yaml"}
 
@@ -51,6 +54,22 @@ def test_the_json_of_each_command_is_written_by_a_test() -> None:
     text = "".join(path.read_text() for path in (ROOT / "tests" / "cli").glob("test_*.py"))
     tried = {part for one, two in call.findall(text) for part in (one, f"{one}-{two}")}
     assert all_of_them() - tried == set()
+
+
+def test_what_the_socket_carries_fits_its_schema() -> None:
+    """The port's page has the other lines; ``tests.contracts.test_documents`` holds them against it."""
+    snapshots = (scenes.a_run_in_progress(), scenes.a_sweep(), scenes.broken())
+    told = [codec.to_json(Snapshot, each) for each in snapshots]
+    asked = [codec.to_json(Explanations, tuple(scenes.explanations().values()))]
+    asked.append(codec.to_json(Artifacts, scenes.artifacts()))
+    asked.append(codec.to_json(Attempts, scenes.attempts()))
+    for params in told:
+        schemas.check("socket", {"jsonrpc": "2.0", "method": "snapshot", "params": params})
+    for result in [*told, *asked]:
+        schemas.check("socket", {"jsonrpc": "2.0", "id": 1, "result": result})
+    wrong: Json = {"jsonrpc": "2.0", "id": 1, "result": {"type": "Nonsense"}}
+    with pytest.raises(AssertionError):
+        schemas.check("socket", wrong)
 
 
 def test_what_no_schema_names_is_refused() -> None:
