@@ -32,7 +32,7 @@ def show_lines(session: Session, plan: Sequence[Explanation], *, all_stages: boo
 
 def _note(given: Explanation) -> str:
     if given.problem is not None:
-        return given.problem.what
+        return "; ".join(filter(None, (given.problem.what, given.problem.hint)))
     return because(given.reasons)
 
 

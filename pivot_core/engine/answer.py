@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import assert_never
 
-from pivot_core.engine import artifacts, evidence, former, remotes
+from pivot_core.engine import artifacts, evidence, former, remotes, tracking
 from pivot_core.engine.evidence import Gatherer
 from pivot_core.engine.history import Past
 from pivot_core.engine.impact import impact
@@ -233,7 +233,8 @@ def _explain_stage(
         case NoInput(paths):
             verdict = Verdict.BROKEN
             names = ", ".join(f"'{path}'" for path in paths)
-            problem = Problem(f"{names} not found", str(subject.stage.defined), "")
+            hint = tracking.hint(observer.layout, paths[0])
+            problem = Problem(f"{names} not found", str(subject.stage.defined), hint)
     if running:
         own = [reason for reason in reasons if _is_own(reason, plan, running)]
         # What the upstreams will write is not known, so neither is what follows from it.

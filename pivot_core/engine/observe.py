@@ -107,7 +107,8 @@ class Observer:
         distant: Distant | None = None,
     ) -> None:
         """``distant`` is asked for what neither state nor cache has."""
-        self._layout = layout
+        self.layout = layout
+        """Where everything lies."""
         self._cache = cache
         self._state = state
         self.ignore = ignore
@@ -193,7 +194,7 @@ class Observer:
         """Returns what lies at ``path`` now, hashing only what no row proves; ``None`` for nothing."""
         with self._locks.setdefault(path, threading.Lock()):
             known = self._known(path)
-            full = self._layout.absolute(path)
+            full = self.layout.absolute(path)
             sign = hashing.signature(full)
             if sign is None:
                 return None
@@ -224,7 +225,7 @@ class Observer:
         known = self._known(path)
         if known is None:
             return False
-        full = self._layout.absolute(path)
+        full = self.layout.absolute(path)
         if not known.is_tree:
             return self._holds(path, known.members[""], hashing.signature(full))
         if not os.path.isdir(full):
@@ -241,14 +242,14 @@ class Observer:
 
     def lock_sign(self, stage: StageName) -> list[int] | None:
         """Returns the signature of a stage's lock file; ``None`` without one."""
-        sign = hashing.signature(self._layout.lock_path(stage))
+        sign = hashing.signature(self.layout.lock_path(stage))
         return None if sign is None else list(sign)
 
     def clock_ns(self, device: int) -> int:
         """Returns a file system's clock; where it cannot be asked, a time that is surely in its past."""
         with contextlib.suppress(OSError):
-            if os.stat(self._layout.state_dir).st_dev == device:
-                return hashing.fs_clock_ns(self._layout.state_dir)
+            if os.stat(self.layout.state_dir).st_dev == device:
+                return hashing.fs_clock_ns(self.layout.state_dir)
         return time.time_ns() - _COARSE_NS
 
     # --- inside ---
@@ -268,7 +269,7 @@ class Observer:
                     known = self._generations(facts)
                 return replace(facts, generations=known)
             case Need.LOCK:
-                found = lockfile.read(self._layout.lock_path(stage.name), stage.name)
+                found = lockfile.read(self.layout.lock_path(stage.name), stage.name)
                 return replace(facts, lock=found)
             case Need.DEPS:
                 deps = dict[ArtifactPath, Found]()
@@ -362,7 +363,7 @@ class Observer:
         return row.sign == sign and (row.is_settled or path in self._made)
 
     def _member_path(self, path: ArtifactPath, row: Row, rel: str) -> str:
-        full = self._layout.absolute(path)
+        full = self.layout.absolute(path)
         return f"{full}/{rel}" if row.is_tree else full
 
 
