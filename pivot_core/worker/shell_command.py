@@ -19,6 +19,11 @@ _HINTS = {
     _NOT_FOUND: "a program was not found: is it installed where Pivot runs?",
     _NOT_EXECUTABLE: "a program could not be started: `chmod +x` it, or name its interpreter",
 }
+_SIGNALLED = frozenset(
+    code for number in (signal.SIGINT, signal.SIGTERM) for code in (-number, 128 + number)
+)
+_HEARD_S = 1.0
+"""How long a signal for the whole group may take from one process to the next."""
 _IN_TIME = 0.8
 """The share of the grace that a command gets in a worker that would end with it."""
 
@@ -81,9 +86,12 @@ def _in_own_process(call: list[str], cwd: str, environment: Mapping[str, str]) -
         signal.signal(number, lambda number, _frame: asked.append(number))
     with _started(call, cwd, environment, None) as (process, ended):
         code = process.wait()
+        # A shell ends at once, before this process hears of the signal even; what it has started may still write down
+        # what it has.
+        if code in _SIGNALLED:
+            select.select([ended], [], [], _HEARD_S)
         if asked:
-            # A shell ends at once; what it has started may still write down what it has.
-            os.read(ended, 1)
+            select.select([ended], [], [])
             raise KeyboardInterrupt
         return code
 

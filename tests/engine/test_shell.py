@@ -31,6 +31,16 @@ pipeline.register(
 )
 """
 UPPER = "mkdir $2 && tr a-z A-Z < $1 > $2/a.txt && grep -o 'mark: .' params.yaml >> $2/a.txt\n"
+WAIT = """\
+from pathlib import Path
+
+try:
+    Path("here").write_text("upper")
+    Path("go").read_text()
+except KeyboardInterrupt:
+    Path("saved.txt").write_text("saved")
+"""
+"""Says that it is there, and writes something down when it is interrupted."""
 PARAMS = "upper:\n  mark: 1\n  rest: 1\n"
 
 
@@ -63,26 +73,25 @@ async def test_commands_run_when_what_they_name_has_changed(project: Project) ->
         assert (await live.run()).final["both@v"] == "restored"
 
 
-@pytest.mark.parametrize("isolation", ["fork", "worker"])
-async def test_a_command_that_fails_leaves_what_was(project: Project, isolation: str) -> None:
-    project.put(".pivot/config.yaml", f"run:\n  isolation: {isolation}\n")
-    await project.run()
-    project.put("src/upper.sh", "echo before >&2\nmkdir $2\nexit 3\necho after\n")
-    ended = await project.run()
-    failure = ended.failure("upper")
-    assert (failure.kind, failure.exit_code, failure.traceback) == (FailureKind.EXIT, 3, "")
-    assert failure.message == "the command ended with exit code 3"
-    assert failure.where == SourceLocation("pipeline.py", 5)
-    assert ended.states["upper"].log_tail == ("before", failure.message)
-    assert project.get("out/deep/upper/a.txt") == "Amark: 1\n"
+async def test_a_command_that_fails_leaves_what_was(project: Project) -> None:
+    async with project.live() as live:
+        await live.run()
+        project.put("src/upper.sh", "echo before >&2\nmkdir $2\nexit 3\necho after\n")
+        ended = await live.run()
+        failure = ended.failure("upper")
+        assert (failure.kind, failure.exit_code, failure.traceback) == (FailureKind.EXIT, 3, "")
+        assert failure.message == "the command ended with exit code 3"
+        assert failure.where == SourceLocation("pipeline.py", 5)
+        assert ended.states["upper"].log_tail == ("before", failure.message)
+        assert project.get("out/deep/upper/a.txt") == "Amark: 1\n"
 
-    project.replace("src/upper.sh", "exit 3", "kill -9 $$")
-    assert (await project.run()).failure("upper").signal == "SIGKILL"
-    project.put("src/upper.sh", "true")
-    said = "the command wrote nothing to 'out/deep/upper/'"
-    assert (await project.run()).failure("upper").message == said
-    project.replace("pipeline.py", "sh src/upper.sh", "no-such-program")
-    assert "was not found" in (await project.run()).failure("upper").hint
+        project.replace("src/upper.sh", "exit 3", "kill -9 $$")
+        assert (await live.run()).failure("upper").signal == "SIGKILL"
+        project.put("src/upper.sh", "true")
+        said = "the command wrote nothing to 'out/deep/upper/'"
+        assert (await live.run()).failure("upper").message == said
+        project.replace("pipeline.py", "sh src/upper.sh", "no-such-program")
+        assert "was not found" in (await live.run()).failure("upper").hint
     assert project.leftovers() == []
 
 
@@ -91,9 +100,8 @@ async def test_a_command_may_end_in_its_own_way_when_it_is_cancelled(
     project: Project, isolation: str
 ) -> None:
     project.put(".pivot/config.yaml", f"run:\n  isolation: {isolation}\n  grace: 20\n")
-    project.put(
-        "src/upper.sh", "trap 'echo saved > saved.txt; exit 1' INT\necho upper > here\ncat go\n"
-    )
+    project.put("src/upper.sh", "python src/wait.py\n")
+    project.put("src/wait.py", WAIT)
     gate = Gate(project)
     async with project.live() as live:
         going = await live.begin()
@@ -102,7 +110,7 @@ async def test_a_command_may_end_in_its_own_way_when_it_is_cancelled(
         ended = await going.end()
         assert ended.final["upper"] == Status.CANCELLED.value
     gate.close()
-    assert project.get("saved.txt") == "saved\n"
+    assert project.get("saved.txt") == "saved"
 
 
 async def test_what_changes_while_a_command_runs_is_not_what_it_read(project: Project) -> None:
@@ -123,3 +131,37 @@ async def test_what_changes_while_a_command_runs_is_not_what_it_read(project: Pr
         assert project.get("out/both.txt") == "Amark: 2\n"
         assert (await live.run()).ran == []
     gate.close()
+
+
+LIB = """\
+def text():
+    return "a"
+
+def other():
+    return "b"
+
+if __name__ == "__main__":
+    print(text(), other())
+"""
+BOTH = """
+import lib
+from pivot_core import shell
+
+def use() -> Annotated[str, Out("use.txt", Text())]:
+    return lib.text()
+
+pipeline.register(use)
+pipeline.register(shell("python lib.py > out.txt", outs=["out.txt"]), name="command")
+"""
+
+
+async def test_a_script_that_is_a_module_too_counts_as_a_whole(tmp_path: Path) -> None:
+    project = Project(tmp_path, BOTH)
+    project.put("lib.py", LIB)
+    async with project.live() as live:
+        assert (await live.run()).ran == ["command", "use"]
+        project.replace("lib.py", '"b"', '"c"')
+        assert (await live.run()).ran == ["command"]
+        project.replace("lib.py", '"a"', '"d"')
+        assert (await live.run()).ran == ["command", "use"]
+    assert project.get("out.txt") == "d c\n"

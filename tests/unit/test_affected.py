@@ -9,7 +9,7 @@ from pivot_core.model import graph
 from pivot_core.model.fingerprint import Analysis, Fingerprint, Symbol
 from pivot_core.model.ids import StageName
 from pivot_core.model.impact import Affected, Bond, Impact
-from pivot_core.model.stage import SourceLocation
+from pivot_core.model.stage import ShellCommand, SourceLocation
 from pivot_core.plan import affected
 from tests.support.values import a_hash, a_stage
 
@@ -148,3 +148,22 @@ def test_everything_that_can_be_asked_for_is_near() -> None:
         "params.yaml",
     } <= words
     assert not any(word.startswith("<") for word in words)
+
+
+def test_a_command_is_reached_by_its_script_its_params_and_the_file_that_it_stands_in() -> None:
+    command = ShellCommand(("sh run.sh",), "sh", "", ("run.sh",), {"rates.toml": ("rate",)})
+    stages = graph.build([replace(a_stage("run"), command=command)])
+    symbols = (("<command>:run", "stages.py", 0), ("<script>:run.sh", "run.sh", 0))
+    analyses = {StageName("run"): an_analysis(*symbols)}
+
+    def bond(name: str) -> Bond | None:
+        locks = {StageName("run"): "run.lock"}
+        impact = affected.of_path(stages, analyses, name, name, locks, is_loaded=False)
+        return impact.direct[0].bond if impact.direct else None
+
+    assert [bond(name) for name in ("run.sh", "stages.py", "rates.toml", "run")] == [
+        Bond.CODE,
+        Bond.CODE,
+        Bond.PARAMS,
+        None,
+    ]
