@@ -61,6 +61,9 @@ sys.stderr.write(json.dumps(done))
 """
 
 
+LIBRARY = os.path.dirname(os.__file__) + os.sep
+
+
 class Deeds(TypedDict):
     """What one process did."""
 
@@ -147,7 +150,9 @@ def test_what_is_read_grows_neither_with_the_stages_nor_with_the_data(
         root = os.path.realpath(project.root)
         inside = [path for path in did["opened"] if path.startswith(root)]
         assert inside == [f"{root}/.pivot/state.lmdb/proof"]
-        opened.append([path.removeprefix(root) for path in did["opened"]])
+        # Where names in a directory of the search path have come or gone, Python's own modules help to compare them.
+        found = [path for path in did["opened"] if not path.startswith((LIBRARY, "/proc/"))]
+        opened.append([path.removeprefix(root) for path in found])
     assert opened[0] == opened[1]
     proof = large.root / ".pivot/state.lmdb/proof"
     assert proof.stat().st_size < 60 * 400
