@@ -233,7 +233,8 @@ def _explain_stage(
         case NoInput(paths):
             verdict = Verdict.BROKEN
             names = ", ".join(f"'{path}'" for path in paths)
-            hint = tracking.hint(observer.layout, paths[0])
+            makers = plan.graph.producers.get(paths[0])
+            hint = f"'{makers[0]}' makes it" if makers else tracking.hint(observer.layout, paths[0])
             problem = Problem(f"{names} not found", str(subject.stage.defined), hint)
     if running:
         own = [reason for reason in reasons if _is_own(reason, plan, running)]
