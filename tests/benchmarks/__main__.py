@@ -29,12 +29,18 @@ def main() -> None:
         "--big", action="store_true", help="with files of 1 and 4 GiB; needs as much memory"
     )
     parser.add_argument("--keep", metavar="DIR", help="make projects there, for the next time too")
-    parser.add_argument("--tools", metavar="DIR", help="where s5cmd and dvc are, if not on PATH")
+    parser.add_argument(
+        "--tools",
+        metavar="DIR",
+        help="where other tools are: s5cmd and dvc, if not on PATH; doit, snakemake, pytask",
+    )
     parser.add_argument("--json", action="store_true", help="for programs")
     given = parser.parse_args()
     rounds, is_big = given.rounds, bool(given.big)
     sections: dict[str, Callable[[str], Iterator[Figure]]] = {
-        "noop": lambda scratch: noop.figures(scratch, rounds or 15, is_big=is_big),
+        "noop": lambda scratch: noop.figures(
+            scratch, rounds or 15, is_big=is_big, tools=given.tools or ""
+        ),
         "leaf": lambda scratch: leaf.figures(scratch, rounds or 7),
         "hash": lambda scratch: data.figures(scratch, rounds or 5, is_big=is_big),
         "first": lambda scratch: first.figures(scratch, rounds or 3),

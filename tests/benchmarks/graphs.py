@@ -109,10 +109,8 @@ def ninja(root: str, count: int) -> str:
     """Makes the same graph for ninja, which has built it."""
     shutil.rmtree(root, ignore_errors=True)
     sources(root, count)
-    rules = ["rule join\n command = cat $in >$out\n"]
-    for number in range(count):
-        inputs = " ".join([f"data/{number}.txt", *_above(number)])
-        rules.append(f"build out/{number}.txt: join {inputs}\n")
+    rules = [f"build {output(n)}: join {' '.join(inputs(n))}\n" for n in range(count)]
+    rules.insert(0, "rule join\n command = cat $in >$out\n")
     _write(f"{root}/build.ninja", "".join(rules))
     binary = shutil.which("ninja") or "ninja"
     cost.measure((binary, "--quiet"), root)
@@ -125,18 +123,34 @@ def sources(root: str, count: int) -> None:
         _write(f"{root}/data/{number}.txt", str(number))
 
 
+def inputs(number: int) -> list[str]:
+    """Returns what a stage reads: its source file and, but for the first one, the output of another."""
+    return [f"data/{number}.txt", *([output(number // 10)] if number else [])]
+
+
+def output(number: int) -> str:
+    """Returns what a stage writes."""
+    return f"out/{number}.txt"
+
+
+def outputs(root: str, count: int) -> None:
+    """Writes what the stages would: each the content of its inputs, one after the other."""
+    for number in range(count):
+        texts = list[str]()
+        for path in inputs(number):
+            with open(f"{root}/{path}", encoding="utf-8") as file:
+                texts.append(file.read())
+        _write(f"{root}/{output(number)}", "".join(texts))
+
+
 def _stage(number: int) -> str:
-    paths = [f"data/{number}.txt", *_above(number)]
+    paths = inputs(number)
     names = ["own", "above"][: len(paths)]
     deps = ", ".join(
         f'{name}: Annotated[str, Dep("{path}", Text())]'
         for name, path in zip(names, paths, strict=True)
     )
     return _STAGE.format(number=number, deps=deps, value=" + ".join(names))
-
-
-def _above(number: int) -> list[str]:
-    return [f"out/{number // 10}.txt"] if number else []
 
 
 def _write(path: str, text: str) -> None:

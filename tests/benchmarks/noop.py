@@ -1,4 +1,4 @@
-"""Measures runs in which nothing has changed: by size, with heavy imports, with large data, with a cold page cache."""
+"""Measures runs in which nothing has changed: by size, beside other tools, with heavy imports, with cold pages."""
 
 import os
 import shutil
@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from tests.benchmarks import cost, graphs
+from tests.benchmarks import cost, graphs, peers
 from tests.benchmarks.cost import Cost
 from tests.benchmarks.figures import Figure
 
@@ -18,6 +18,8 @@ _READING = ("status", "verify")
 _TARGETS = {"10 stages": 3.0, "1000 stages": 4.0}
 """In P of CPU."""
 _COLD_ROUNDS = 3
+_PEER_ROUNDS = 3
+"""Some of them take many seconds."""
 _DROP = "/proc/sys/vm/drop_caches"
 
 
@@ -28,7 +30,7 @@ class _Case:
     command: tuple[str, ...] = ("repro",)
 
 
-def figures(scratch: str, rounds: int, *, is_big: bool) -> Iterator[Figure]:
+def figures(scratch: str, rounds: int, *, is_big: bool, tools: str = "") -> Iterator[Figure]:
     """Makes the projects, then measures all of them in every round."""
     cases = [
         _Case(f"{size} stages", graphs.project(f"{scratch}/n{size}", size, graphs.one_file))
@@ -39,13 +41,16 @@ def figures(scratch: str, rounds: int, *, is_big: bool) -> Iterator[Figure]:
     heavies = _heavies(scratch, plain.project, is_big=is_big)
     binary = shutil.which("ninja")
     ninja = graphs.ninja(f"{scratch}/ninja", SIZE) if binary else ""
+    others = tuple(peers.prepare(f"{scratch}/peers", SIZE, tools))
     bare, yard, costs = list[Cost](), list[Cost](), dict[str, list[Cost]]()
-    for _ in range(rounds):
+    for number in range(rounds):
         bare.append(cost.measure(cost.BARE, scratch))
         if binary:
             yard.append(cost.measure((binary,), ninja))
         for case in (*cases, *heavies):
             costs.setdefault(case.name, []).append(cost.pivot(case.project, *case.command))
+        for peer in others if number < _PEER_ROUNDS else ():
+            costs.setdefault(peer.name, []).append(peer.measure())
     found = {name: cost.medians(each) for name, each in costs.items()}
     p = cost.medians(bare).cpu_s
     yield Figure("no-op: P, CPU of `python -I -c pass`", p * 1000, "ms")
@@ -61,9 +66,11 @@ def figures(scratch: str, rounds: int, *, is_big: bool) -> Iterator[Figure]:
     )
     if yard:
         base = cost.medians(yard)
-        yield Figure(f"no-op: {SIZE} stages, ninja, CPU", base.cpu_s * 1000, "ms")
+        yield Figure(f"no-op: {SIZE} stages, ninja, CPU", base.cpu_s / p, "P")
         yield Figure(f"no-op: {plain.name}, CPU", found[plain.name].cpu_s / base.cpu_s, "ninja", 10)
         yield Figure(f"no-op: {plain.name}, wall", found[plain.name].wall_s / base.wall_s, "ninja")
+    for peer in others:
+        yield Figure(f"no-op: {SIZE} stages, {peer.name}, CPU", found[peer.name].cpu_s / p, "P")
     for case in heavies:
         times = found[case.name].cpu_s / found[plain.name].cpu_s
         yield Figure(f"no-op: {case.name}, CPU", times, "× plain", 1.1)
