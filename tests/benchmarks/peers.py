@@ -1,7 +1,7 @@
 """The graph of :mod:`graphs` in the words of other tools, and what each takes to find all of it up to date.
 
-Every tool is written as its own guide has it, with its defaults, but for reports to its makers. It has run the graph
-once; DVC has been told to accept outputs that were written beforehand, since it takes long to run a thousand commands.
+Every tool has its defaults, but for what it would report to its makers or ask them. It has run the graph before; DVC
+has been told to accept outputs that were written beforehand, since it takes long to run a thousand commands.
 """
 
 import os
