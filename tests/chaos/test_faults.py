@@ -90,7 +90,7 @@ def _locks(root: Path) -> dict[str, str]:
 
 
 def test_a_crash_between_two_writes_costs_work_at_most(pivot: Launcher, root: Path) -> None:
-    assert _walk_crashes(pivot, root, step=29) > 30
+    assert _walk_crashes(pivot, root, step=43) > 30
 
 
 @pytest.mark.long
@@ -100,7 +100,7 @@ def test_a_crash_at_every_point_costs_work_at_most(pivot: Launcher, root: Path) 
 
 
 def test_a_disk_that_fills_up_fails_plainly(pivot: Launcher, root: Path) -> None:
-    assert _walk_full_disks(pivot, root, step=29) > 30
+    assert _walk_full_disks(pivot, root, step=43) > 30
 
 
 @pytest.mark.long

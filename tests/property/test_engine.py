@@ -7,6 +7,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -164,9 +165,21 @@ async def _live_through(world: World, steps: list[list[Edit]]) -> None:
                 await _check(live, project, world)
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(worlds(), st.lists(st.lists(edits, min_size=1, max_size=3), min_size=4, max_size=8))
+lives = given(worlds(), st.lists(st.lists(edits, min_size=1, max_size=3), min_size=4, max_size=8))
+
+
+@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@lives
 def test_any_edits_give_what_a_run_from_scratch_gives(
+    world: World, steps: list[list[Edit]]
+) -> None:
+    asyncio.run(_live_through(world, steps))
+
+
+@pytest.mark.long
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@lives
+def test_any_edits_give_what_a_run_from_scratch_gives_at_length(
     world: World, steps: list[list[Edit]]
 ) -> None:
     asyncio.run(_live_through(world, steps))
