@@ -9,10 +9,12 @@ MADE_FROM := { cat requirements.lock; sed '/^\[tool/,$$d' pyproject.toml; pwd; }
 DEMO := .demo
 # What counts for the coverage. The other tests run many processes, each slower when it is measured, through the same code;
 # of these, tests/conftest.py says whose processes are measured.
-MEASURED := tests/unit tests/engine tests/remote tests/tui $(addprefix tests/cli/test_,gc.py results.py vigil.py) \
+MEASURED := tests/unit tests/engine tests/remote tests/tui $(addprefix tests/cli/test_,gc.py results.py vigil.py \
+	$(addsuffix .py,doctor profile shell import_dvc)) \
 	$(filter-out %_reading.py,$(wildcard tests/edge/test_[f-z]*.py)) tests/edge/test_define_yaml.py tests/edge/test_define_formats.py
-# Tests wait for processes that they start: somewhat more of them than processors keep those busy.
-CHECK := $(RUN) pytest -m 'not long' -n $$(( $$(getconf _NPROCESSORS_ONLN) * 3 / 2 ))
+# Tests wait for processes that they start: more of them than processors keep those busy.
+CHECK := $(RUN) pytest -m 'not long' -n $$(( $$(getconf _NPROCESSORS_ONLN) * 2 ))
+SITE := $(RUN) sphinx -E -q --fail-on-warning --keep-going -b html -d build/doctrees docs build/site
 
 # The first Python that is new enough; `make PYTHON=/path/to/python` names another.
 FIND_PYTHON := for each in $(PYTHON) python3.13 python3.14 python3 python; do \
@@ -52,13 +54,12 @@ test: setup ## run the tests, but for the long ones
 check: setup ## run everything that must hold before a change goes in
 	$(RUN) ruff format --check
 	$(RUN) ruff check --quiet
-	$(BIN)/lint-imports --no-cache
-	$(MAKE) --no-print-directory docs
-	$(RUN) basedpyright & types=$$!; $(CHECK) $(addprefix --ignore=,$(MEASURED)) && wait $$types
+	{ $(BIN)/lint-imports --no-cache && $(SITE) && $(RUN) basedpyright; } & rest=$$!; \
+		$(CHECK) $(addprefix --ignore=,$(MEASURED)) && wait $$rest
 	$(CHECK) $(MEASURED) --cov --cov-report=
 
 docs: setup ## build the site of docs/ into build/site; a broken link is an error
-	$(RUN) sphinx -E -q --fail-on-warning --keep-going -b html -d build/doctrees docs build/site
+	$(SITE)
 
 chaos: setup ## kill, crash and starve Pivot at length: a quarter of an hour
 	@$(RUN) pytest -m long --timeout 1200
