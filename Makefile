@@ -10,7 +10,7 @@ DEMO := .demo
 # What counts for the coverage. The other tests run many processes, each slower when it is measured, through the same code;
 # of these, tests/conftest.py says whose processes are measured.
 MEASURED := tests/unit tests/engine tests/remote tests/tui $(addprefix tests/cli/test_,gc.py results.py vigil.py \
-	$(addsuffix .py,doctor profile shell import_dvc)) \
+	$(addsuffix .py,doctor shell import_dvc)) \
 	$(filter-out %_reading.py,$(wildcard tests/edge/test_[f-z]*.py)) tests/edge/test_define_yaml.py tests/edge/test_define_formats.py
 # Tests wait for processes that they start: more of them than processors keep those busy.
 CHECK := $(RUN) pytest -m 'not long' -n $$(( $$(getconf _NPROCESSORS_ONLN) * 2 ))

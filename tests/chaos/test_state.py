@@ -47,10 +47,9 @@ def _directory(data: Path) -> None:
     "damage",
     [
         _garbage,
-        _half,
         *(
             pytest.param(each, marks=pytest.mark.long)
-            for each in (_flipped, _empty, _gone, _directory)
+            for each in (_half, _flipped, _empty, _gone, _directory)
         ),
     ],
 )

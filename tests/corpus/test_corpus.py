@@ -23,7 +23,7 @@ CASES = [
         project,
         layout,
         id=f"{path.parent.name}/{path.stem}: {project.name} [{layout}]",
-        marks=[] if project.quick else [pytest.mark.long],
+        marks=[] if project.quick and layout is project.layouts[0] else [pytest.mark.long],
     )
     for path in cases.files()
     for project in cases.load(path)
