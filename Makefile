@@ -9,8 +9,7 @@ MADE_FROM := { cat requirements.lock; sed '/^\[tool/,$$d' pyproject.toml; pwd; }
 DEMO := .demo
 # What counts for the coverage. The other tests run many processes, each slower when it is measured, through the same code;
 # of these, tests/conftest.py says whose processes are measured.
-MEASURED := tests/unit tests/engine tests/remote tests/tui $(addprefix tests/cli/test_,gc.py results.py vigil.py \
-	$(addsuffix .py,doctor shell import_dvc)) \
+MEASURED := tests/unit tests/engine tests/remote tests/tui $(addprefix tests/cli/test_,doctor.py gc.py import_dvc.py results.py vigil.py) \
 	$(filter-out %_reading.py,$(wildcard tests/edge/test_[f-z]*.py)) tests/edge/test_define_yaml.py tests/edge/test_define_formats.py
 # Tests wait for processes that they start: more of them than processors keep those busy.
 CHECK := $(RUN) pytest -m 'not long' -n $$(( $$(getconf _NPROCESSORS_ONLN) * 2 ))

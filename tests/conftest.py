@@ -8,6 +8,7 @@ _WHOLE = (
     "tests/edge/test_define_*",
     "tests/edge/test_worker_*",
     "tests/engine/test_pool_*",
+    "tests/engine/test_shell.py",
     "tests/cli/*",
     "tests/tui/test_terminal.py",
 )
