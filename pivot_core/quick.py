@@ -380,9 +380,8 @@ def _chosen(
 
 def _named(proof: "Proof", target: str) -> list[int]:
     stages = proof["stages"]
-    if "//" in target and len(proof["pipelines"]) > 1:
-        return []  # what it means is for the full path to say
-    target = target.rpartition("//")[2]
+    if "//" in target:
+        return []  # what a name means below the root is for the full path to say
     path = target.removeprefix("./")
     return (
         [place for place, name in enumerate(stages) if name == target]

@@ -391,32 +391,27 @@ def _watching(watched: Watched) -> Iterator[Check]:
 
 
 def _is_free(here: Layout) -> bool:
-    """Tells whether no engine is live; changes nothing."""
+    """Tells whether no engine is live."""
+    return _can_lock(here.engine_lock, fcntl.LOCK_SH)
+
+
+def _has_workers(here: Layout) -> bool:
+    return not _can_lock(here.workers_lock, fcntl.LOCK_EX)
+
+
+def _can_lock(path: str, how: int) -> bool:
+    """Tells whether a lock could be had; changes nothing."""
     try:
-        fd = os.open(here.engine_lock, os.O_RDONLY | os.O_CLOEXEC)
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return True
     try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        fcntl.flock(fd, how | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     finally:
         os.close(fd)
     return True
-
-
-def _has_workers(here: Layout) -> bool:
-    try:
-        fd = os.open(here.workers_lock, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(fd)
-    return False
 
 
 def _names(directory: str) -> list[str]:

@@ -17,7 +17,7 @@ ASKED = [
     ["repro", "./clean.json"], ["verify", "metrics/"], ["status", "metrics"], ["status", "train", "report"],
     ["-C", "sub", "status", "../clean.json"], ["status", "-C", "sub", "-C", "..", "report"], ["status", "nothing"],
     ["status", "-C", "nowhere"], ["repro", "--dry-run"], ["status", "-v"], ["verify", "--json"], ["repro", "--nope"],
-    ["verify", "--", "train"],
+    ["verify", "--", "train"], ["-C", "sub", "status", "train"],
 ]  # fmt: skip
 TYPED = [
     ("bash", "pivot repro tr", "2"), ("bash", "pivot\nrun\n", "2"), ("bash", "pivot status train ", "3"),
