@@ -19,7 +19,7 @@ import pivot_core
 from pivot_core.engine import lease, supply
 from pivot_core.engine.bus import Bus
 from pivot_core.engine.grounds import credentials, identity
-from pivot_core.engine.history import RunJournal
+from pivot_core.engine.history import RunJournal, last_run
 from pivot_core.engine.plan import Plan, Planner
 from pivot_core.engine.pool import WorkerLost
 from pivot_core.engine.preview import Preview
@@ -147,6 +147,8 @@ class Engine(Port):
         """Cleans up after a predecessor that was killed, and begins to serve; raises ``StoreError``."""
         await lease.workers_gone(self._layout)
         self._shop.sweep()
+        if self._only is None and (last := await asyncio.to_thread(last_run, self._layout)):
+            self._standing.recall(*last)
         try:
             await self._server.start(self._layout.socket_path)
         except OSError as error:

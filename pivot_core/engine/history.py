@@ -1,12 +1,13 @@
 """Owns what is kept of past runs: writes the active run's journal, answers from the journals and logs of old ones."""
 
+import contextlib
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import cast
 
-from pivot_core.errors import UsageError
+from pivot_core.errors import EXIT_INTERRUPTED, UsageError
 from pivot_core.model import codec
 from pivot_core.model.decision import Status
 from pivot_core.model.ids import Json, RunId, StageName
@@ -226,6 +227,49 @@ class Past:
         counts = last.counts or _count(states)
         summary = RunSummary(run, status, command, last.started_at, duration_s, counts)
         return RunReport(summary, states)
+
+
+def last_run(layout: Layout) -> tuple[RunState, dict[StageName, StageState]] | None:
+    """Returns the newest run that is kept and where it left stages; ``None`` where nothing is known of one.
+
+    For an engine that begins: a run that has not ended was cut off with its engine. What a run found up to date is left
+    out, a look tells as much.
+    """
+    for run_id in journal.runs(layout):
+        run: RunState | None = None
+        newest = dict[str, Json]()
+        for record in journal.read(layout, run_id):
+            match record.get("type"), record.get("stage"):
+                case "RunStarted" | "RunFinished", _:
+                    with contextlib.suppress(ValueError):
+                        run = codec.from_json(RunState, record.get("run"))
+                case "StageChanged", str(stage):
+                    newest[stage] = record.get("state")
+                case _:
+                    pass
+        if run is not None:
+            return _ended(layout, run), dict(_left(newest))
+    return None
+
+
+def _ended(layout: Layout, run: RunState) -> RunState:
+    if run.ended_at is not None:
+        return run
+    try:
+        ended_at = os.stat(layout.journal_path(run.run_id)).st_mtime
+    except OSError:
+        ended_at = run.queued_at
+    return replace(run, status=RunStatus.CANCELLED, ended_at=ended_at, exit_code=EXIT_INTERRUPTED)
+
+
+def _left(newest: Mapping[str, Json]) -> Iterator[tuple[StageName, StageState]]:
+    for stage, state in newest.items():
+        if isinstance(state, dict) and state.get("status") != Status.SAME.value:
+            with contextlib.suppress(ValueError):
+                known = codec.from_json(StageState, state)
+                is_cut_off = known.status is Status.RUNNING
+                status = Status.CANCELLED if is_cut_off else known.status
+                yield StageName(stage), replace(known, status=status, kill_at=None)
 
 
 def _count(states: Mapping[StageName, StageState]) -> dict[str, int]:

@@ -53,6 +53,8 @@ class Standing:
         self._states: dict[StageName, StageState] = {}
         self._problems: tuple[Problem, ...] = ()
         self._journal: RunJournal | None = None
+        self._before: RunState | None = None
+        """The last run of an engine before this one."""
         self.project: str = os.path.basename(layout.root)
         """The pipeline's name, once it is known."""
 
@@ -60,7 +62,13 @@ class Standing:
         self, seq: int, engine: EngineInfo, run: RunState | None, queue: tuple[RunState, ...]
     ) -> Snapshot:
         """Returns what the events so far add up to."""
-        return Snapshot(seq, engine, self._rows, dict(self._states), run, queue, self._problems)
+        shown = run or self._before
+        return Snapshot(seq, engine, self._rows, dict(self._states), shown, queue, self._problems)
+
+    def recall(self, run: RunState, states: Mapping[StageName, StageState]) -> None:
+        """Takes over what the last run of an earlier engine came to, as if it had been this engine's."""
+        self._before = run
+        self._states.update(states)
 
     def publish(self, event: Event) -> None:
         """Records an event of the active run, and tells every front end."""

@@ -40,7 +40,7 @@ class Snapshot:
     """In topological order."""
     states: Mapping[StageName, StageState]
     run: RunState | None
-    """The active run, else the last one of this engine."""
+    """The active run, else the last one."""
     queue: tuple[RunState, ...]
     problems: tuple[Problem, ...]
     """Why the definition cannot be used; ``stages`` then holds the last good one."""

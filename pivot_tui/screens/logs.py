@@ -32,12 +32,12 @@ _TAKES_LINE = ("less", "more", "most", "vi", "vim", "nvim", "view")
 """Pagers that begin at a line that ``+number`` names."""
 
 _SILENT = {
-    Status.SAME: "was up to date, it did not run",
-    Status.RESTORED: "was restored from the cache, it did not run",
-    Status.WAIT: "waits, it has not started",
-    Status.QUEUED: "is queued, it has not started",
-    Status.BLOCKED: "is blocked, it did not start",
-    Status.CANCELLED: "was cancelled before it printed anything",
+    Status.SAME: "up to date: it did not run",
+    Status.RESTORED: "restored from the cache: it did not run",
+    Status.WAIT: "not started yet: it waits for an upstream",
+    Status.QUEUED: "not started yet: it is queued",
+    Status.BLOCKED: "not started: it is blocked",
+    Status.CANCELLED: "cancelled before it printed anything",
     Status.RUNNING: "runs, no output yet",
 }
 
@@ -147,7 +147,9 @@ class Logs(Keeper):
                     answer if now == newest else await self._feed.find_log(FindLog(stage, *now))
                 )
         except (PivotError, OSError):
-            return  # the banner says that the engine is gone; what is on screen stays
+            # The banner says that the engine is gone; what is on screen stays, and is looked for again with the next one.
+            self._place = (*self._place[:3], None)
+            return
         if stage != self._stage or self._merged is not None:
             return
         state = self._board.state(stage)
@@ -171,8 +173,7 @@ class Logs(Keeper):
     def _show_none(self, stage: StageName, state: StageState, why: str, older: str = "") -> None:
         """Says why there is no log."""
         self._shown = None
-        run = f"in run {fmt.short_run(state.run_id)} " if state.run_id is not None else ""
-        said = f"{run}{_SILENT.get(state.status, 'it printed nothing')}" if run else why
+        said = why if state.run_id is None else _SILENT.get(state.status, "it printed nothing")
         now = (state.run_id, state.attempt) if state.run_id is not None else None
         self._log.show(None, self._title(stage, now), one_line(said) + older)
 

@@ -30,13 +30,14 @@ from pivot_core.port import (
     StageState,
     Status,
 )
+from pivot_tui.app import Dashboard
 from pivot_tui.board import Link
 from pivot_tui.screens.dialog import Dialog
 from pivot_tui.screens.finder import Finder
 from pivot_tui.screens.main import MainScreen
 from pivot_tui.screens.run_menu import RunMenu
 from tests.tui import scenes
-from tests.tui.driving import opened
+from tests.tui.driving import Driver, opened
 
 TRAIN = StageName("train@large")
 
@@ -367,6 +368,23 @@ async def test_an_engine_that_hands_over_is_followed_without_a_word(tmp_path: Pa
         driver.port.end()
         await driver.until(lambda: driver.app.board.run is None)
         assert driver.app.board.link is Link.ATTACHED
+
+
+async def test_what_was_known_before_there_was_an_engine_gets_its_log_from_it(
+    tmp_path: Path,
+) -> None:
+    known = scenes.a_run_in_progress()
+    port = scenes.port(known, tmp_path)
+    port.is_gone = True
+    app = Dashboard(port.connect, lambda: scenes.NOW, last=lambda: known)
+    async with app.run_test(size=(80, 24)) as pilot:
+        driver = Driver(pilot, app, port)
+        await driver.until(lambda: app.board.link is Link.LOST and bool(app.board.stages))
+        await driver.pilot.pause()
+        assert driver.log.count == 0
+        port.is_gone = False
+        await driver.press("R")
+        await driver.until(lambda: driver.log.count == scenes.LINES)
 
 
 async def test_a_gap_brings_a_new_snapshot(tmp_path: Path) -> None:
