@@ -9,11 +9,10 @@ _ESCAPED = re.compile(r"\\.")
 _MATCHING_S = 0.05
 _DRAWING_S = 0.01
 """How long a regular expression may take for many lines, and for one that is drawn."""
+_WHOLE_S = 0.01
+"""How long one may take for all of a long line in which no piece matched; then it holds none."""
 _PIECE = 1 << 15
-"""Characters of a long line that a regular expression is looked for in at once: it may take their square.
-
-What spans more than half of them may not be found.
-"""
+"""Characters of a long line that a regular expression is looked for in at once: it may take their square."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +32,11 @@ class Pattern:
         literal, wanted = self.literal, not self.inverted
         if not literal:
             with at_most(_MATCHING_S):
-                return [at for at, text in enumerate(texts) if self._is_in(text) is wanted]
+                meant = [self._is_in(text) for text in texts]
+            found = [
+                is_in or self._spans_pieces(text) for is_in, text in zip(meant, texts, strict=True)
+            ]
+            return [at for at, is_in in enumerate(found) if is_in is wanted]
         if self.regex.flags & re.IGNORECASE:
             return [at for at, text in enumerate(texts) if (literal in text.lower()) is wanted]
         return [at for at, text in enumerate(texts) if (literal in text) is wanted]
@@ -48,6 +51,16 @@ class Pattern:
         except TooSlowError:
             return []
         return [(start, end) for start, end in found if end > start]
+
+    def _spans_pieces(self, text: str) -> bool:
+        """Tells whether a match goes over more of a long line than one piece, where that does not take long."""
+        if len(text) <= _PIECE:
+            return False
+        try:
+            with at_most(_WHOLE_S):
+                return self.regex.search(text) is not None
+        except TooSlowError:
+            return False
 
     def _is_in(self, text: str) -> bool:
         search = self.regex.search

@@ -102,6 +102,11 @@ def bare(line: str) -> str:
     return last_state(text)
 
 
+def _begun(lines: Lines) -> int:
+    """Returns the first line of which the beginning is known."""
+    return lines.first if lines.is_whole else min(lines.first + 1, lines.end)
+
+
 class Sieve:
     """The lines that every pattern means, of standard error alone where asked."""
 
@@ -111,7 +116,7 @@ class Sieve:
         self.patterns: tuple[Pattern, ...] = patterns
         self.only_err: bool = only_err
         self._lines: Lines = lines
-        self._low: int = min(origin, lines.settled)
+        self._low: int = min(max(origin, _begun(lines)), lines.settled)
         self._high: int = self._low
         self._before: array[int] = array("q")  # what was found behind the origin, nearest first
         self._after: array[int] = array("q")  # what was found ahead of it
@@ -159,7 +164,8 @@ class Sieve:
             self._after.pop()
             self._has_open = False
         lines = self._lines
-        has_ahead, has_behind = self._high < lines.settled, self._low > lines.first
+        first = _begun(lines)
+        has_ahead, has_behind = self._high < lines.settled, self._low > first
         if has_ahead and (ahead or not has_behind):
             to = min(lines.reach(self._high, ahead=True), lines.settled, self._high + self._most)
             found = self._try(self._high, to)
@@ -168,7 +174,7 @@ class Sieve:
             self._after.extend(found)
             self._high = to
         elif has_behind:
-            to = max(lines.reach(self._low, ahead=False), self._low - self._most)
+            to = max(lines.reach(self._low, ahead=False), self._low - self._most, first)
             found = self._try(to, self._low)
             if found is None:
                 return True

@@ -92,8 +92,8 @@ class LogLines:
         return self.end - 1 if self._newest in _GOES_ON else self.end
 
     def is_open(self, at: int) -> bool:
-        """Tells whether a line may change: it was written in pieces, and its end has not come."""
-        return at >= self.settled
+        """Tells whether a line may change: it was written in pieces, and its end or its beginning was not found yet."""
+        return at >= self.settled or (at == self.first and not self.is_whole)
 
     @property
     def is_whole(self) -> bool:

@@ -373,7 +373,7 @@ class LogView(LogPane, can_focus=True):
         if reader.is_filtered:
             lines = f"{fmt.count(self.shown)} of {lines}"
         if not reader.lines.is_whole:
-            lines = f"reader {1 - reader.lines.unread:.0%}"
+            lines = f"read {1 - reader.lines.unread:.0%}"
         if self.window.follows:
             self._known = reader.lines.end
             parts += ["FOLLOW", lines]

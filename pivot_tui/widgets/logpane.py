@@ -193,8 +193,8 @@ class LogPane(Titled):
     @override
     def render_line(self, y: int) -> Strip:
         if not self._on_screen:
-            words = self.none_said() if y == 0 else ""
-            line = spans.text(f" {words}", Paint.MUTED)
+            said = spans.wrap(self.none_said(), self.size.width - 2)
+            line = spans.text(f" {said[y]}" if y < len(said) else "", Paint.MUTED)
             return strip(self, spans.crop(line, self.size.width), self.size.width)
         if y >= len(self._on_screen):
             return strip(self, (), self.size.width)

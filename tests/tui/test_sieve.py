@@ -194,6 +194,28 @@ def test_a_pattern_that_takes_the_square_of_a_long_line_is_interrupted() -> None
         pattern.parse("x.*y").matching(["x" * 60_000])
 
 
+def test_a_line_whose_beginning_is_not_read_yet_is_neither_searched_nor_settled(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "log"
+    pieces = [record("O", f"piece {number} ") for number in range(40)]
+    path.write_bytes(
+        record("o", "first") + b"".join(pieces) + record("o", "end") + record("o", "x")
+    )
+    lines = LogLines(str(path))
+    sieve = Sieve(lines, 0, (pattern.parse("piece 0"),))
+    lines.grow()
+    while not lines.is_whole:
+        assert lines.is_open(lines.first)
+        lines.dig(200)
+        sieve.scan(ahead=False)
+    assert not lines.is_open(lines.first)
+    while sieve.scan(ahead=False):
+        pass
+    (line,) = found(lines, sieve)
+    assert line.startswith("piece 0 piece 1 ")
+
+
 @pytest.mark.parametrize(
     ("words", "text", "found"),
     [
@@ -203,6 +225,8 @@ def test_a_pattern_that_takes_the_square_of_a_long_line_is_interrupted() -> None
         ("b$", "b" * 40_000 + "a", False),
         ("^b+$", "b" * 40_000, True),
         ("ab", "a" * 32_767 + "ab" + "c" * 9, True),
+        ("begin.*end", "begin" + "b" * 60_000 + "end", True),
+        (r"^\[\d+(, \d+)*\]$", f"[{', '.join(map(str, range(9_000)))}]", True),
     ],
 )
 def test_a_long_line_is_searched_in_pieces(words: str, text: str, found: bool) -> None:
