@@ -147,7 +147,7 @@ class Logs(Keeper):
                     answer if now == newest else await self._feed.find_log(FindLog(stage, *now))
                 )
         except (PivotError, OSError):
-            # The banner says that the engine is gone; what is on screen stays, and is looked for again with the next one.
+            # The banner says that the engine is gone; what is on screen stays until there is another one.
             self._place = (*self._place[:3], None)
             return
         if stage != self._stage or self._merged is not None:
