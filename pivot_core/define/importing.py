@@ -47,20 +47,30 @@ def is_project_file(path: str) -> bool:
     return os.path.isabs(path)
 
 
-def install(root: str, base: str, cache: CodeCache | None = None) -> dict[str, bytes]:
+def install(
+    root: str,
+    base: str,
+    cache: CodeCache | None = None,
+    ahead: Sequence[str] = (),
+    behind: Sequence[str] = (),
+) -> dict[str, bytes]:
     """Makes this process import project modules from source.
 
     Returns the modules that are imported from now on: absolute path → the source that was executed.
 
     ``cache`` is passed in a process that runs a stage: the annotations of stage functions are then kept as text (see
     ``postpone``). ``root`` is the absolute project root, ``base`` the definition's directory in it. Both come first on
-    ``sys.path``, ``base`` before ``root``. Modules of installed packages that a project module shadows are forgotten,
-    so that a warm process imports what a fresh one would.
+    ``sys.path``, ``base`` before ``root``, unless ``added`` has found another order when the definition was loaded: a
+    stage's process imports the module of its function alone, and not what has put directories there. Modules of
+    installed packages that a project module shadows are forgotten, so that a warm process imports what a fresh one
+    would.
     """
-    first = [os.path.normpath(os.path.join(root, base)), root]
+    first = [os.path.normpath(os.path.join(root, path)) for path in ahead or (base, "")]
+    last = [os.path.normpath(os.path.join(root, path)) for path in behind]
     # A console script puts its own directory first, `python -c` the current one: neither belongs to the project.
     skipped = {"", os.path.join(sys.prefix, "bin"), *first}
-    sys.path[:] = [*dict.fromkeys(first), *(path for path in sys.path if path not in skipped)]
+    others = (path for path in sys.path if path not in skipped)
+    sys.path[:] = dict.fromkeys((*first, *others, *last))
     for (
         path
     ) in sys.path:  # and not all that is cached: a forked child copies every page that it looks at
@@ -73,6 +83,23 @@ def install(root: str, base: str, cache: CodeCache | None = None) -> dict[str, b
     ]
     _forget_shadowed(dict.fromkeys(first))
     return executed
+
+
+def added(root: str, base: str, before: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Returns what ``install`` needs as ``ahead`` and ``behind`` to find modules as this process does now.
+
+    ``before`` is what ``sys.path`` was after ``install``; nothing is returned where project code has added nothing.
+    """
+    own = [os.path.normpath(os.path.join(root, base)), root]
+    known = {*before}.difference(own)
+    there = [
+        path if path in known else os.path.normpath(os.path.join(root, path)) for path in sys.path
+    ]
+    start = next((place for place, path in enumerate(there) if path in known), len(there))
+    first = list(dict.fromkeys(there[:start]))
+    last = [path for path in there[start:] if path not in known and path not in first]
+    ahead = () if first == list(dict.fromkeys(own)) else first
+    return tuple(_inside(root, path) for path in ahead), tuple(_inside(root, path) for path in last)
 
 
 def precompile(paths: Iterable[str], cache: CodeCache) -> None:
@@ -237,6 +264,10 @@ def _forget_shadowed(directories: Iterable[str]) -> None:
         if spec is not None and spec.origin and is_project_file(spec.origin):
             for loaded in [key for key in sys.modules if key.partition(".")[0] == name]:
                 del sys.modules[loaded]
+
+
+def _inside(root: str, path: str) -> str:
+    return os.path.relpath(path, root) if path.startswith(root + os.sep) or path == root else path
 
 
 def _no_function(module: ModuleType, qualname: str) -> str:

@@ -6,6 +6,7 @@ forked child: load(root, file) ─▶ LoadReport (JSON) ─▶ engine: assembly.
 import contextlib
 import importlib
 import os
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypedDict, cast
@@ -79,6 +80,7 @@ def load(
     os.chdir(root)
     home = discover.home(definition)
     observer = observe.Observer(root, importing.install(root, home))
+    path = list(sys.path)
     used = uses.Uses()
     used.start()
     for place in dict.fromkeys((home, "")):
@@ -92,16 +94,12 @@ def load(
     except DefinitionError as error:
         errors.append(error)
     names = sorted({str(each.name) for each in registrations})
-    files = list[overrides.ParamsFile]()
-    for place in dict.fromkeys((home, "")):
-        try:
-            files += _params_files(root, place)
-        except DefinitionError as error:
-            errors.append(error)
+    files = _all_params(root, home, errors)
     registrations = [_named(each, home, prefixed) for each in registrations]
     if registrations:
         observer.resume()  # factories, validators and quoted annotations are project code
-        stages, mistakes = registry.build(registrations, root, home, files, observer.note)
+        search = importing.added(root, home, path)
+        stages, mistakes = registry.build(registrations, root, home, files, observer.note, search)
         observer.stop()
         errors.extend(mistakes)
         errors.extend(_graph_errors(stages))
@@ -185,6 +183,17 @@ def _from_python(definition: str) -> Pipeline:
         )
     hint = "write `pipeline = Pipeline()` and `pipeline.register(function)`"
     raise DefinitionError(f"{file} has no pipeline", definition, hint)
+
+
+def _all_params(root: str, home: str, errors: list[DefinitionError]) -> list[overrides.ParamsFile]:
+    """Returns the files of params that count, the strongest last; adds what is wrong with them to ``errors``."""
+    files = list[overrides.ParamsFile]()
+    for place in dict.fromkeys((home, "")):
+        try:
+            files += _params_files(root, place)
+        except DefinitionError as error:
+            errors.append(error)
+    return files
 
 
 def _params_files(root: str, home: str) -> list[overrides.ParamsFile]:

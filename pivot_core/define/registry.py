@@ -28,13 +28,15 @@ def build(
     home: str,
     params_files: Sequence[ParamsFile],
     note: Callable[[str], None] = lambda _: None,
+    search: tuple[tuple[str, ...], tuple[str, ...]] = ((), ()),
 ) -> tuple[list[Stage], list[DefinitionError]]:
     """Returns the stages that could be made, and all mistakes.
 
     ``root`` is the absolute project root, ``home`` the definition's directory in it; of ``params_files`` the last one
-    is the strongest. ``note`` is told of other files before they are read.
+    is the strongest. ``note`` is told of other files before they are read; ``search`` is what ``importing.added``
+    found.
     """
-    building = _Building(root, home, params_files, note)
+    building = _Building(root, home, params_files, note, search)
     stages = [stage for item in registrations if (stage := building.stage(item)) is not None]
     stages = shell_command.with_scripts(stages, root)
     for params in params_files:
@@ -51,10 +53,12 @@ class _Building:
         home: str,
         params_files: Sequence[ParamsFile],
         note: Callable[[str], None],
+        search: tuple[tuple[str, ...], tuple[str, ...]],
     ) -> None:
         self.root: str = root
         self.home: str = home
         self.params_files: Sequence[ParamsFile] = params_files
+        self.search: tuple[tuple[str, ...], tuple[str, ...]] = search
         self.param_files: Reader = Reader(root, note)
         self.problems: list[DefinitionError] = []
         self._signatures: dict[object, StageSignature | None] = {}
@@ -270,7 +274,7 @@ class _Building:
         if isinstance(code, CodeType):
             where = self._location(code.co_filename, code.co_firstlineno)
         module, qualname = func.__module__, cast("str", getattr(func, "__qualname__", ""))
-        return FunctionRef(self.home, module, qualname, where)
+        return FunctionRef(self.home, module, qualname, where, *self.search)
 
     def _location(self, file: str, line: int) -> SourceLocation:
         return SourceLocation(file.removeprefix(self.root + os.sep), line)

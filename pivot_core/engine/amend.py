@@ -13,7 +13,7 @@ from typing import TypedDict, cast
 from pivot_core.engine import grounds
 from pivot_core.engine.grounds import FileRow, Grounds
 from pivot_core.errors import DefinitionError
-from pivot_core.fingerprint.analyser import Analyser, Parsed, SearchStep, Versions
+from pivot_core.fingerprint.analyser import Analyser, Parsed, Versions
 from pivot_core.fingerprint.outline import Block, Edits, Outline, compare
 from pivot_core.fingerprint.reading import Readings
 from pivot_core.model.fingerprint import Reading
@@ -26,7 +26,6 @@ class _Form(TypedDict):
     """The JSON form of ``Outlines``."""
 
     files: dict[str, tuple[int, list[tuple[int, int, str, str, str]]]]
-    search: dict[str, list[tuple[str, bool]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,20 +34,16 @@ class Outlines:
 
     files: Mapping[str, Outline]
     """By absolute path; a file that loading read as text has none."""
-    search: Mapping[str, Sequence[SearchStep]]
-    """As ``Analyser.search`` gives it."""
 
     @staticmethod
     def of(analyser: Analyser, uses: Mapping[str, Sequence[str] | None]) -> "Outlines":
         """Returns what an analyser has found; ``uses`` is what loading called and read (`Uses.result`)."""
-        if analyser.search is None:
-            return Outlines({}, {})
         files = {
             path: outline.only(outline.names.difference(uses.get(path) or ()))
             for path, outline in analyser.outlines.items()
             if uses.get(path, ()) is not None
         }
-        return Outlines(files, analyser.search)
+        return Outlines(files)
 
     def to_json(self) -> Json:
         """Returns the JSON form."""
@@ -56,10 +51,7 @@ class Outlines:
             path: [outline.length, [list(block) for block in outline.blocks]]
             for path, outline in self.files.items()
         }
-        return {
-            "files": files,
-            "search": {b: [[*s] for s in steps] for b, steps in self.search.items()},
-        }
+        return {"files": files}
 
     @staticmethod
     def from_json(data: Json) -> "Outlines":
@@ -70,13 +62,9 @@ class Outlines:
                 path: Outline(int(length), tuple(Block(*block) for block in blocks))
                 for path, (length, blocks) in given["files"].items()
             }
-            search = {
-                base: [(str(directory), bool(is_first)) for directory, is_first in steps]
-                for base, steps in given["search"].items()
-            }
         except (TypeError, KeyError, AttributeError, IndexError) as error:
             raise ValueError("not outlines") from error
-        return Outlines(files, search)
+        return Outlines(files)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +105,7 @@ def amend(
     stages = tuple(_moved(stage, by_name) for stage in known.stages)
     readings = tuple(_moved_reading(reading, by_path) for reading in known.readings)
     observed = Readings(readings, known.executed)
-    analyser = Analyser(
-        root, readings=observed, search=before.search, versions=versions, parsed=parsed
-    )
+    analyser = Analyser(root, readings=observed, versions=versions, parsed=parsed)
     try:
         analyses = tuple(
             analyser.analyse(stage) if by_name.concern(analysis) else by_name.applied(analysis)
@@ -146,7 +132,7 @@ def amend(
             stages=stages,
             analyses=analyses,
         ),
-        Outlines(after, before.search),
+        Outlines(after),
         analyser,
     )
 

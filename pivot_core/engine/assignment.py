@@ -29,6 +29,8 @@ def attempt_of(
             "base": spec.func.base,
             "module": spec.func.module,
             "qualname": spec.func.qualname,
+            "ahead": list(spec.func.ahead),
+            "behind": list(spec.func.behind),
         },
         command=None
         if spec.command is None

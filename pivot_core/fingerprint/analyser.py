@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 import xxhash
 
 from pivot_core.errors import DefinitionError
-from pivot_core.fingerprint import search_path, shell_command
+from pivot_core.fingerprint import shell_command
 from pivot_core.fingerprint import source as source_
 from pivot_core.fingerprint.boundary import boundary
 from pivot_core.fingerprint.files import Files
@@ -35,8 +35,6 @@ from pivot_core.model.stage import FunctionRef, SourceLocation, Stage
 
 _SCRIPT_MAX = 1 << 20
 
-type SearchStep = tuple[str, bool]
-"""A directory that is added to the search path, and whether it goes first."""
 type Parsed = dict[str, tuple[bytes, source_.Source]]
 """By absolute path: the bytes of a file and what they say. A mark that an earlier analysis left costs time alone."""
 
@@ -53,15 +51,12 @@ class Analyser:
         root: str,
         *,
         site: Sequence[str] | None = None,
-        search: Mapping[str, Sequence[SearchStep]] | None = None,
         readings: Readings | None = None,
         versions: Versions | None = None,
         parsed: Parsed | None = None,
     ) -> None:
         """``readings`` is what was noticed when the definition was loaded, ``versions`` is for packages that count.
-
-        ``search`` is that of an earlier analyser where it still holds: nobody then looks for it again. ``parsed`` is
-        what earlier ones parsed, and is added to.
+        ``parsed`` is what earlier analysers parsed, and is added to.
         """
         self._parsed: Parsed | None = parsed
         self._root: str = os.path.abspath(root)
@@ -78,14 +73,9 @@ class Analyser:
         self._territories: dict[str, tuple[Finder, Territory]] = {}
         self._symbols: dict[tuple[Piece, str], _Shown] = {}
         self._labels: dict[Module, dict[str, list[source_.Unit]]] = {}
-        self._additions: dict[Module, tuple[search_path.Addition, ...]] = {}
-        self._unknown: dict[Module, set[int]] = {}
-        """Modules that change the search path in ways that source does not show, with the lines."""
         self._preloads: dict[tuple[str, Module], tuple[str, ...]] = {}
         self._commands: dict[str, str] = {}
         """The texts of the commands that were analysed, by stage."""
-        self._known_search: Mapping[str, Sequence[SearchStep]] = search or {}
-        self._search: dict[str, list[SearchStep]] = {}
 
     @property
     def inputs(self) -> Mapping[str, ContentHash | None]:
@@ -104,11 +94,6 @@ class Analyser:
         """
         return {path: _outline(source) for path, source in self._sources.items()}
 
-    @property
-    def search(self) -> Mapping[str, Sequence[SearchStep]] | None:
-        """What modules add to the search path, by ``FunctionRef.base``; ``None`` where source does not show it."""
-        return None if self._unknown else self._search
-
     def analyse(self, stage: Stage) -> Analysis:
         """Returns the fingerprint of a stage's code.
 
@@ -118,7 +103,7 @@ class Analyser:
             self._commands[stage.name] = shell_command.text(stage.command)
             return shell_command.analyse(stage, stage.command, self._root, self._files)
         ref = stage.func
-        finder, territory = self._surveyed(stage)
+        finder, territory = self._surveyed(ref)
         module, name = self._function(territory.names, ref)
         roots = [
             (module, normalise([ast.Name(name, ast.Load())], None)),
@@ -143,7 +128,7 @@ class Analyser:
                 symbols=tuple(symbol for symbol, _ in symbols),
             ),
             locations=tuple((symbol.name, place) for symbol, place in symbols),
-            caveats=self._caveats(reach, loaded),
+            caveats=self._caveats(reach),
             preload=preload,
             sources=tuple(m.place.path for m in loaded if m.place.is_source),
             reached_from=tuple(above),
@@ -161,7 +146,8 @@ class Analyser:
         if kind is ReadingKind.SCRIPT:
             return _script(os.path.join(self._root, read))
         name, _, label = symbol_name.partition(":")
-        module = self._territory(base)[1].names.module(name)
+        _, territory = self._territories.get(base) or self._survey(base)
+        module = territory.names.module(name)
         if module is None or module.source is None:
             return None
         if label == "__doc__":
@@ -177,59 +163,25 @@ class Analyser:
 
     # --- modules ------------------------------------------------------------------------------------------------------
 
-    def _territory(self, base: str) -> tuple[Finder, Territory]:
-        found = self._territories.get(base)
-        if found is None:
-            directory = os.path.normpath(os.path.join(self._root, base))
-            finder = Finder(directory, self._root, self._site, self._files)
-            for step in self._known_search.get(base, ()):
-                finder.add(*step)
-            found = self._territories[base] = (
-                finder,
-                Territory(Names(finder, self._load), self._readings),
-            )
+    def _surveyed(self, ref: FunctionRef) -> tuple[Finder, Territory]:
+        """Returns the territory of a function's definition, where modules are found as loading found them."""
+        found = self._territories.get(ref.base) or self._survey(ref.base, ref.ahead, ref.behind)
+        if found[1].names.module(ref.module) is None and (place := self._place_of(ref)) is not None:
+            return self._survey(ref.base, ref.ahead, (*ref.behind, place))
         return found
 
-    def _surveyed(self, stage: Stage) -> tuple[Finder, Territory]:
-        """Returns the territory of a stage once nothing that is imported adds to the search path any more."""
-        ref = stage.func
-        steps = self._search.setdefault(ref.base, [])
-        while True:
-            finder, territory = self._territory(ref.base)
-            if ref.base in self._known_search:
-                return finder, territory
-            names = territory.names
-            stem, extension = os.path.splitext(os.path.basename(stage.defined.file))
-            definition = names.module(stem) if extension == ".py" else None
-            starts = [m for m in (definition, names.module(ref.module)) if m is not None]
-            grown = False
-            for addition in (a for start in starts for a in self._added(territory, start)):
-                if addition.directory is not None:
-                    grown |= _add(finder, steps, addition.directory, addition.is_first)
-            if len(starts) < 2 and (place := self._place_of(ref)) is not None:
-                grown |= _add(finder, steps, place, False)
-            if not grown:
-                return finder, territory
-            self._territories[ref.base] = (
-                finder,
-                Territory(Names(finder, self._load), self._readings),
-            )
-
-    def _added(self, territory: Territory, start: Module) -> tuple[search_path.Addition, ...]:
-        """Returns what importing a module puts on the search path."""
-        found = self._additions.get(start)
-        if found is None:
-            additions = [
-                (module, addition)
-                for module in territory.loaded(start)
-                if module.source is not None
-                for addition in search_path.additions(module.source, self._root)
-            ]
-            for module, addition in additions:
-                if addition.directory is None:
-                    self._unknown.setdefault(module, set()).add(addition.line)
-            found = self._additions[start] = tuple(addition for _, addition in additions)
+    def _survey(
+        self, base: str, ahead: Sequence[str] = (), behind: Sequence[str] = ()
+    ) -> tuple[Finder, Territory]:
+        first = [self._absolute(path) for path in ahead or (base, "")]
+        last = [self._absolute(path) for path in behind]
+        finder = Finder(first, last, self._site, self._files)
+        names = Names(finder, self._load)
+        found = self._territories[base] = (finder, Territory(names, self._readings))
         return found
+
+    def _absolute(self, path: str) -> str:
+        return os.path.normpath(os.path.join(self._root, path))
 
     def _place_of(self, ref: FunctionRef) -> str | None:
         """Returns the directory that the module of a function was imported from, to judge by its file."""
@@ -286,7 +238,7 @@ class Analyser:
         """Returns the installed modules that importing a module imports."""
         found = self._preloads.get((base, module))
         if found is None:
-            finder, territory = self._territory(base)
+            finder, territory = self._territories[base]
             wanted = dict.fromkeys(territory.foreign(module))
             found = tuple(name for name in wanted if finder.is_installed(name))
             self._preloads[base, module] = found
@@ -359,25 +311,11 @@ class Analyser:
             digest = hashes[0] if len(hashes) == 1 else _hash(" ".join(hashes))
             yield Named(symbol, ContentHash(digest)), SourceLocation(*where)
 
-    def _caveats(self, reach: Reach, loaded: Sequence[Module]) -> tuple[Caveat, ...]:
-        unknown = "sys.path is changed by what source does not show: code that is found there does not count"
-        found = {
-            *reach.caveats,
-            *(
-                (module, line, unknown)
-                for module in loaded
-                for line in self._unknown.get(module, ())
-            ),
+    def _caveats(self, reach: Reach) -> tuple[Caveat, ...]:
+        shown = {
+            (self._shown(module.place.path), line, what) for module, line, what in reach.caveats
         }
-        shown = {(self._shown(module.place.path), line, what) for module, line, what in found}
         return tuple(Caveat(what, SourceLocation(file, line)) for file, line, what in sorted(shown))
-
-
-def _add(finder: Finder, steps: list[SearchStep], directory: str, is_first: bool) -> bool:
-    is_new = finder.add(directory, is_first)
-    if is_new:
-        steps.append((directory, is_first))
-    return is_new
 
 
 def _script(path: str) -> str | None:

@@ -50,29 +50,23 @@ def _is_installed(path: str, stdlib: str) -> bool:
 
 
 class Finder:
-    """Finds modules as the interpreter would with ``base`` and ``root`` first on ``sys.path``."""
+    """Finds modules as the interpreter would with ``first`` before all else on ``sys.path``, and ``last`` after it."""
 
-    def __init__(self, base: str, root: str, site: Sequence[str], files: Files) -> None:
+    def __init__(
+        self, first: Sequence[str], last: Sequence[str], site: Sequence[str], files: Files
+    ) -> None:
         scripts = os.path.dirname(sys.executable)
         others = [os.path.abspath(path) for path in sys.path if path]
         inside = tuple(path + os.sep for path in site)
         own = [p for p in others if p != scripts and not f"{p}{os.sep}".startswith(inside)]
         self._path: tuple[str, ...] = tuple(
-            dict.fromkeys([base, root, *(path for path in own if os.path.isdir(path))])
+            dict.fromkeys([*first, *(path for path in own if os.path.isdir(path))])
         )
-        self._own: tuple[str, ...] = tuple(dict.fromkeys([base, root]))
+        self._last: tuple[str, ...] = tuple(last)
+        self._own: tuple[str, ...] = tuple(dict.fromkeys([*first, *last]))
         self._site: tuple[str, ...] = tuple(dict.fromkeys(site))
         self._files: Files = files
         self._found: dict[str, Location | None] = {}
-
-    def add(self, directory: str, is_first: bool = False) -> bool:
-        """Puts a directory that project code adds to ``sys.path`` on the search path; whether it is new there."""
-        if directory in self._path or directory in self._site:
-            return False
-        self._path = (directory, *self._path) if is_first else (*self._path, directory)
-        self._own = (*self._own, directory)
-        self._found.clear()
-        return True
 
     def find(self, name: str) -> Location | None:
         """Returns where a module of the project lies; ``None`` for what is installed, built in or nowhere."""
@@ -130,10 +124,10 @@ class Finder:
 
     def _top(self, name: str) -> Location | None:
         place = self._look(name, name, self._path)
-        if place is not None and not (place.is_namespace and self._known_elsewhere(name)):
+        if place is not None and not place.is_namespace:
             return place
-        if place is None and not self._known_elsewhere(name):
-            return _editable(name, self._site)
+        if not self._known_elsewhere(name):
+            return place or self._look(name, name, self._last) or _editable(name, self._site)
         return None
 
     def _known_elsewhere(self, name: str) -> bool:

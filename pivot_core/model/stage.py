@@ -63,6 +63,11 @@ class FunctionRef:
     """Dotted name as imported with ``base`` on ``sys.path``; ``pipeline`` for ``pipeline.py``."""
     qualname: str
     where: SourceLocation
+    ahead: tuple[str, ...] = ()
+    """What is first on ``sys.path`` instead, ``base`` and the root among it, where loading the definition has put
+    directories there; project-relative inside the project, absolute elsewhere."""
+    behind: tuple[str, ...] = ()
+    """The directories that it has put last."""
 
 
 @dataclass(frozen=True, slots=True)

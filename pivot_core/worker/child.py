@@ -148,7 +148,9 @@ class _Performance:
         named = self._info["func"]
         with self._blame(FailureKind.IMPORT):
             pipeline.stop_recording()
-            self.executed = importing.install(self._root, named["base"], self._task.codes)
+            self.executed = importing.install(
+                self._root, named["base"], self._task.codes, named["ahead"], named["behind"]
+            )
             nested.prepare()
             func = importing.resolve(named["module"], named["qualname"])
             return func, signature.inspect_stage(func)

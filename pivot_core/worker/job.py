@@ -17,6 +17,8 @@ class FuncInfo(TypedDict):
     base: str
     module: str
     qualname: str
+    ahead: list[str]
+    behind: list[str]
 
 
 class DepInfo(TypedDict):

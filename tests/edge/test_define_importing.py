@@ -182,3 +182,37 @@ def test_a_finder_of_an_editable_install_gets_source_too(tmp_path: Path) -> None
         return cast("Json", importlib.import_module("edited").x)
 
     assert loading.in_child(run) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "order"),
+    [
+        ("sys.path.insert(0, 'src')", ["src", "sub", ".", "X"]),
+        ("sys.path.insert(1, 'src')", ["sub", "src", ".", "X"]),
+        ("sys.path.append('src')", ["sub", ".", "X", "src"]),
+        ("sys.path[:0] = ['src', 'sub']", ["src", "sub", ".", "X"]),
+        ("sys.path.append('/elsewhere/lib')", ["sub", ".", "X", "/elsewhere/lib"]),
+        ("sys.path.append('sub')", ["sub", ".", "X"]),
+    ],
+)  # fmt: skip
+def test_another_process_finds_modules_in_the_same_order(
+    tmp_path: Path, change: str, order: list[str]
+) -> None:
+    root = str(tmp_path)
+
+    def run() -> Json:
+        sys.path[:] = [path for path in sys.path if not importing.is_project_file(path + os.sep)]
+        given = len(sys.path)
+        importing.install(root, "sub")
+        before = list(sys.path)
+        exec(change)
+        ahead, behind = importing.added(root, "sub", before)
+        sys.path[:] = before[-given:]
+        importing.install(root, "sub", None, ahead, behind)
+        shown = [
+            os.path.relpath(each, root) if each.startswith(root) else each for each in sys.path
+        ]
+        return ["X" if each == before[-1] else each for each in shown if each not in before[:-1]]
+
+    found = loading.in_child(run)
+    assert found == order

@@ -425,45 +425,30 @@ def test_nothing_of_the_project_is_imported(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "statement",
+    ("ahead", "behind", "found"),
     [
-        "sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'src'))",
-        "sys.path.append(str(Path(__file__).resolve().parent / 'src'))",
-        "sys.path[:0] = [str(HERE / 'src')]",
-        "sys.path += ['src']",
-        "if 'src' not in sys.path:\n    sys.path.append('src')",
-        "sys.path.extend([os.getcwd() + '/src'])",
+        (("src", "."), (), "src/tools.py"),
+        ((".", "src"), (), "tools.py"),
+        ((), ("src",), "tools.py"),
+        ((), ("src", "more"), "tools.py"),
     ],
 )
-def test_a_directory_that_a_definition_puts_on_the_import_path_is_found(
-    statement: str, tmp_path: Path
+def test_modules_are_found_where_loading_found_them(
+    ahead: tuple[str, ...], behind: tuple[str, ...], found: str, tmp_path: Path
 ) -> None:
     project(
         tmp_path,
-        pipeline=(
-            "import os, sys\nfrom pathlib import Path\nHERE = Path(__file__).parents[0]\n"
-            f"{statement}\nfrom library.tools import f\ndef run(x): return f(x)\n"
-        ),
-        src__library__tools="def f(x): return x\n",
+        tools="def g(x): return x\n",
+        src__tools="def g(x): return -x\n",
+        src__json="def g(x): return x\n",
+        src__steps="import json\nimport tools\ndef f(x): return tools.g(json.dumps(x))\n",
     )
-    analysis = analyse(tmp_path)
-    names = [symbol.name for symbol in analysis.fingerprint.symbols]
-    assert names == ["library.tools:f", "pipeline:run"]
-    assert analysis.caveats == ()
-    # A function of that library may be a stage itself.
-    stage = a_stage("f", "library.tools")
-    found = Analyser(str(tmp_path)).analyse(stage).fingerprint.symbols
-    assert [symbol.name for symbol in found] == ["library.tools:f"]
-
-
-def test_an_addition_that_source_does_not_show_is_named(tmp_path: Path) -> None:
-    project(
-        tmp_path,
-        pipeline="import sys\nfrom os import environ\nsys.path.append(environ['X'])\ndef run(x): return x\n",
-    )
-    (caveat,) = analyse(tmp_path).caveats
-    assert "sys.path is changed" in caveat.message
-    assert str(caveat.where) == "pipeline.py:3"
+    ref = FunctionRef("", "steps", "f", SourceLocation("src/steps.py", 1), ahead, behind)
+    analysis = Analyser(str(tmp_path)).analyse(dataclasses.replace(a_stage(), func=ref))
+    places = {name: place.file for name, place in analysis.locations}
+    assert places["tools:g"] == found
+    # Only what stands before the standard library hides it.
+    assert ("json:g" in places) is bool(ahead)
 
 
 def test_a_module_is_found_by_the_file_of_its_function(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ class Project:
             run_id="run",
             stage=name,
             attempt=1,
-            func=FuncInfo(base="", module="pipeline", qualname=function),
+            func=FuncInfo(base="", module="pipeline", qualname=function, ahead=[], behind=[]),
             command=None,
             fingerprint="",
             deps=[
