@@ -6,11 +6,12 @@ text that stands in the file. What a value means is its reader's business.
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import cast, override
 
 import yaml
 
+from pivot_core.frozen import frozen
 from pivot_core.model.ids import Json
 
 MAX_BYTES = 10_000_000
@@ -46,7 +47,7 @@ class YamlError(ValueError):
         return f"{self.name}:{self.line}: {self.problem}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Document:
     """A value, and where its parts stand."""
 

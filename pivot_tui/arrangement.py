@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import NamedTuple
 
+from pivot_core.frozen import frozen
 from pivot_core.port import OutlineRow, StageName, StageRow, Status, outline
 from pivot_tui.board import Board
 
@@ -38,7 +39,7 @@ class Side(Enum):
     DOWNSTREAM = "downstream"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class View:
     """What a person wants to see."""
 

@@ -2,8 +2,8 @@
 
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
+from pivot_core.frozen import frozen
 from pivot_core.port import (
     CancelRun,
     CancelStage,
@@ -45,7 +45,7 @@ _KEPT = 500
 _NAMED = 3
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Entry:
     """One line of the event log."""
 

@@ -1,8 +1,8 @@
 """Owns how long the work ahead takes by past durations: the critical path, and a bound for so many jobs; pure."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from pivot_core.frozen import frozen
 from pivot_core.port import StageName, Status
 from pivot_tui.board import ENDED, Board
 
@@ -11,7 +11,7 @@ _SHARE = 2_000
 """A walk over so many stages is made once a second; one over more is made as much less often."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Forecast:
     """The work ahead in seconds; what never ran here counts nothing."""
 

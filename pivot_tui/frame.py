@@ -1,10 +1,10 @@
 """Owns where the panels lie: a pure function from the size of the terminal, the focus and the zoom to rectangles."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import assert_never
 
+from pivot_core.frozen import frozen
 from pivot_tui.keys import Scope
 
 _FRAME = 2  # a panel's border
@@ -43,7 +43,7 @@ class Zoom(Enum):
     FULL = 2
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Place:
     """A rectangle in cells."""
 
@@ -53,7 +53,7 @@ class Place:
     height: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Frame:
     """The places of what is on screen."""
 

@@ -1,15 +1,15 @@
 """Owns the one table from a status to its symbol, word and paint, and the ASCII stand-in of every glyph."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from rich.cells import cell_len
 
+from pivot_core.frozen import frozen
 from pivot_core.port import Status
 from pivot_tui.spans import Paint
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Look:
     """How a status is shown; symbol and word each suffice without colour."""
 

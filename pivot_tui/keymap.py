@@ -3,9 +3,10 @@
 import string
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from difflib import get_close_matches
 
+from pivot_core.frozen import frozen
 from pivot_tui import keys
 from pivot_tui.keys import PANELS, Key, Scope
 
@@ -31,7 +32,7 @@ _FIXED = frozenset({"escape", "ctrl+c"})
 """The way back and the way out stay where fingers look for them."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Keymap:
     """The table with the keys that are in force."""
 

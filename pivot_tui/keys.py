@@ -2,8 +2,9 @@
 
 import re
 from collections import Counter
-from dataclasses import dataclass
 from enum import Enum
+
+from pivot_core.frozen import frozen
 
 
 class Scope(Enum):
@@ -39,7 +40,7 @@ DETAILS = PANELS[1:]
 """Those that show one another's place beside the stages, as tabs."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Key:
     """One action with its keys; an action with a name is a method ``action_<name>`` of the screen or the panel."""
 

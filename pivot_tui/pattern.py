@@ -1,8 +1,8 @@
 """Owns what is typed to search and filter a log: a regular expression, case told apart where it has capitals."""
 
 import re
-from dataclasses import dataclass
 
+from pivot_core.frozen import frozen
 from pivot_tui.patience import TooSlowError, at_most
 
 _ESCAPED = re.compile(r"\\.")
@@ -15,7 +15,7 @@ _PIECE = 1 << 15
 """Characters of a long line that a regular expression is looked for in at once: it may take their square."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pattern:
     """What to look for."""
 

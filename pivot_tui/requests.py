@@ -2,9 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import Enum
 
+from pivot_core.frozen import frozen
 from pivot_core.port import (
     Explanation,
     RequestId,
@@ -60,7 +60,7 @@ _WORDS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Asked:
     """A choice with its switches, remembered so that it can be repeated."""
 

@@ -3,10 +3,10 @@
 import math
 from collections import Counter
 from collections.abc import Iterable, Set
-from dataclasses import dataclass
 
 from rich.cells import cell_len
 
+from pivot_core.frozen import frozen
 from pivot_core.port import Failure, StageName, StageState, Status, headline, one_line
 from pivot_tui import arrangement, spans
 from pivot_tui import format as fmt
@@ -29,7 +29,7 @@ _FOLD_FROM = 50
 """In a narrower panel names need the cells more."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Columns:
     """The widths that all rows share."""
 
@@ -43,7 +43,7 @@ class Columns:
     fold: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Scene:
     """What rows are drawn from, besides the row itself."""
 

@@ -13,13 +13,14 @@ from pivot_core.dvc.definition import Definition, DvcStage, Note, read
 from pivot_core.dvc.dvc_lock import Entry, Objects, StageEntry
 from pivot_core.dvc.dvc_project import DvcProject, TrackedData
 from pivot_core.errors import UsageError
+from pivot_core.frozen import frozen
 
 _DEFINITIONS = ("pivot.yaml", "pivot.yml", "pipeline.py")
 _REACHED = ("s3://", "/")
 """How the remotes begin that Pivot has, too."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Taken:
     """A stage, or tracked data, that was taken over; or was not, and why."""
 

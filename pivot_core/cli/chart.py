@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from pivot_core.cli import text
 from pivot_core.cli.paper import Paper, Part
 from pivot_core.compare.series import Chart, Series
+from pivot_core.frozen import frozen
 
 BARS_MAX = 24
 """More texts than these on an axis are drawn as a line over their order."""
@@ -16,7 +16,7 @@ _LABEL = 20
 _BRAILLE = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Span:
     """From the least to the greatest of some numbers, never empty."""
 

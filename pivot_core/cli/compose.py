@@ -10,7 +10,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pivot_core.cli import door, project
@@ -25,6 +25,7 @@ from pivot_core.errors import (
     StoreError,
     UsageError,
 )
+from pivot_core.frozen import frozen
 from pivot_core.model import codec
 from pivot_core.model.decision import Status
 from pivot_core.model.ids import RequestId, RunId
@@ -142,7 +143,7 @@ async def watch(
         return await _ask(root, asked)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Asked[T]:
     """A request on its way to an engine."""
 

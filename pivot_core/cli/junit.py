@@ -7,12 +7,12 @@ The form is the one of Jenkins: ``testsuites`` > ``testsuite`` > ``testcase``, i
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from xml.etree import ElementTree
 
 from pivot_core.cli import console, logs
 from pivot_core.cli.results import Finding
+from pivot_core.frozen import frozen
 from pivot_core.port import (
     FailureKind,
     Problem,
@@ -38,7 +38,7 @@ class _Outcome(Enum):
     BROKEN = "error"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Case:
     name: str
     outcome: _Outcome = _Outcome.PASSED

@@ -3,10 +3,10 @@
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from pivot_core.cli import words
 from pivot_core.cli.paper import Paper
+from pivot_core.frozen import frozen
 from pivot_core.port import (
     FindLog,
     LogGrew,
@@ -26,7 +26,7 @@ _COLOUR = re.compile(r"(\x1b\[[0-9;]*m)")
 _ENDED = frozenset(words.OUTCOMES)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Style:
     """How lines are shown."""
 

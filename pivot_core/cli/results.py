@@ -1,8 +1,8 @@
 """Owns what the commands without a run find or do; ``look`` and ``project`` make the values, the verbs show them."""
 
-from dataclasses import dataclass
 from enum import Enum
 
+from pivot_core.frozen import frozen
 from pivot_core.model.ids import Json
 from pivot_core.port.values import Action, Change, Finding, FindingKind
 
@@ -20,7 +20,7 @@ class Scope(Enum):
     ENVIRONMENT = "environment"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Setting:
     """One setting as it takes effect."""
 

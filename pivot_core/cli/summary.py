@@ -5,12 +5,12 @@ What stages are called and what they say is text in it and nothing else.
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from pivot_core.cli import console, failures, logs, markdown, text
 from pivot_core.cli.figures import Changed
 from pivot_core.cli.results import Finding
 from pivot_core.compare.cells import value_cells
+from pivot_core.frozen import frozen
 from pivot_core.port import (
     Problem,
     RunState,
@@ -28,7 +28,7 @@ _FAILURES = 10
 _LINE = 1000
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Moved:
     """The metrics that differ between two revisions."""
 

@@ -1,12 +1,12 @@
 """Owns how the command line names a status: one glyph, one word, one style for each; nothing else picks them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from pivot_core.frozen import frozen
 from pivot_core.port import RunStatus, Status, Verdict
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Mark:
     """How one status looks; glyph or word alone is enough to tell it."""
 

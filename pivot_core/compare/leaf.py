@@ -3,10 +3,10 @@
 import json
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import cast
 
+from pivot_core.frozen import frozen
 from pivot_core.model.ids import Json
 
 _YAML = (".yaml", ".yml")
@@ -20,7 +20,7 @@ class Difference(Enum):
     CHANGED = "changed"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LeafChange:
     """One value that differs; ``old`` of what was added and ``new`` of what was removed say nothing."""
 
@@ -38,7 +38,7 @@ class LeafChange:
         return None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LeafDifference:
     """What differs between two nested values."""
 

@@ -2,8 +2,9 @@
 
 import difflib
 import io
-from dataclasses import dataclass
 from typing import BinaryIO
+
+from pivot_core.frozen import frozen
 
 TEXT_BYTES = 16 << 20
 """Texts that are larger are told apart, and not compared line by line."""
@@ -14,7 +15,7 @@ _WORTH = 4_000
 _BLOCK = 1 << 16
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LineDifference:
     """How two texts differ."""
 
@@ -26,7 +27,7 @@ class LineDifference:
     """How many lines of it are not there."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ByteDifference:
     """Two files that differ and are no text, or too large to be compared as text."""
 

@@ -15,6 +15,7 @@ from typing import IO, NamedTuple, cast
 
 from pivot_core.compare.leaf import Difference
 from pivot_core.compare.table import Columns, Row, Table
+from pivot_core.frozen import frozen
 from pivot_core.model.ids import Json
 
 PART_BYTES = 16 << 20
@@ -35,7 +36,7 @@ class UnknownColumn(ValueError):
     """A key was asked for that one of the tables does not have."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CellChange:
     """One cell of a row; ``None`` where it is empty, and where there is no such row."""
 
@@ -44,7 +45,7 @@ class CellChange:
     new: Json
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RowChange:
     """One row that differs."""
 
@@ -55,7 +56,7 @@ class RowChange:
     """Of a changed row the cells that differ, else all, without the key."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ColumnChange:
     """One column that came, went, or holds another type; ``None`` where there is no such column."""
 
@@ -64,7 +65,7 @@ class ColumnChange:
     new: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RowDifference:
     """How two tables differ."""
 

@@ -9,6 +9,7 @@ from typing import BinaryIO, cast
 
 from pivot_core.compare.pairing import UnknownColumn
 from pivot_core.compare.table import Row, number, row, table_of
+from pivot_core.frozen import frozen
 from pivot_core.model.ids import Json
 
 POINTS_MAX = 2_000
@@ -30,7 +31,7 @@ _SAMPLE = 200
 _ORDERS = ("step", "epoch", "iteration", "x", "index", "time", "date", "day", "threshold")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Image:
     """A picture as its file has it."""
 
@@ -38,7 +39,7 @@ class Image:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Series:
     """One column over the axis; both have as many points."""
 
@@ -47,7 +48,7 @@ class Series:
     y: tuple[float, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Chart:
     """Columns of numbers that share an axis."""
 

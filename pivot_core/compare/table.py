@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO, cast
 
+from pivot_core.frozen import frozen
 from pivot_core.model.ids import Json
 
 type Row = dict[str, Json]
@@ -25,7 +26,7 @@ _ROWS = {".csv": ",;\t|", ".tsv": "\t", ".jsonl": "", ".ndjson": "", ".json": ""
 """The suffixes of tables, with the delimiters that each may use."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Table:
     """A file of rows, which can be read more than once."""
 

@@ -6,12 +6,12 @@ The stages of all pipelines are one graph, so a dep that another pipeline writes
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from pivot_core.define import discover, overrides
 from pivot_core.define.load import ErrorReport, LoadReport
 from pivot_core.define.observe import Observed
 from pivot_core.errors import DefinitionError
+from pivot_core.frozen import frozen
 from pivot_core.model import codec
 from pivot_core.model.fingerprint import Reading
 from pivot_core.model.stage import Stage
@@ -20,7 +20,7 @@ type Prefixed = Mapping[str, tuple[str, ...]]
 """Definition file → its stages' own names that get its directory in front, sorted; no entry for none."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Definitions:
     """The stages of a project; the graph of each pipeline's has been built once and is sound."""
 

@@ -9,8 +9,10 @@ import functools
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Protocol, cast, override, runtime_checkable
+
+from pivot_core.frozen import frozen
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,7 +44,7 @@ class Loader[W, R](Reader[R], Writer[W], Protocol):
     """Reads and writes one format."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Text:
     """A string, exactly as it stands in the file: line ends are not translated."""
 
@@ -61,7 +63,7 @@ class Text:
             file.write(value)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Bytes:
     """The bytes of the file."""
 
@@ -78,7 +80,7 @@ class Bytes:
             file.write(cast("bytes", value))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class JSON:
     """One JSON document; arrays and numbers of NumPy are written as lists and numbers."""
 
@@ -103,7 +105,7 @@ class JSON:
             file.write(text + "\n")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class JSONL:
     """A list of values, one JSON document a line; any iterable can be saved."""
 
@@ -125,7 +127,7 @@ class JSONL:
                 file.write(line + "\n")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pickle:
     """Any Python value. Reading runs code of the file; ``PIVOT_NO_PICKLE=1`` refuses both ways."""
 
@@ -152,7 +154,7 @@ class Pickle:
             raise PermissionError(f"PIVOT_NO_PICKLE is set: '{path}' is not touched by Pickle()")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PathOnly:
     """The path itself. As a writer: the function writes the declared path and returns it, and that is checked."""
 
@@ -170,7 +172,7 @@ class PathOnly:
             raise FileNotFoundError(f"PathOnly(): the function did not write '{path}'")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CSV:
     """A table: a pandas DataFrame, or with ``rows=True`` a list of dicts of strings, without pandas.
 
@@ -222,7 +224,7 @@ class CSV:
                 writer.writerow(row)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class YAML:
     """One YAML document, read by the rules of YAML 1.2: ``1e-3`` is a number, ``on`` is a string."""
 
@@ -250,7 +252,7 @@ class YAML:
             file.write(text)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Parquet:
     """A pandas DataFrame in a Parquet file; ``read`` and ``write`` are options of ``read_parquet``, ``to_parquet``."""
 
@@ -268,7 +270,7 @@ class Parquet:
         value.to_parquet(path, **self.write)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NumPy:
     """An array in a ``.npy`` file, or a dict of arrays in a ``.npz`` file. Object arrays are refused."""
 
@@ -291,7 +293,7 @@ class NumPy:
                 raise _unfit(self, value, "a dict of arrays for a .npz file")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MatplotlibFigure:
     """A figure, written in the format that the path's suffix names and closed after; cannot be read.
 

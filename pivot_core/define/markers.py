@@ -1,10 +1,11 @@
 """Owns the markers that an author puts into annotations; what they mean together is read by ``signature``."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pivot_core.define.formats import JSON, Loader, Reader, Writer
+from pivot_core.frozen import frozen
 from pivot_core.model.stage import OutKind
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 type Path = str | PathLike[str]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Dep:
     """A parameter that is read from ``path``: a file, a directory (ends in ``/``), or a list of them.
 
@@ -26,14 +27,14 @@ class Dep:
     reader: Reader[object]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PlaceholderDep:
     """A parameter whose path each registration gives: ``register(func, deps={"rows": "clean.csv"})``."""
 
     reader: Reader[object]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Out:
     """A value that is written to ``path``; with ``cache=False`` Pivot keeps no copy of it.
 
@@ -49,7 +50,7 @@ class Out:
     kind: ClassVar[OutKind] = OutKind.OUT
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Metric(Out):
     """Numbers about a run, small enough for git: JSON unless another writer is given.
 
@@ -61,14 +62,14 @@ class Metric(Out):
     kind: ClassVar[OutKind] = OutKind.METRIC
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Plot(Out):
     """A picture, or the data of one: a table is drawn column by column. ``pivot plots`` shows and compares them."""
 
     kind: ClassVar[OutKind] = OutKind.PLOT
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DirectoryOut(Out):
     """A directory that holds exactly the files of the returned dict (relative name → value).
 
@@ -79,7 +80,7 @@ class DirectoryOut(Out):
     kind: ClassVar[OutKind] = OutKind.DIRECTORY
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class IncrementalOut:
     """An out that the stage also gets back: the previous value, or ``None`` the first time.
 

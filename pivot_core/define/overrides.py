@@ -1,12 +1,12 @@
 """Owns which params a stage gets in effect: the class's defaults and what overrides them, each mistake at its line."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from pivot_core.define import names, trace
 from pivot_core.define.pipeline import Registration
 from pivot_core.errors import DefinitionError
+from pivot_core.frozen import frozen
 from pivot_core.model.ids import Json
 from pivot_core.model.stage import ParamLayer, ParamOrigin, SourceLocation
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pivot_core.define.yaml_file import YamlFile
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ParamsFile:
     """A ``params.yaml``: the project's, or the one beside the definition of a pipeline in a sub-directory."""
 
@@ -36,7 +36,7 @@ class ParamsFile:
         return name.removeprefix(f"{self.home}/") if self.home else name
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Layer:
     """Overrides from one place; the registration itself, or an entry of ``params.yaml``."""
 

@@ -3,11 +3,12 @@
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from pivot_core.define.markers import Path
 from pivot_core.errors import DefinitionError
+from pivot_core.frozen import frozen
 
 if TYPE_CHECKING:
     from pivot_core.define.params import StageParams
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 type Paths = Path | Sequence[Path]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Registration:
     """One stage as it was asked for, unchecked: any field may hold nonsense."""
 

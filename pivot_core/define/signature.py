@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, cast, override
 
 from pivot_core.define.markers import AnyDep, AnyOut, Dep, IncrementalOut, Out, PlaceholderDep
 from pivot_core.errors import DefinitionError
+from pivot_core.frozen import frozen
 from pivot_core.model.ids import inside_project
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ RETURN = "return"
 _MARKERS = (Dep, PlaceholderDep, Out, IncrementalOut)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StageSignature:
     """What a stage function takes and gives, with the markers as the author wrote them."""
 

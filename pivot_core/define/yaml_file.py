@@ -1,14 +1,13 @@
 """Owns one YAML file of the author's, so that each mistake in it can be shown at its line."""
 
-from dataclasses import dataclass
-
 from pivot_core import yaml12
 from pivot_core.errors import DefinitionError
+from pivot_core.frozen import frozen
 from pivot_core.model.ids import Json
 from pivot_core.yaml12 import Document
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class YamlFile:
     """A file and what stands in it."""
 

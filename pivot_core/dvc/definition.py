@@ -14,6 +14,7 @@ from pivot_core import yaml12
 from pivot_core.dvc import template
 from pivot_core.dvc.template import Source, Text, UnresolvedError
 from pivot_core.errors import DefinitionError
+from pivot_core.frozen import frozen
 from pivot_core.model.ids import Json
 from pivot_core.yaml12 import Document, Path
 
@@ -49,7 +50,7 @@ class Kind(Enum):
     PLOT = "plots"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Note:
     """Something that is not carried over, or otherwise than somebody may think."""
 
@@ -61,7 +62,7 @@ class Note:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Out:
     """Something that a stage writes."""
 
@@ -70,7 +71,7 @@ class Out:
     is_cached: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DvcStage:
     """One stage, loops unrolled; paths are relative to the directory of the ``dvc.yaml``."""
 

@@ -5,11 +5,11 @@ import json
 import os
 import posixpath
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import NotRequired, TypedDict, cast
 
 from pivot_core.dvc import definition, template
 from pivot_core.dvc.definition import DvcStage
+from pivot_core.frozen import frozen
 from pivot_core.model.ids import Json, inside_project
 
 FILE = "dvc.lock"
@@ -36,7 +36,7 @@ class StageEntry(TypedDict):
     params: dict[str, dict[str, Json]]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Member:
     """A file that an artifact has, or is, by what DVC recorded."""
 

@@ -4,17 +4,17 @@ import configparser
 import os
 import posixpath
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from pivot_core.dvc import definition
 from pivot_core.dvc.dvc_lock import SUFFIX, Entry, entry_of
 from pivot_core.errors import UsageError
+from pivot_core.frozen import frozen
 from pivot_core.model.ids import Json
 
 _APART = frozenset({".git", ".dvc", ".pivot", "node_modules", "__pycache__", ".venv"})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TrackedData:
     """What one ``.dvc`` file records."""
 

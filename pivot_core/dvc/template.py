@@ -2,16 +2,16 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import cast
 
+from pivot_core.frozen import frozen
 from pivot_core.model.ids import Json
 
 _FIELD = re.compile(r"(?<!\\)\$\{(.*?)\}", re.DOTALL)
 _STEP = re.compile(r"[^.\[\]]+")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Source:
     """Values that templates may name."""
 
@@ -20,7 +20,7 @@ class Source:
     """Relative to the directory of the ``dvc.yaml``; ``None`` for values that stand in that itself."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Field:
     """A value of a file, inside a text."""
 
@@ -30,7 +30,7 @@ class Field:
     """As it is now: a text, number or boolean."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Text:
     """A text whose fields are filled when it is asked for."""
 

@@ -7,7 +7,7 @@ the plan; an edit of anything else makes everything be looked at anew.
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypedDict, cast
 
 from pivot_core.engine import grounds
@@ -16,6 +16,7 @@ from pivot_core.errors import DefinitionError
 from pivot_core.fingerprint.analyser import Analyser, Parsed, Versions
 from pivot_core.fingerprint.outline import Block, Edits, Outline, compare
 from pivot_core.fingerprint.reading import Readings
+from pivot_core.frozen import frozen
 from pivot_core.model.fingerprint import Reading
 from pivot_core.model.ids import Json
 from pivot_core.model.stage import Stage
@@ -28,7 +29,7 @@ class _Form(TypedDict):
     files: dict[str, tuple[int, list[tuple[int, int, str, str, str]]]]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Outlines:
     """The sources that a plan rests on as they were when it was made."""
 
@@ -67,7 +68,7 @@ class Outlines:
         return Outlines(files)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Amended:
     """What a plan has become."""
 

@@ -3,12 +3,12 @@
 import os
 import stat
 from collections.abc import Callable, Container, Iterable, Iterator
-from dataclasses import dataclass
 from typing import BinaryIO
 
 from pivot_core.engine.opener import Opener
 from pivot_core.engine.revision import Lying, Revision, Source, Stored
 from pivot_core.errors import StoreError, UsageError
+from pivot_core.frozen import frozen
 from pivot_core.model import suggestion
 from pivot_core.model.ids import StageName
 from pivot_core.port.results import Copy
@@ -20,7 +20,7 @@ from pivot_core.store.repository import Blob
 GIT = "git"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Wanted:
     path: str
     source: Source

@@ -11,13 +11,14 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from pivot_core.engine.holdings import files
 from pivot_core.engine.observe import run_cache_record
 from pivot_core.engine.remotes import reach
 from pivot_core.errors import StoreError, UsageError
+from pivot_core.frozen import frozen
 from pivot_core.model import codec
 from pivot_core.model.artifact import FileContent
 from pivot_core.model.ids import ContentHash, Json, RunId, StageName
@@ -41,7 +42,7 @@ _GIT_S = 120.0
 _REFS = 500
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Kept:
     """What must stay, and because of what."""
 

@@ -5,11 +5,11 @@ import platform
 import sys
 import sysconfig
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
 
 from pivot_core.define.observe import module_names_hash, names_hash, value_hash
 from pivot_core.define.reading import ALL_VARIABLES, environment_hash
 from pivot_core.errors import StoreError
+from pivot_core.frozen import frozen
 from pivot_core.model.fingerprint import Analysis, Reading
 from pivot_core.model.stage import Stage
 from pivot_core.store import hashing
@@ -19,7 +19,7 @@ type FileRow = tuple[int, int, int, int, int, str, bool]
 """A file's signature and hash, and whether an equal signature proves an equal hash."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Grounds:
     """A plan with all that it rests on, as the state keeps it; a front end never sees it."""
 

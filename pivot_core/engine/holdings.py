@@ -2,11 +2,12 @@
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from pivot_core.engine import tracking
 from pivot_core.engine.observe import run_cache_record
+from pivot_core.frozen import frozen
 from pivot_core.model.artifact import Content, FileContent
 from pivot_core.model.graph import Graph, Selection, meanings
 from pivot_core.model.ids import ArtifactPath, ContentHash, StageName
@@ -29,7 +30,7 @@ class Named(NamedTuple):
     size_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Holding:
     """One cached out as its lock file has it, or tracked data as its record has it."""
 
@@ -39,7 +40,7 @@ class Holding:
     content: Content
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Chosen:
     """What the targets of a transfer mean."""
 

@@ -13,10 +13,11 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple, Protocol, cast
 
 from pivot_core.errors import Bug
+from pivot_core.frozen import frozen
 from pivot_core.model.artifact import Content, FileContent, Found, Missing, TreeContent
 from pivot_core.model.decision import Decision
 from pivot_core.model.fingerprint import Analysis
@@ -44,7 +45,7 @@ class FileRow(NamedTuple):
     """Whether an equal signature proves equal content."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Row:
     """What is known of one artifact; a file's row has the one member ``""``."""
 
@@ -59,7 +60,7 @@ class Row:
         return content.tree(tuple((rel, row.content) for rel, row in self.members.items()))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Observation:
     """A decision with the facts that it rests on."""
 
@@ -69,7 +70,7 @@ class Observation:
     """What lay at each dep that was looked at; ``None`` for nothing."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Subject:
     """A stage as the plan knows it."""
 

@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import os
 from collections.abc import Collection, Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pivot_core
@@ -19,6 +18,7 @@ from pivot_core.engine.loading import Load
 from pivot_core.engine.observe import Subject
 from pivot_core.engine.origin import Installed
 from pivot_core.errors import DefinitionError
+from pivot_core.frozen import frozen
 from pivot_core.model import codec, graph
 from pivot_core.model.fingerprint import Analysis, Reading, Symbol
 from pivot_core.model.graph import Graph
@@ -40,7 +40,7 @@ _COMMAND_MAX = 60
 _OUTLINES_KEY = "plan:outlines"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Plan:
     """What a project's definition says, with the code of each stage analysed."""
 
@@ -142,7 +142,7 @@ def _above(path: str) -> Iterator[str]:
         yield path
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Analysed:
     """Definitions that were loaded, and the code of their stages."""
 

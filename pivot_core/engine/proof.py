@@ -22,6 +22,7 @@ from pivot_core.engine.grounds import Grounds, environment_holds, machine
 from pivot_core.engine.observe import Observer
 from pivot_core.engine.plan import Plan
 from pivot_core.errors import PivotError
+from pivot_core.frozen import frozen
 from pivot_core.model.ids import ArtifactPath, Json, StageName
 from pivot_core.model.stage import Stage
 from pivot_core.store import atomic, hashing, tracked
@@ -48,7 +49,7 @@ class _Unproven(Exception):
     """Something is not certain; the text says what."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Prover:
     """Makes the proofs of one command."""
 

@@ -7,7 +7,6 @@ work next time, never a wrong skip: state is believed only where it agrees with 
 import contextlib
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import cast
 
 from pivot_core.engine.observe import (
@@ -22,6 +21,7 @@ from pivot_core.engine.observe import (
 )
 from pivot_core.engine.origin import Signer
 from pivot_core.errors import Bug, StoreError
+from pivot_core.frozen import frozen
 from pivot_core.model.artifact import Content, FileContent, Found, Missing, TreeContent, found_hash
 from pivot_core.model.decision import Restore
 from pivot_core.model.ids import ArtifactPath, Json, RunId, StageName
@@ -41,7 +41,7 @@ _TICKS = 20
 """So often at most the end of a run looks whether the clock has ticked."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Made:
     """An out as a worker reports it."""
 

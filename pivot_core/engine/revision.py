@@ -9,13 +9,14 @@ import contextlib
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, override
 
 from pivot_core.engine.holdings import files
 from pivot_core.engine.observe import run_cache_record
 from pivot_core.errors import StoreError, UsageError
+from pivot_core.frozen import frozen
 from pivot_core.model import codec, ids, suggestion
 from pivot_core.model.artifact import Content, FileContent
 from pivot_core.model.ids import ArtifactPath, Json, RunId, StageName
@@ -37,7 +38,7 @@ _STAGES = ".pivot/stages"
 _RUN = re.compile(r"\d{8}-\d{6}-[0-9a-z]+")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Made:
     """What a stage was given, and what it made of that."""
 
@@ -46,7 +47,7 @@ class Made:
     outs: Mapping[ArtifactPath, Content]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Lying:
     """A file of the workspace."""
 
@@ -54,7 +55,7 @@ class Lying:
     """Absolute."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Stored:
     """A file whose bytes are kept under its hash: in the cache, or on a remote."""
 

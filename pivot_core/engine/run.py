@@ -11,7 +11,7 @@ import functools
 import time
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import batched
 
 from pivot_core.define.param_file import values_now
@@ -25,6 +25,7 @@ from pivot_core.engine.record import Recorder, expected_s, made_from_report
 from pivot_core.engine.supply import Supply
 from pivot_core.engine.tail import Tail
 from pivot_core.errors import Bug, DefinitionError, RemoteError, StoreError
+from pivot_core.frozen import frozen
 from pivot_core.model import codec
 from pivot_core.model.artifact import Missing, found_hash
 from pivot_core.model.decision import Execute, NoInput, Restore, Skip, Status
@@ -73,7 +74,7 @@ _ENDED = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tools:
     """What a run works with; owned by the engine."""
 

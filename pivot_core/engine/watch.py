@@ -21,6 +21,7 @@ from pivot_core.engine.run import ActiveRun
 from pivot_core.engine.standing import problem_of
 from pivot_core.engine.watched import Watched
 from pivot_core.errors import DefinitionError, PivotError, StoreError, UsageError
+from pivot_core.frozen import frozen
 from pivot_core.model.ids import RequestId
 from pivot_core.port.commands import Accepted, Refused, Reply, Run, Watch
 from pivot_core.port.events import Event, FilesChanged, Level, Notice, WatchChanged
@@ -37,7 +38,7 @@ _ECHOES = 5
 _ECHO_S = 1.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Host:
     """The engine, as far as watching needs it."""
 

@@ -10,7 +10,6 @@ import os
 import sysconfig
 from collections import deque
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 
 from pivot_core.define.discover import NAMES
 from pivot_core.define.observe import is_module_name
@@ -19,6 +18,7 @@ from pivot_core.engine.grounds import Grounds
 from pivot_core.engine.notify import Kind
 from pivot_core.engine.plan import Plan
 from pivot_core.errors import StoreError
+from pivot_core.frozen import frozen
 from pivot_core.store import hashing, ignore
 from pivot_core.store.ignore import Ignore
 
@@ -28,7 +28,7 @@ _LOOSE_MAX = 5_000
 _APART = frozenset({".git", ".pivot", "__pycache__", "node_modules"})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Watched:
     """What counts; all paths are absolute."""
 

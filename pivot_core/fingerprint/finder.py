@@ -3,16 +3,16 @@
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from importlib.machinery import EXTENSION_SUFFIXES
 
 from pivot_core.fingerprint.files import Files
+from pivot_core.frozen import frozen
 
 _OURS = frozenset({"pivot_core", "pivot_tui"})
 _SKIPPED = frozenset({"node_modules", "site-packages"})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Location:
     """A module of the project."""
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import Enum, IntFlag
 
 from pivot_core.fingerprint.scope import Chain, Import
+from pivot_core.frozen import frozen
 
 
 class Detail(IntFlag):
@@ -90,7 +91,7 @@ class Use(Enum):
     """It is used through a local variable that may be a module: only then it counts here."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ref:
     """One reference to something outside the statement."""
 
@@ -184,7 +185,7 @@ class Site:
                 return False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Wild:
     """An import of a module whose name is computed."""
 
@@ -194,7 +195,7 @@ class Wild:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Form:
     """A statement without its comments, formatting, docstrings and the names of its local variables."""
 

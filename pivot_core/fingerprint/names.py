@@ -8,6 +8,7 @@ from pivot_core.fingerprint import dynamic
 from pivot_core.fingerprint.finder import Finder, Location
 from pivot_core.fingerprint.scope import Chain, Import
 from pivot_core.fingerprint.source import Source, Unit
+from pivot_core.frozen import frozen
 
 _INERT = frozenset({"__name__", "__file__", "__spec__", "__package__", "__loader__", "__cached__"})
 
@@ -52,7 +53,7 @@ class Piece:
     unit: Unit
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Symbol:
     """Everything that binds one name of a module."""
 
@@ -62,7 +63,7 @@ class Symbol:
     """The attributes that are taken of it."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Link:
     """A name that only leads to another one: it counts itself where something changes it."""
 
@@ -70,14 +71,14 @@ class Link:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Whole:
     """A module as a value."""
 
     module: Module
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Missing:
     """A name that the module's source does not show."""
 
@@ -85,21 +86,21 @@ class Missing:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Below:
     """Every module of a package."""
 
     module: Module
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Doc:
     """The docstring of a module."""
 
     module: Module
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Outside:
     """A builtin, or something of the standard library or an installed package."""
 

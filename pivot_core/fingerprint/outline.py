@@ -8,7 +8,7 @@ compared as text; only what stands between them is parsed.
 import ast
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple
 
 import xxhash
@@ -16,6 +16,7 @@ import xxhash
 from pivot_core.fingerprint import syntax
 from pivot_core.fingerprint.scope import FUNCTIONS
 from pivot_core.fingerprint.source import decoded, lines_of
+from pivot_core.frozen import frozen
 from pivot_core.model.fingerprint import Analysis, ReadingKind, reading_of
 from pivot_core.model.stage import SourceLocation
 
@@ -37,7 +38,7 @@ class Block(NamedTuple):
     """Hash of what a function's ``def`` does when it is executed: all but the inside, the docstring with it."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Outline:
     """A file as a list of its top-level statements."""
 
@@ -63,7 +64,7 @@ class Outline:
         return other.blocks[index].first + line - self.blocks[index].first
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Edit:
     """What makes one version of a file out of another."""
 
@@ -73,7 +74,7 @@ class Edit:
     """Functions whose inside has changed."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Edits:
     """Inner edits of several files, by their names in a ``SourceLocation``; the outline is that of the old version."""
 

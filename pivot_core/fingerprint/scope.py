@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 
+from pivot_core.frozen import frozen
 
-@dataclass(frozen=True, slots=True)
+
+@frozen
 class Import:
     """One imported thing, as the statement spells it."""
 
@@ -19,7 +21,7 @@ class Import:
     """What is taken out of the module; ``None`` for the module itself."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Chain:
     """A dotted expression, ``a.b.c``: a global name or something imported, then attributes."""
 

@@ -3,12 +3,12 @@
 import ast
 import builtins
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from pivot_core.fingerprint import dynamic, kinds
 from pivot_core.fingerprint.kinds import Value
 from pivot_core.fingerprint.names import Module, Names, Symbol
 from pivot_core.fingerprint.scope import FUNCTIONS
+from pivot_core.frozen import frozen
 
 type Place = tuple[Module, str]
 """A name of a module; ``*`` for any of them."""
@@ -18,7 +18,7 @@ _COPIES = frozenset({"copy", "deepcopy", "format", "join", "split"})
 _HOLDS_STATE = frozenset({Value.CONTAINER, Value.OBJECT})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Held:
     """A dotted expression whose value an expression may give, or hold."""
 

@@ -1,7 +1,6 @@
 """Owns what is known of the modules that one search path finds: resolved statements, load order, changes on import."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import xxhash
 
@@ -22,9 +21,10 @@ from pivot_core.fingerprint.names import (
 )
 from pivot_core.fingerprint.reading import Readings
 from pivot_core.fingerprint.scope import Import
+from pivot_core.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Entry:
     """A statement with what its gaps are filled with."""
 

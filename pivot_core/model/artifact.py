@@ -1,11 +1,10 @@
 """Owns what an artifact holds at one moment: a file, a directory of files, or nothing."""
 
-from dataclasses import dataclass
-
+from pivot_core.frozen import frozen
 from pivot_core.model.ids import ContentHash
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FileContent:
     """One file's bytes."""
 
@@ -15,7 +14,7 @@ class FileContent:
     """Whether the owner may execute it; restored with the bytes, but no part of the hash."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TreeContent:
     """A directory's files, sorted by path; empty directories do not count."""
 
@@ -30,7 +29,7 @@ class TreeContent:
         return sum(content.size_bytes for _, content in self.files)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Missing:
     """Nothing lies at the path."""
 

@@ -1,9 +1,9 @@
 """Owns verdicts and their reasons, and the statuses that every front end shows; words for people stand beside them."""
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import assert_never
 
+from pivot_core.frozen import frozen
 from pivot_core.model.artifact import Content
 from pivot_core.model.fingerprint import ReadingKind, reading_of
 from pivot_core.model.ids import ArtifactPath, ContentHash, Json, StageName
@@ -36,12 +36,12 @@ class Status(Enum):
 # --- reasons: why a stage is not simply up to date -------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Forced:
     """The request said so."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NeverRan:
     """There is no usable lock file."""
 
@@ -56,7 +56,7 @@ class Edit(Enum):
     REMOVED = "removed"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CodeChanged:
     """A symbol that the stage's function reaches differs."""
 
@@ -70,7 +70,7 @@ class CodeChanged:
     """The symbols from the stage's function to this one, each used by the one before it; empty when it was removed."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ParamChanged:
     """An effective value differs; a value that was or is not there reads as ``None`` with its flag unset."""
 
@@ -81,7 +81,7 @@ class ParamChanged:
     has: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DepChanged:
     """An input's content differs, or the set of inputs does (``old`` or ``new`` is then ``None``)."""
 
@@ -92,7 +92,7 @@ class DepChanged:
     """The stage that writes it; ``None`` for a file that no stage makes."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OutsChanged:
     """The set of outs that the definition declares differs from the recorded one."""
 
@@ -100,7 +100,7 @@ class OutsChanged:
     removed: tuple[ArtifactPath, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PathsChanged:
     """Among the same paths, a parameter reads others, or in another order, or a field is written elsewhere."""
 
@@ -111,14 +111,14 @@ class PathsChanged:
     new: Json
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OutMissing:
     """A recorded out is not in the workspace."""
 
     path: ArtifactPath
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OutAltered:
     """A recorded out holds something else."""
 
@@ -127,14 +127,14 @@ class OutAltered:
     new: ContentHash
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NotInCache:
     """The recorded out cannot be restored: the cache does not hold it, or does not keep it."""
 
     path: ArtifactPath
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class UpstreamRuns:
     """Cannot be known before an upstream has ended."""
 
@@ -150,14 +150,14 @@ type Reason = (
 # --- verdicts --------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Skip:
     """Nothing to do; ``tier`` is the skip tier (1 to 3, see ``plan.decide``) that was certain."""
 
     tier: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Restore:
     """The outs that these inputs give are known and cached: put them in place instead of running."""
 
@@ -167,14 +167,14 @@ class Restore:
     reasons: tuple[Reason, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Execute:
     """The stage must run."""
 
     reasons: tuple[Reason, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NoInput:
     """The stage cannot run: these deps are not there, and no stage that could still run makes them."""
 

@@ -1,8 +1,8 @@
 """Owns what is told of a stage that failed: data for front ends, never an exception through the engine."""
 
-from dataclasses import dataclass
 from enum import Enum
 
+from pivot_core.frozen import frozen
 from pivot_core.model.stage import SourceLocation
 
 
@@ -27,7 +27,7 @@ class FailureKind(Enum):
     """The worker process died twice under the stage."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Failure:
     """One failed attempt."""
 

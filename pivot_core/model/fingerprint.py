@@ -3,14 +3,14 @@
 What project code read while it was loaded counts with the statements that read it.
 """
 
-from dataclasses import dataclass
 from enum import Enum
 
+from pivot_core.frozen import frozen
 from pivot_core.model.ids import ContentHash
 from pivot_core.model.stage import SourceLocation
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Symbol:
     """One definition that a stage's function reaches."""
 
@@ -56,7 +56,7 @@ class ReadingKind(Enum):
                 return "script"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reading:
     """Something that project code read while the definition was loaded; the value is known by its hash alone."""
 
@@ -94,7 +94,7 @@ def reading_of(symbol: str) -> tuple[ReadingKind, str] | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Caveat:
     """Something that source alone cannot tell, which made a fingerprint wider."""
 
@@ -102,7 +102,7 @@ class Caveat:
     where: SourceLocation
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Fingerprint:
     """All code that can influence a stage's result."""
 
@@ -112,7 +112,7 @@ class Fingerprint:
     """Sorted by name; recorded in the lock file so that a change can be named."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Analysis:
     """What static analysis tells of one stage."""
 

@@ -2,16 +2,16 @@
 
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import Enum
 
 from pivot_core.errors import DefinitionError, UsageError
+from pivot_core.frozen import frozen
 from pivot_core.model.ids import ArtifactPath, StageName
 from pivot_core.model.stage import Stage
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Graph:
     """All stages of a project with their edges; acyclic, each path written by one stage."""
 
@@ -117,7 +117,7 @@ class Selection(Enum):
     """The targets, what follows from them, and everything that those need."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OutlineRow:
     """One line of the graph drawn as a tree."""
 

@@ -1,8 +1,8 @@
 """Owns the impact of a change: which stages would run if one file or definition were another, and why."""
 
-from dataclasses import dataclass
 from enum import Enum
 
+from pivot_core.frozen import frozen
 from pivot_core.model.ids import StageName
 
 
@@ -25,7 +25,7 @@ class Bond(Enum):
     """It reads what an affected stage writes."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Affected:
     """One stage that a change would reach."""
 
@@ -36,7 +36,7 @@ class Affected:
     affected directly to this one (UPSTREAM); else empty."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Impact:
     """What would follow from a change of one file or definition."""
 

@@ -1,14 +1,14 @@
 """Owns the record of a stage's last result, as its lock file holds it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from pivot_core.frozen import frozen
 from pivot_core.model.artifact import Content
 from pivot_core.model.fingerprint import Fingerprint
 from pivot_core.model.ids import ArtifactPath, Json, StageName
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Lock:
     """What went in and what came out when the stage last ran; nothing in it depends on the machine."""
 
@@ -23,7 +23,7 @@ class Lock:
     outs: Mapping[ArtifactPath, Content]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NoLock:
     """There is no lock file, or none that can be believed."""
 
@@ -31,7 +31,7 @@ class NoLock:
     """``never run here``, or what is wrong with the file."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunCacheEntry:
     """The outs that one combination of code, params and inputs gave, on any branch."""
 

@@ -1,15 +1,15 @@
 """Owns the two vocabularies between the scheduler and the engine: signals in, orders and stage changes out."""
 
-from dataclasses import dataclass
 from enum import Enum
 
+from pivot_core.frozen import frozen
 from pivot_core.model.decision import Decision, Status
 from pivot_core.model.ids import StageName
 
 # --- signals: what the engine reports --------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Settled:
     """Facts were fetched and a decision was made."""
 
@@ -17,14 +17,14 @@ class Settled:
     decision: Decision
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Unsettled:
     """No decision could be made (an input cannot be read): the stage fails without running."""
 
     stage: StageName
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Restored:
     """The outs are in place; with ``ok`` unset the cache failed to give them and the stage must run."""
 
@@ -42,7 +42,7 @@ class Outcome(Enum):
     """The worker itself died; the stage is not to blame."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Finished:
     """An attempt ended; a DONE one has outs that are not recorded yet."""
 
@@ -50,7 +50,7 @@ class Finished:
     outcome: Outcome
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Recorded:
     """The result of a DONE attempt is written; with ``ok`` unset an input had changed meanwhile and nothing is."""
 
@@ -58,26 +58,26 @@ class Recorded:
     ok: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RecordFailed:
     """The result could not be written (a full disk): the stage fails."""
 
     stage: StageName
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CancelStage:
     """A client asked to end one stage."""
 
     stage: StageName
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CancelRun:
     """A client asked to end the run: nothing new starts, what runs is interrupted."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Renew:
     """What a stage rests on has changed: what was decided about it, or is being made of it, is out of date."""
 
@@ -100,21 +100,21 @@ type Signal = (
 # --- orders: what the engine must do ---------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Settle:
     """Fetch facts and decide."""
 
     stage: StageName
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PutBack:
     """Restore the outs that the last decision named."""
 
     stage: StageName
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Launch:
     """Start an attempt in a worker; attempts count from 1 in a run."""
 
@@ -122,14 +122,14 @@ class Launch:
     attempt: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Record:
     """Look at the inputs again and write cache, lock and state."""
 
     stage: StageName
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Interrupt:
     """End the running attempt: SIGINT, after the grace period SIGKILL, to its whole group."""
 
@@ -142,7 +142,7 @@ type Order = Settle | PutBack | Launch | Record | Interrupt
 # --- what a step changed ---------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Change:
     """A stage has a new status; the engine turns it into an event."""
 
@@ -152,7 +152,7 @@ class Change:
     """The stages whose failure or cancellation blocks this one."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Step:
     """The scheduler's answer to one signal."""
 

@@ -1,12 +1,12 @@
 """Owns what a project's settings say of a remote."""
 
-from dataclasses import dataclass
+from pivot_core.frozen import frozen
 
 DEFAULT_JOBS = 20
 """Objects that travel at once."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RemoteSettings:
     """How one remote is reached, as ``remotes.NAME`` has it."""
 

@@ -1,10 +1,11 @@
 """Owns what a stage is: its function, deps, outs and params, as the registry defines them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import Enum
 from typing import override
 
+from pivot_core.frozen import frozen
 from pivot_core.model.ids import ArtifactPath, Json, StageName
 
 
@@ -21,7 +22,7 @@ class OutKind(Enum):
     """Restored before the stage runs and passed in; never restored from the run cache."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SourceLocation:
     """A line of a source file; ``file`` is project-relative where the file lies in the project."""
 
@@ -44,7 +45,7 @@ class ParamLayer(Enum):
     PARAMS = "params.yaml"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ParamOrigin:
     """What gave a param its value."""
 
@@ -53,7 +54,7 @@ class ParamOrigin:
     """The line; ``None`` where that is not known, and for ``register``: the stage itself tells it."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FunctionRef:
     """Names a module-level function without importing it."""
 
@@ -70,7 +71,7 @@ class FunctionRef:
     """The directories that it has put last."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Dep:
     """One parameter that is read from one or several artifacts."""
 
@@ -82,7 +83,7 @@ class Dep:
     """The reader's class name, for people."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Out:
     """One artifact that the stage writes."""
 
@@ -97,7 +98,7 @@ class Out:
     """The parameter that gets the previous value; ``None`` unless ``kind`` is INCREMENTAL."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ShellCommand:
     """What a stage runs in place of a function."""
 
@@ -113,7 +114,7 @@ class ShellCommand:
     """Project-relative files of which the scripts read some keys → those keys."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Stage:
     """One node of the graph."""
 

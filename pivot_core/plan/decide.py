@@ -13,10 +13,10 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from operator import itemgetter
 
+from pivot_core.frozen import frozen
 from pivot_core.model.artifact import Content, Found, Missing, found_hash
 from pivot_core.model.decision import (
     CodeChanged,
@@ -55,7 +55,7 @@ class Need(Enum):
     """Which of the contents in ``wanted(facts)`` the cache can give."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Generations:
     """What the state recorded when the stage was last up to date, against what it says now.
 
@@ -70,7 +70,7 @@ class Generations:
     """Whether the fingerprint, the params, the sets of deps and outs and the lock file are as recorded."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Facts:
     """What is known of one stage; ``None`` marks a fact that was not fetched yet."""
 

@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from pivot_core.errors import Bug
+from pivot_core.frozen import frozen
 from pivot_core.model.decision import Execute, NoInput, Restore, Skip, Status
 from pivot_core.model.ids import StageName
 from pivot_core.model.message import (
@@ -53,7 +54,7 @@ SETTLE_LIMIT = 3
 _GOOD = (Status.RAN, Status.SAME, Status.RESTORED)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Task:
     """One stage of a run, as far as scheduling goes."""
 

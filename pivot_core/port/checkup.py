@@ -1,7 +1,8 @@
 """Owns what ``doctor`` finds: one thing looked at, how it stands, and what mends it."""
 
-from dataclasses import dataclass
 from enum import Enum
+
+from pivot_core.frozen import frozen
 
 
 class Grade(Enum):
@@ -21,7 +22,7 @@ class Area(Enum):
     PROJECT = "project"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Check:
     """One finding."""
 

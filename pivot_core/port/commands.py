@@ -1,13 +1,14 @@
 """Owns what a front end can ask an engine to do."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from pivot_core.frozen import frozen
 from pivot_core.model.ids import RequestId, RunId, StageName, TransferId
 from pivot_core.port.transfers import TransferOptions
 from pivot_core.port.values import Problem, RunOptions
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Run:
     """Runs the targets; queued behind a run that is active. Asked again with the same id, it is not run twice."""
 
@@ -18,7 +19,7 @@ class Run:
     """The equivalent command line, for history and the event log."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CancelRun:
     """Takes a run out of the queue, or ends the active one: SIGINT, after the grace period SIGKILL."""
 
@@ -27,7 +28,7 @@ class CancelRun:
     """SIGKILL without a grace period."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CancelStage:
     """Ends one stage of the active run; the others go on, its downstreams are blocked."""
 
@@ -35,12 +36,12 @@ class CancelStage:
     stage: StageName
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Refresh:
     """Loads the definition again and looks at every stage, unless a run is active."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Watch:
     """Runs the targets whenever what they rest on changes; each run's request id begins with this one and a dot.
 
@@ -59,7 +60,7 @@ class Watch:
     command: str = "pivot repro --watch"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Unwatch:
     """Ends watching; the active run goes on."""
 
@@ -67,12 +68,12 @@ class Unwatch:
     """Of the ``Watch`` to end; of another one, nothing ends. ``None`` ends whichever there is."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Shutdown:
     """Ends the engine: the active run is cancelled, clients are told."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Push:
     """Sends what the remote lacks: objects of the targets' outs (all stages without), and their run-cache entries.
 
@@ -86,7 +87,7 @@ class Push:
     command: str = "pivot push"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Fetch:
     """Brings what the cache lacks of the targets' outs, and of the stages that they need."""
 
@@ -96,7 +97,7 @@ class Fetch:
     command: str = "pivot fetch"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pull:
     """Fetches, then puts the outs into the workspace; one that was changed there only with ``force``."""
 
@@ -109,7 +110,7 @@ class Pull:
 type Transfer = Push | Fetch | Pull
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CancelTransfer:
     """Takes a transfer out of the queue, or ends it; what arrived stays, nothing half done is seen anywhere."""
 
@@ -121,7 +122,7 @@ type Command = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Accepted:
     """The command is taken; what comes of it arrives as events."""
 
@@ -131,7 +132,7 @@ class Accepted:
     """The transfer that a ``Push``, ``Fetch`` or ``Pull`` became."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Refused:
     """The command makes no sense now."""
 

@@ -1,15 +1,16 @@
 """Owns what an engine tells its front ends; each event is published after the fact that it reports is written."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 
+from pivot_core.frozen import frozen
 from pivot_core.model.ids import RunId, StageName, TransferId
 from pivot_core.port.transfers import FailedItem, Progress, TransferState
 from pivot_core.port.values import Problem, RunState, StageRow, StageState, WatchState
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PlanChanged:
     """The definition was loaded (again); ``states`` is complete for ``stages``."""
 
@@ -19,21 +20,21 @@ class PlanChanged:
     states: Mapping[StageName, StageState]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PlanBroken:
     """The definition cannot be used; the last good one stays on show."""
 
     problems: tuple[Problem, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunQueued:
     """A request waits behind the active run."""
 
     run: RunState
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunStarted:
     """``run.stages`` is known; each of them is WAIT until an event says otherwise."""
 
@@ -42,14 +43,14 @@ class RunStarted:
     """The median of past durations, for the stages that ran here before."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunFinished:
     """Everything of the run is written, journal and power-loss barrier included."""
 
     run: RunState
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StageChanged:
     """A stage has a new state."""
 
@@ -57,7 +58,7 @@ class StageChanged:
     state: StageState
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LogGrew:
     """An attempt's log has at least ``size_bytes``; a later one replaces an earlier one."""
 
@@ -74,7 +75,7 @@ class Level(Enum):
     WARNING = "warning"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Notice:
     """Something that a person should know and that fails nothing."""
 
@@ -83,21 +84,21 @@ class Notice:
     where: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TransferQueued:
     """A request waits behind the transfer that is under way."""
 
     transfer: TransferState
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TransferStarted:
     """A transfer is under way."""
 
     transfer: TransferState
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TransferProgress:
     """How far a transfer is; a later one replaces an earlier one. One comes every few seconds, also in a stall."""
 
@@ -105,7 +106,7 @@ class TransferProgress:
     progress: Progress
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ObjectFailed:
     """One object of a transfer did not arrive; the others go on."""
 
@@ -113,14 +114,14 @@ class ObjectFailed:
     failed: FailedItem
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TransferFinished:
     """A transfer ended; what arrived is in place."""
 
     transfer: TransferState
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class WatchChanged:
     """Watching began, ended, or stands otherwise than before."""
 
@@ -128,7 +129,7 @@ class WatchChanged:
     """``None``: nothing is watched."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FilesChanged:
     """Files that count have changed; what follows from it comes as a run, or is the end of a running stage."""
 
@@ -138,7 +139,7 @@ class FilesChanged:
     """How many there are."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EngineEnding:
     """The engine goes away; a client with unfinished requests connects again and repeats them."""
 
@@ -171,7 +172,7 @@ type Tick = LogGrew | TransferProgress
 TICKS = (LogGrew, TransferProgress)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Published:
     """An event with its place in the engine's sequence; a gap means that a new snapshot is needed.
 

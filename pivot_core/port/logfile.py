@@ -7,10 +7,11 @@ line. One record a line: 13 digits of epoch milliseconds, a letter for the strea
 import os
 import re
 from array import array
-from dataclasses import dataclass
 from enum import Enum
 from itertools import accumulate, count
 from operator import add
+
+from pivot_core.frozen import frozen
 
 PREFIX_BYTES = 15
 SLICE_BYTES = 1 << 20
@@ -27,7 +28,7 @@ class Stream(Enum):
     """Pivot itself: a mark about lines dropped, processes ended, and the like."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LogRecord:
     """One line of a log, or a piece of a long one."""
 

@@ -15,10 +15,10 @@ import re
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import accumulate, count, pairwise
 from operator import add, neg
 
+from pivot_core.frozen import frozen
 from pivot_core.port.logfile import PREFIX_BYTES, LogRecord, Stream, parse
 
 SLICE_BYTES = 1 << 19
@@ -36,7 +36,7 @@ _LOWER_IS_ASCII = ("\u0130".encode(), "\u212a".encode())
 _OVERWRITTEN = re.compile(r"^.*\r(?=.)", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LogLine:
     """One line of a log."""
 

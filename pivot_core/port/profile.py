@@ -2,13 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from pivot_core.frozen import frozen
 
 CALL = "the stages' functions"
 """The step that is the user's; all others are Pivot's own."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Span:
     """One step, once; times are seconds on the machine's monotonic clock."""
 
@@ -27,7 +28,7 @@ class Span:
         return max(0.0, self.ended - self.began - self.within)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Total:
     """All of one step."""
 
@@ -36,7 +37,7 @@ class Total:
     own_s: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Profile:
     """Where the time of one command went."""
 

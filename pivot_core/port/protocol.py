@@ -1,9 +1,10 @@
 """Owns the one door for front ends: what an engine in this process and one behind a socket both offer."""
 
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol, overload
 
+from pivot_core.frozen import frozen
 from pivot_core.port.commands import Command, Reply
 from pivot_core.port.events import Published
 from pivot_core.port.queries import (
@@ -102,7 +103,7 @@ class Port(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Taste:
     """What the project's settings say of the dashboard."""
 

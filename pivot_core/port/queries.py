@@ -1,8 +1,9 @@
 """Owns what a front end can ask an engine to tell; each query names the type of its answer."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 
+from pivot_core.frozen import frozen
 from pivot_core.model.ids import RunId, StageName
 from pivot_core.model.impact import Impact
 from pivot_core.port.transfers import RemoteFinding, RemoteReport, RemoteRow
@@ -30,7 +31,7 @@ class Depth(Enum):
     """Evidence for every stage of the run."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Explain:
     """What a run of these targets would do now, stage by stage, and why; nothing is run or written."""
 
@@ -39,7 +40,7 @@ class Explain:
     depth: Depth = Depth.REASONS
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ExplainRun:
     """What the stages of a past run did, and why; all of them without ``targets``.
 
@@ -51,7 +52,7 @@ class ExplainRun:
     """Stages, or the common part of the names of variants."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FindAffected:
     """Which stages would run if these files or definitions changed, one answer each.
 
@@ -62,7 +63,7 @@ class FindAffected:
     targets: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FindLog:
     """The log of a stage's attempt; the newest where ``run_id`` or ``attempt`` is not given."""
 
@@ -71,7 +72,7 @@ class FindLog:
     attempt: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ListArtifacts:
     """The deps and outs of a stage, with what is recorded of each and what lies there now.
 
@@ -81,7 +82,7 @@ class ListArtifacts:
     stage: StageName
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ListAttempts:
     """The attempts of a stage in the runs that are kept, newest first; none for a stage that is not known."""
 
@@ -89,26 +90,26 @@ class ListAttempts:
     limit: int = 50
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class History:
     """Past runs, newest first."""
 
     limit: int = 50
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ShowRun:
     """One past run; raises ``UsageError`` for an unknown id."""
 
     run_id: RunId
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ListRemotes:
     """The remotes that the settings name; none of them is asked anything."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CompareRemote:
     """What of the targets' outs (all stages without) is missing here and on a remote.
 
@@ -120,7 +121,7 @@ class CompareRemote:
     targets: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CheckRemote:
     """Whether transfers to and from a remote would work: tries one of everything. Raises ``UsageError``."""
 

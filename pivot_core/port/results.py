@@ -1,17 +1,17 @@
 """Owns what a front end is told of results: metrics, params, plots, how an artifact differs between revisions."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from pivot_core.compare.leaf import Difference, LeafDifference
 from pivot_core.compare.lines import ByteDifference, LineDifference
 from pivot_core.compare.pairing import RowDifference
 from pivot_core.compare.series import Figure
+from pivot_core.frozen import frozen
 from pivot_core.model.ids import Json, StageName
 from pivot_core.model.stage import ParamOrigin
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Side:
     """One of the two revisions that are compared, or the one that is shown."""
 
@@ -20,7 +20,7 @@ class Side:
     """The commit's or the run's id; empty for the workspace."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Metrics:
     """The values of metrics, by file."""
 
@@ -30,7 +30,7 @@ class Metrics:
     """Why a file has no values."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Param:
     """One param."""
 
@@ -39,7 +39,7 @@ class Param:
     """``None`` where what gave it its value is not known: for past runs, and what a commit's files do not tell."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Params:
     """The params of stages, by stage and dotted name."""
 
@@ -47,7 +47,7 @@ class Params:
     stages: Mapping[StageName, Mapping[str, Param]]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Plots:
     """What plots show, by file."""
 
@@ -56,7 +56,7 @@ class Plots:
     problems: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FileDifference:
     """How two directories differ: the files that came, went or hold other bytes."""
 
@@ -71,7 +71,7 @@ class FileDifference:
 type Detail = RowDifference | LeafDifference | LineDifference | ByteDifference | FileDifference
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Comparison:
     """How an artifact differs between two revisions."""
 
@@ -84,7 +84,7 @@ class Comparison:
     """``None`` where it does not differ."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Copy:
     """One file that was brought back."""
 
@@ -99,7 +99,7 @@ class Copy:
     """Unset where the same bytes lay there already."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Wish:
     """How an artifact is to be compared."""
 

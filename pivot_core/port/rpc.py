@@ -9,7 +9,6 @@ engine → client   {"jsonrpc": "2.0", "method": "snapshot", "params": {…}}   
 
 import json
 import re
-from dataclasses import dataclass
 from typing import cast
 
 from pivot_core.errors import (
@@ -20,6 +19,7 @@ from pivot_core.errors import (
     StoreError,
     UsageError,
 )
+from pivot_core.frozen import frozen
 from pivot_core.model import codec
 from pivot_core.model.ids import Json
 from pivot_core.port.commands import (
@@ -86,7 +86,7 @@ QUERIES: dict[str, type[Query]] = {
 _ERRORS = {form.exit_code: form for form in (UsageError, DefinitionError, StoreError, RemoteError)}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Request:
     """A call as it arrived; ``params`` is not checked yet."""
 

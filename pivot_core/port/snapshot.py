@@ -1,8 +1,8 @@
 """Owns what a front end is given first: who the engine is, and how everything stands; frozen, JSON by codec."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from pivot_core.frozen import frozen
 from pivot_core.model.ids import StageName
 from pivot_core.port.transfers import TransferState
 from pivot_core.port.values import Problem, RunState, StageRow, StageState, WatchState
@@ -11,7 +11,7 @@ PROTOCOL = 2
 """Raised when commands, events or queries change so that an older client would misread them."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EngineInfo:
     """Who answers."""
 
@@ -29,7 +29,7 @@ class EngineInfo:
     """A digest of the ``AWS_*`` variables: what must be equal for a transfer to be handed over."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Snapshot:
     """Everything that the events so far add up to."""
 

@@ -1,8 +1,8 @@
 """Owns the values that a front end holds of remotes and of what travels to and from them; frozen, JSON by codec."""
 
-from dataclasses import dataclass
 from enum import Enum
 
+from pivot_core.frozen import frozen
 from pivot_core.model.ids import ArtifactPath, ContentHash, RequestId, StageName, TransferId
 from pivot_core.port.values import Change, Problem
 
@@ -38,7 +38,7 @@ class Phase(Enum):
     """Puts outs into the workspace."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TransferOptions:
     """How a request wants its transfer."""
 
@@ -54,7 +54,7 @@ class TransferOptions:
     """Lets a pull replace outs that were changed."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Item:
     """One object that travels, or would."""
 
@@ -66,7 +66,7 @@ class Item:
     retries: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FailedItem:
     """One object that did not arrive, and why."""
 
@@ -74,7 +74,7 @@ class FailedItem:
     problem: Problem
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Progress:
     """How far a transfer is."""
 
@@ -96,7 +96,7 @@ class Progress:
     """What is under way, the oldest first."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TransferState:
     """One transfer, queued, running or ended; times are epoch seconds."""
 
@@ -130,7 +130,7 @@ class TransferState:
     """What the command that asked for it exits with, once ended."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RemoteRow:
     """One remote as the settings have it; nothing is asked of it."""
 
@@ -142,7 +142,7 @@ class RemoteRow:
     jobs: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RemoteArtifact:
     """How one out stands between this machine and a remote; numbers of files, a file being one."""
 
@@ -161,7 +161,7 @@ class RemoteArtifact:
     """What a push would send."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tally:
     """Some objects; several files of the same bytes are one."""
 
@@ -169,7 +169,7 @@ class Tally:
     size_bytes: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RemoteReport:
     """What is missing where."""
 
@@ -193,7 +193,7 @@ class RemoteReport:
     """Why the remote could not be asked; the rest is then empty."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RemoteFinding:
     """One line of what a check of a remote found."""
 
@@ -207,7 +207,7 @@ class RemoteFinding:
     """What mends it."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sweep:
     """What nothing names any more, in the cache or on a remote."""
 

@@ -1,9 +1,10 @@
 """Owns the values that a front end holds: rows, states, runs and explanations; frozen, with a JSON form by codec."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 
+from pivot_core.frozen import frozen
 from pivot_core.model.decision import Reason, Status
 from pivot_core.model.failure import Failure
 from pivot_core.model.graph import Selection
@@ -11,7 +12,7 @@ from pivot_core.model.ids import ArtifactPath, ContentHash, Json, RequestId, Run
 from pivot_core.model.stage import OutKind, SourceLocation
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunOptions:
     """How a request wants its run."""
 
@@ -39,7 +40,7 @@ class RunStatus(Enum):
     CANCELLED = "cancelled"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Problem:
     """An error as a front end shows it; built from a ``PivotError``."""
 
@@ -50,7 +51,7 @@ class Problem:
     """The user's traceback, where their code raised."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class WatchState:
     """What an engine watches for."""
 
@@ -66,7 +67,7 @@ class WatchState:
     """Why nothing can be watched at the moment."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunState:
     """One run, queued, active or ended; times are epoch seconds."""
 
@@ -89,7 +90,7 @@ class RunState:
     """Why it could not start or was not completed."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StageState:
     """Where one stage stands."""
 
@@ -118,7 +119,7 @@ class StageState:
     """Epoch seconds at which an attempt that was asked to end is killed; ``None`` while it was not asked."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OutRow:
     """One output of a stage."""
 
@@ -127,7 +128,7 @@ class OutRow:
     is_cached: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StageRow:
     """What a front end needs to know of a stage's definition."""
 
@@ -157,7 +158,7 @@ class Verdict(Enum):
     """It could not run: a dep is missing and nothing makes it."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Origin:
     """Who wrote what lies at a path."""
 
@@ -170,7 +171,7 @@ class Origin:
     """Whether it came from the cache."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Package:
     """An installed package that a stage's code imports."""
 
@@ -180,7 +181,7 @@ class Package:
     """The version with which the stage's outs were made; ``None`` when that is not known, or it was not installed."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Evidence:
     """What is known beyond the reasons themselves; it decides nothing."""
 
@@ -195,7 +196,7 @@ class Evidence:
     packages: tuple[Package, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Explanation:
     """Why a stage would run, or would not."""
 
@@ -215,7 +216,7 @@ class Explanation:
     """``None`` unless the query asked for it."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Account:
     """What a stage did in a past run, and why."""
 
@@ -224,7 +225,7 @@ class Account:
     evidence: Evidence
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LogRef:
     """Where the log of one attempt lies."""
 
@@ -237,14 +238,14 @@ class LogRef:
     """All attempts of the stage that still have a log, newest first."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NoLog:
     """There is no log, and why."""
 
     why: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Inputs:
     """What went into one attempt: enough to tell two of them apart."""
 
@@ -255,7 +256,7 @@ class Inputs:
     """``None`` for one that was not there."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Attempt:
     """One attempt of a stage, or one restoring of its outs, in the run that it belongs to."""
 
@@ -275,7 +276,7 @@ class Attempt:
     """The values in the metric files that it wrote, by their paths, as far as the cache still has them."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ArtifactRow:
     """One dep or out of a stage: what is recorded, and what lies there now."""
 
@@ -296,7 +297,7 @@ class ArtifactRow:
     """Whether the cache holds what is recorded, else what lies there."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunSummary:
     """One line of the history."""
 
@@ -308,7 +309,7 @@ class RunSummary:
     counts: Mapping[str, int]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunReport:
     """A past run in full."""
 
@@ -350,7 +351,7 @@ class TrackedState(Enum):
     """It is in neither workspace nor cache."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TrackedRow:
     """One tracked file or directory."""
 
@@ -361,7 +362,7 @@ class TrackedRow:
 _HARMLESS = (FindingKind.NOT_CHECKED_OUT, FindingKind.ON_REMOTE, FindingKind.NOT_HERE)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Finding:
     """One thing that ``verify`` found."""
 
@@ -389,7 +390,7 @@ class Action(Enum):
     """It was not done; ``problem`` says why."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Change:
     """What ``commit`` or ``checkout`` did with one output."""
 

@@ -1,10 +1,10 @@
 """Owns where a remote lies: its URL and what the configuration says beside it, and which kind of remote that is."""
 
 import os
-from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
 from pivot_core.errors import RemoteError
+from pivot_core.frozen import frozen
 from pivot_core.remote.base import Remote
 
 JOBS = 20
@@ -12,7 +12,7 @@ CONNECT_TIMEOUT_S = 4.0
 READ_TIMEOUT_S = 30.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Address:
     """One remote as it was configured."""
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import NewType, Protocol
 
+from pivot_core.frozen import frozen
 from pivot_core.model import ids
 from pivot_core.model.ids import ContentHash
 
@@ -47,7 +48,7 @@ def hash_of(key: str) -> ContentHash | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Entry:
     """One line of a listing."""
 
@@ -57,7 +58,7 @@ class Entry:
     """Seconds since 1970, by the remote's clock."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Page:
     """Some lines of a listing, sorted by key."""
 
@@ -66,7 +67,7 @@ class Page:
     """Nothing follows under the prefix; otherwise the next page begins after the last key of this one."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Upload:
     """An upload that was begun and not finished, perhaps by a process that was killed."""
 
@@ -99,7 +100,7 @@ class Verdict(Enum):
     """The service does not have it; transfers do without."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Finding:
     """One line of `Remote.check`."""
 

@@ -18,9 +18,10 @@ from collections.abc import (
     Iterator,
     Mapping,
 )
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from pivot_core.errors import PivotError
+from pivot_core.frozen import frozen
 from pivot_core.model.ids import ContentHash
 from pivot_core.remote.base import (
     OBJECTS,
@@ -47,7 +48,7 @@ _PAGES_IN_A_ROW = 4
 """A longer listing is cut into ranges that are read side by side."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Active:
     """An object that is being moved."""
 
@@ -57,7 +58,7 @@ class Active:
     retries: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Progress:
     """How far a batch is."""
 
@@ -76,7 +77,7 @@ class Progress:
     """How long ago a byte last moved."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Failed:
     """One object that did not arrive."""
 
@@ -94,7 +95,7 @@ type _Find = Callable[[], Awaitable[dict[ContentHash, int]]]
 type _Move = Callable[[ContentHash, int, Meter], Awaitable[None]]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Summary:
     """How a batch ended."""
 

@@ -8,10 +8,10 @@ import contextlib
 import errno
 import json
 import os
-from dataclasses import dataclass
 from typing import TypedDict, cast
 
 from pivot_core.errors import StoreError
+from pivot_core.frozen import frozen
 from pivot_core.model import ids
 from pivot_core.model.ids import ArtifactPath
 from pivot_core.store import atomic, place
@@ -30,7 +30,7 @@ class Manifest(TypedDict):
     """The artifact path of each out; the out itself lies beside the manifest under its index."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Moved:
     """The outs of one attempt, and which of them were moved aside."""
 

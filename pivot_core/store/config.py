@@ -7,11 +7,12 @@ Later wins: defaults, ``$XDG_CONFIG_HOME/pivot/config.yaml``, ``.pivot/config.ya
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from typing import NamedTuple
 
 from pivot_core.errors import UsageError
+from pivot_core.frozen import frozen
 from pivot_core.model.ids import Json
 from pivot_core.model.remote import RemoteSettings
 from pivot_core.store import settings
@@ -34,7 +35,7 @@ class Scope(Enum):
     """The project's, on this machine; not committed."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Config:
     """The settings in force."""
 

@@ -6,9 +6,9 @@ import os
 import shutil
 import sys
 import time
-from dataclasses import dataclass
 from enum import Enum
 
+from pivot_core.frozen import frozen
 from pivot_core.store import atomic, hashing
 from pivot_core.store.cache import FICLONE
 
@@ -49,7 +49,7 @@ class Nature(Enum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FileSystem:
     """The file system that a path lies on."""
 
@@ -59,7 +59,7 @@ class FileSystem:
     mount: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Room:
     """What is free for this user."""
 
@@ -69,7 +69,7 @@ class Room:
     """``None`` where the file system does not count them."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Clock:
     """How a file system tells time."""
 

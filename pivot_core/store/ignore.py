@@ -2,22 +2,22 @@
 
 import os
 import re
-from dataclasses import dataclass
 
 from pivot_core.errors import UsageError
+from pivot_core.frozen import frozen
 
 FILE_NAME = ".pivotignore"
 _NOTHING = "(?!)"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Rule:
     pattern: re.Pattern[str]
     is_negated: bool
     is_dir_only: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ignore:
     """The rules of one project; the last one that matches decides, as git has it."""
 

@@ -9,9 +9,9 @@ import errno
 import os
 import stat
 from collections.abc import Generator
-from dataclasses import dataclass
 
 from pivot_core.errors import StoreError
+from pivot_core.frozen import frozen
 from pivot_core.model import ids
 from pivot_core.model.ids import ArtifactPath
 
@@ -19,7 +19,7 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _NOFOLLOW = _DIRECTORY | os.O_NOFOLLOW
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Place:
     """A name in a directory that is held open; valid inside the ``with`` block of `opened`."""
 

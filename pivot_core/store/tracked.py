@@ -5,10 +5,10 @@ The format is told in docs/formats.md. The file is committed, what it names is c
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import cast
 
 from pivot_core.errors import StoreError
+from pivot_core.frozen import frozen
 from pivot_core.model import ids
 from pivot_core.model.artifact import Content, FileContent
 from pivot_core.model.ids import ArtifactPath
@@ -20,7 +20,7 @@ SCHEMA = 1
 _NEVER = (".git", ".pivot")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tracked:
     """One file or directory, and what it held."""
 

@@ -5,7 +5,6 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn, TypedDict, cast
@@ -15,6 +14,7 @@ from pivot_core.define.formats import PathOnly
 from pivot_core.define.importing import CodeCache
 from pivot_core.define.markers import AnyOut
 from pivot_core.define.signature import RETURN, StageSignature
+from pivot_core.frozen import frozen
 from pivot_core.model import codec
 from pivot_core.model.artifact import Missing
 from pivot_core.model.failure import Failure, FailureKind
@@ -44,7 +44,7 @@ class ChildReport(TypedDict):
     inputs_modified: list[str]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Task:
     """One attempt, as the worker prepared it."""
 

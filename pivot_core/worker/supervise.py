@@ -15,8 +15,8 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
 
+from pivot_core.frozen import frozen
 from pivot_core.worker import leftovers
 from pivot_core.worker.capture import PIECE, STDERR, STDOUT, Sink
 from pivot_core.worker.leash import Leash, Told
@@ -30,7 +30,7 @@ _TERM_S = 1.0
 """The time between SIGTERM and SIGKILL of a stage that ran into its time limit."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Child:
     """A forked process and the read ends of its pipes."""
 
@@ -40,7 +40,7 @@ class Child:
     report: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ending:
     """How a child ended."""
 

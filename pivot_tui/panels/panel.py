@@ -2,11 +2,11 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import ClassVar, Protocol, override
 
 from textual.widget import Widget
 
+from pivot_core.frozen import frozen
 from pivot_core.port import PivotError, Port, RunId, StageName, TransferKind, one_line
 from pivot_tui import spans
 from pivot_tui.board import Board, Dirty, Link
@@ -108,7 +108,7 @@ class Host(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Desk:
     """What every panel works with."""
 

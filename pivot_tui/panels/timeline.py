@@ -1,10 +1,10 @@
 """Owns the Timeline panel: when the stages of the run waited, ran and will run, on one axis of time."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from typing import ClassVar, override
 
+from pivot_core.frozen import frozen
 from pivot_core.port import RunState, StageName, StageState, Status, one_line
 from pivot_tui import forecast, spans
 from pivot_tui import format as fmt
@@ -28,7 +28,7 @@ _STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21600, 
 _ZOOM_MOST = 8
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Bar:
     """One stage; times are epoch seconds."""
 
@@ -43,7 +43,7 @@ class Bar:
     """When it should end by past durations; ``end`` for what has ended or never ran here."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Window:
     """The part of the run that is on screen."""
 

@@ -1,7 +1,6 @@
 """Owns help and palette: one list of actions, narrowed by typing, each with its key or the reason why not."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import ClassVar, override
 
 from textual.app import ComposeResult
@@ -14,6 +13,7 @@ from textual.screen import ModalScreen
 from textual.strip import Strip
 from textual.widgets import Input
 
+from pivot_core.frozen import frozen
 from pivot_core.port import one_line
 from pivot_tui import spans
 from pivot_tui.spans import Line, Paint
@@ -22,7 +22,7 @@ from pivot_tui.widgets.painting import Scrolled, application, strip, title
 _KEYS = 10
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Entry:
     """Something that can be done."""
 

@@ -1,6 +1,5 @@
 """Owns the menus of one choice: sorting, filtering by state, copying; each line with its key."""
 
-from dataclasses import dataclass
 from typing import ClassVar, override
 
 from textual.app import ComposeResult
@@ -9,6 +8,7 @@ from textual.containers import Vertical
 from textual.events import Key
 from textual.screen import ModalScreen
 
+from pivot_core.frozen import frozen
 from pivot_core.port import one_line
 from pivot_tui import spans
 from pivot_tui.spans import Line, Paint
@@ -17,7 +17,7 @@ from pivot_tui.widgets.painting import Lines, application, title
 _CELLS = 60
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Item[T]:
     """One line of a menu."""
 

@@ -1,6 +1,5 @@
 """Owns how one line of a log is drawn: gutter, colours, matches, breaking or cutting; keeps nothing."""
 
-from dataclasses import dataclass
 from enum import Enum
 from itertools import pairwise
 
@@ -9,6 +8,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
+from pivot_core.frozen import frozen
 from pivot_core.port import one_line
 from pivot_core.port.logfile import Stream
 from pivot_core.port.loglines import LogLine
@@ -37,7 +37,7 @@ class Clock(Enum):
     OFF = "off"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Inks:
     """The styles that a line is drawn with."""
 
@@ -49,7 +49,7 @@ class Inks:
     hit: Style
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Layout:
     """How lines are drawn, the same for all that are on screen."""
 
@@ -67,7 +67,7 @@ class Layout:
     """What is searched, to show where it stands."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Row:
     """One row of a line, and which characters of the line it shows."""
 
@@ -77,7 +77,7 @@ class Row:
     """Cells before the first of those characters."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Drawn:
     """One line as it is drawn."""
 

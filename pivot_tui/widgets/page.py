@@ -11,13 +11,14 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.strip import Strip
 
+from pivot_core.frozen import frozen
 from pivot_tui.keys import PANELS, Scope
 from pivot_tui.spans import Line
 from pivot_tui.widgets.bindings import bindings
 from pivot_tui.widgets.painting import Scrolled, application, strip
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Page:
     """What a panel shows at one width."""
 

@@ -14,10 +14,10 @@ import textwrap
 import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import cast
 
+from pivot_core.frozen import frozen
 from pivot_core.model import codec
 from pivot_core.model.ids import Json
 
@@ -27,7 +27,7 @@ if typing.TYPE_CHECKING:
 _FEW = 2
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Field:
     """One field of a form."""
 
