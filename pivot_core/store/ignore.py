@@ -8,13 +8,22 @@ from pivot_core.frozen import frozen
 
 FILE_NAME = ".pivotignore"
 _NOTHING = "(?!)"
+_SPECIAL = frozenset("*?[\\")
 
 
 @frozen
 class _Rule:
-    pattern: re.Pattern[str]
+    name: str
+    """What a path must be, or end in where any directory may be above; empty where a pattern decides."""
+    pattern: re.Pattern[str] | None
+    is_anchored: bool
     is_negated: bool
     is_dir_only: bool
+
+    def names(self, path: str) -> bool:
+        if self.pattern is not None:
+            return self.pattern.fullmatch(path) is not None
+        return path == self.name or (not self.is_anchored and path.endswith("/" + self.name))
 
 
 @frozen
@@ -64,7 +73,7 @@ class Ignore:
 
     def _decides(self, path: str, is_dir: bool) -> bool:
         for rule in reversed(self.rules):
-            if (is_dir or not rule.is_dir_only) and rule.pattern.fullmatch(path):
+            if (is_dir or not rule.is_dir_only) and rule.names(path):
                 return not rule.is_negated
         return False
 
@@ -80,13 +89,16 @@ def _rule(line: str) -> _Rule | None:
     if not text:
         return None
     is_anchored = "/" in text
-    body = _translate(text.removeprefix("/"))
+    name = text.removeprefix("/")
+    if not _SPECIAL.intersection(name):  # most rules are names, and a pattern takes long to compile
+        return _Rule(name, None, is_anchored, is_negated, is_dir_only)
     prefix = "" if is_anchored else "(?:.*/)?"
     try:
-        return _Rule(re.compile(prefix + body, re.DOTALL), is_negated, is_dir_only)
+        pattern = re.compile(prefix + _translate(name), re.DOTALL)
     except re.error:
         # A character class such as [z-a] matches nothing, as in git.
         return None
+    return _Rule("", pattern, is_anchored, is_negated, is_dir_only)
 
 
 def _strip(line: str) -> str:
