@@ -29,14 +29,15 @@ class LogFile:
         self._max_bytes: int = max_bytes
         self._fd: int | None = None
         self._rest: dict[bytes, bytes] = {STDOUT: b"", STDERR: b""}
+        self._since: dict[bytes, float] = {}  # when what is in the rest began
         self._is_full: bool = False
         self._dropped: int = 0
         self.size_bytes: int = 0
 
     @property
-    def has_partial(self) -> bool:
-        """Whether a line was begun whose end has not come."""
-        return bool(self._rest[STDOUT] or self._rest[STDERR])
+    def partial_since(self) -> float | None:
+        """When a line was begun that is not written yet, its end has not come; by the monotonic clock."""
+        return min(self._since.values(), default=None)
 
     def write(self, stream: bytes, data: bytes) -> None:
         """Takes at most ``PIECE`` bytes as they were read; writes what is complete, in one write."""
@@ -54,6 +55,10 @@ class LogFile:
         elif len(data) >= PIECE:
             records = _prefix(stream.upper()) + data[:PIECE] + b"\n"
             self._rest[stream] = data[PIECE:]
+        if not self._rest[stream]:
+            self._since.pop(stream, None)
+        elif records or stream not in self._since:
+            self._since[stream] = time.monotonic()
         if records:
             self._append(records)
 
@@ -63,6 +68,7 @@ class LogFile:
             if rest:
                 self._append(_prefix(stream.upper()) + rest + b"\n")
                 self._rest[stream] = b""
+        self._since.clear()
 
     def note(self, text: str) -> None:
         """Adds a line of Pivot's own; it is kept also where the log is full."""
@@ -91,6 +97,7 @@ class LogFile:
             if rest:
                 self._rest[stream] = b""
                 self._append(_prefix(stream) + rest + b"\n")
+        self._since.clear()
 
     def _append(self, records: bytes) -> None:
         if not self._is_full and self.size_bytes + len(records) > self._max_bytes:
@@ -120,7 +127,7 @@ class LogFile:
 class Tail:
     """The last output of a process whose output is no log: kept in memory, bounded."""
 
-    has_partial: bool = False
+    partial_since: float | None = None
 
     def __init__(self) -> None:
         self._data: bytes = b""
@@ -180,7 +187,8 @@ def _main() -> None:
             else:
                 poll.unregister(fd)
                 is_ending = is_ending or fd == 0
-        if not ready:
+        since = log.partial_since
+        if since is not None and time.monotonic() >= since + _PAUSE_MS / 1000:
             log.flush_partial()
         if log.size_bytes != told and time.monotonic() >= told_at + _PAUSE_MS / 1000:
             told, told_at = log.size_bytes, time.monotonic()

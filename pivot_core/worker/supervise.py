@@ -139,8 +139,6 @@ class _Watch:
                     self._cancel(self._leash.hear())
                 elif fd != self._handle:
                     self._read(fd)
-            if not ready and self._sink.has_partial:
-                self._sink.flush_partial()
             self._keep_time(time.monotonic())
             if self._has_ended({fd for fd, _ in ready}):
                 return
@@ -174,13 +172,16 @@ class _Watch:
         due = [at for at in (self._timeout_at, self._kill_at) if at is not None]
         if self._sink.size_bytes != self._told_bytes:
             due.append(self._told_at + _GREW_S)
-        if self._sink.has_partial:
-            due.append(time.monotonic() + _PARTIAL_S)
+        if self._sink.partial_since is not None:
+            due.append(self._sink.partial_since + _PARTIAL_S)
         if self._handle is None:
             due.append(time.monotonic() + _GREW_S)
         return max(0.0, min(due) - time.monotonic()) * 1000 + 1 if due else None
 
     def _keep_time(self, now: float) -> None:
+        begun = self._sink.partial_since
+        if begun is not None and now >= begun + _PARTIAL_S:  # a progress bar may never pause
+            self._sink.flush_partial()
         size = self._sink.size_bytes
         if size != self._told_bytes and now >= self._told_at + _GREW_S:
             self._leash.tell(Told(grew=(*self._attempt, size)))

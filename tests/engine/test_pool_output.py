@@ -1,5 +1,6 @@
 """What a stage writes to its descriptors arrives in its log, whole and in bounded memory."""
 
+import asyncio
 import os
 from pathlib import Path
 
@@ -40,6 +41,14 @@ STAGES = """
         print("prompt: ", end="", flush=True)
         return ""
 
+    def bar() -> Annotated[str, Out("bar.txt", Text())]:
+        for _ in range(500):
+            print("\\r 62%|###", end="", flush=True)
+            time.sleep(0.02)
+            if os.path.exists("seen"):
+                break
+        return "seen" if os.path.exists("seen") else "never seen"
+
     def odd_bytes() -> Annotated[str, Out("odd_bytes.txt", Text())]:
         os.write(1, bytes(byte for byte in range(256) if byte != 10) + b"\\n")
         print("\\ud800 lone")
@@ -73,6 +82,19 @@ async def test_c_code_that_holds_the_gil_writes_a_megabyte(project: Project) -> 
         report = await run.pool.run(project.info("holds_the_gil", timeout_s=60))
     assert report["outcome"] == "done"
     assert project.log("holds_the_gil") == ["o " + "x" * 99] * 10_000
+
+
+@pytest.mark.parametrize("isolation", ["fork", "worker"])
+async def test_a_progress_bar_that_never_pauses_is_in_the_log_meanwhile(
+    isolation: str, project: Project
+) -> None:
+    async with running(project) as run:
+        going = asyncio.create_task(run.pool.run(project.info("bar", isolation=isolation)))
+        await run.grew("bar")
+        assert b"".join(records(project, "bar"))[13:].startswith(b"O \r 62%|###")
+        (project.root / "seen").touch()
+        await going
+    assert (project.root / "bar.txt").read_text() == "seen"
 
 
 async def test_subprocesses_are_captured_in_order(project: Project) -> None:
