@@ -151,6 +151,8 @@ class Board:
     """Those that wait."""
     compared: RemoteReport | None = None
     """What was missing here and on a remote when that was asked last."""
+    progress: dict[StageName, float] = field(default_factory=dict[StageName, float])
+    """Which share of a running stage is done, where it prints a bar that says so."""
     watch: WatchState | None = None
     """What the engine watches for; ``None`` for nothing."""
     quiet: Quiet | None = None

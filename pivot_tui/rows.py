@@ -24,6 +24,10 @@ _OTHERS_MIN = 10
 _MARGIN = 2  # cursor and mark
 _STAR = 3  # with a gap at either side
 _FIXED = _MARGIN + 2 + WORD_CELLS + _DURATION + _STAR
+_SHARE = 6
+_BAR = 6
+_BAR_FROM = 26
+"""Cells of a note in which a bar leaves room for the time left."""
 _FOLD = 2
 _FOLD_FROM = 50
 """In a narrower panel names need the cells more."""
@@ -133,7 +137,19 @@ def _beside(row: Row, state: StageState, scene: Scene, cells: int) -> Line:
         hidden = row.stages if row.is_group else row.stages[1:]
         more = () if row.is_group else ((f"+{fmt.count(len(hidden))}  ", Paint.MUTED),)
         return spans.crop((*more, *counted(scene.board, hidden)), cells)
-    return _note(state, row.others, scene.now, cells)
+    told = _bar(state, scene.board.progress.get(row.stages[0]), cells)
+    return (*told, *_note(state, row.others, scene.now, cells - spans.width(told)))
+
+
+def _bar(state: StageState, share: float | None, cells: int) -> Line:
+    """Returns how far a running stage is, by what it prints; a bar besides where there is room for one."""
+    if share is None or state.status is not Status.RUNNING or cells < _SHARE:
+        return ()
+    percent: spans.Span = (f"{share:4.0%}  ", Paint.STRONG)
+    if cells < _BAR_FROM:
+        return (percent,)
+    full = round(share * _BAR)
+    return (("━" * full, Paint.RUN), ("─" * (_BAR - full), Paint.MUTED), percent)
 
 
 def counted(board: Board, stages: Iterable[StageName]) -> Line:

@@ -20,6 +20,7 @@ from pivot_tui.panels.attempts import Attempts
 from pivot_tui.panels.panel import Desk, Panel, Paper
 from pivot_tui.panels.remotes import Remotes
 from pivot_tui.panels.why import Why
+from pivot_tui.progress import Progress
 from pivot_tui.screens.actions import StageActions
 from pivot_tui.screens.courier import Courier
 from pivot_tui.screens.diagnostics import Diagnostics
@@ -63,6 +64,7 @@ class MainScreen(StageActions, inherit_bindings=False):
         self._frames: Callable[[], int] = frames
         self._runs: Runs = Runs(self, board, feed, self)
         self._log: LogView = LogView(id="log", classes="panel")
+        self._progress: Progress = Progress(board, feed, self.run_worker)
         desk = Desk(board, feed, clock, self)
         papers = [panel(desk) for panel in PAPERS]
         self._why: Why = next(panel for panel in papers if isinstance(panel, Why))
@@ -170,6 +172,7 @@ class MainScreen(StageActions, inherit_bindings=False):
 
     def _tick(self) -> None:
         if self._board.going is not None and self._board.link is Link.ATTACHED:
+            self._progress.look()
             self._dag.tick(self._clock(), set(self._board.with_status(Status.RUNNING)))
             for panel in self._details.values():
                 panel.tick()
