@@ -7,6 +7,7 @@ from pivot_core.errors import UsageError
 from pivot_core.fingerprint.analyser import Analyser
 from pivot_core.model import suggestion
 from pivot_core.model.impact import Impact
+from pivot_core.model.stage import FunctionRef
 from pivot_core.plan import affected
 from pivot_core.store.layout import Layout
 
@@ -31,8 +32,10 @@ def impact(layout: Layout, planner: Planner, plan: Plan, target: str) -> Impact:
     found = affected.of_path(plan.graph, plan.analyses, target, path, locks, is_loaded=is_loaded)
     if os.path.lexists(full) or found.direct or found.makers or is_loaded:
         return found
-    if path in (affected.PARAMS_FILE, affected.IGNORE_FILE) or _is_defined(root, plan, target):
+    if path in (affected.PARAMS_FILE, affected.IGNORE_FILE):
         return found
+    if names := _defined(root, plan, target):
+        return affected.of_symbols(plan.graph, plan.analyses, target, names)
     known = affected.vocabulary(plan.graph, plan.analyses)
     hint = suggestion.hint(target, known, "name a file, or a definition as 'module.name'")
     raise UsageError(f"no file or definition '{target}'", hint=hint)
@@ -50,16 +53,27 @@ def _is_loaded(planner: Planner, plan: Plan, full: str) -> bool:
     return full in grounds.files or full in grounds.absent
 
 
-def _is_defined(root: str, plan: Plan, target: str) -> bool:
-    """Tells whether a module defines what a name means, though no stage uses it."""
+def _defined(root: str, plan: Plan, target: str) -> tuple[str, ...]:
+    """Returns what a name leads to by way of imports, or that no stage uses; none where no module defines it."""
     analyser = Analyser(root)
     file, colon, label = target.rpartition(":")
-    for base in {stage.func.base for stage in plan.graph.stages.values()}:
+    refs = {(ref.base, ref.ahead, ref.behind): ref for ref in _functions(plan)}
+    for (base, ahead, behind), ref in refs.items():
         symbols = list(affected.candidates(target))
         if colon and file.endswith(".py"):
-            inner = os.path.relpath(os.path.join(root, file), os.path.join(root, base))
-            module = inner.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
-            symbols = [f"{module}:{label.partition('.')[0]}"]
-        if any(analyser.source(symbol, base) is not None for symbol in symbols):
-            return True
-    return False
+            name = label.partition(".")[0]
+            places = [os.path.join(root, place) for place in (*(ahead or (base, "")), *behind)]
+            modules = [os.path.relpath(os.path.join(root, file), place) for place in places]
+            symbols = [f"{_dotted(module)}:{name}" for module in modules if module[0] != "."]
+        for symbol in symbols:
+            if found := analyser.definitions(symbol, ref):
+                return found
+    return ()
+
+
+def _functions(plan: Plan) -> list[FunctionRef]:
+    return [stage.func for stage in plan.graph.stages.values() if stage.command is None]
+
+
+def _dotted(file: str) -> str:
+    return file.removesuffix(".py").replace(os.sep, ".").removesuffix(".__init__")

@@ -161,6 +161,20 @@ class Analyser:
             return "".join(f"{each}\n" for each in sorted(units))
         return "\n".join([unit.text() for unit in units.get(label, ())]) or None
 
+    def definitions(self, symbol_name: str, like: FunctionRef) -> tuple[str, ...]:
+        """Returns the symbols of the project that ``module:name`` leads to, also by way of imports; none if it is none.
+
+        Modules are looked for where those of the definition of ``like`` are.
+        """
+        module_name, _, name = symbol_name.partition(":")
+        names = self._surveyed(like)[1].names
+        module = names.module(module_name, tolerant=True)
+        if module is None or module.source is None or not module.source.groups.get(name):
+            return ()
+        found = names.resolve(module, Chain((), (name,)))
+        symbols = [f"{each.module.name}:{each.name}" for each in found if isinstance(each, Symbol)]
+        return tuple(symbols) or (symbol_name,)
+
     # --- modules ------------------------------------------------------------------------------------------------------
 
     def _surveyed(self, ref: FunctionRef) -> tuple[Finder, Territory]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pivot_core.cli import records
-from tests.cli.project import HELPERS, Project
+from tests.cli.project import HELPERS, PIPELINE, Project
 from tests.unit.test_cli_jsonl import check
 
 UNUSED = "\ndef unused(value):\n    return value\n"
@@ -54,6 +54,22 @@ def test_what_nothing_uses_is_no_error(project: Project) -> None:
     for name in ("README.md", "helpers.unused", "helpers.py:unused"):
         said = project.pivot("affected", name).ok().out
         assert said == f"no stage uses '{name}'\n3 stages: none would run\n"
+
+
+def test_names_are_followed_through_imports_and_wherever_the_definition_finds_modules(
+    tmp_path: Path,
+) -> None:
+    made = Project.toy(tmp_path)
+    added = "import sys\nsys.path.insert(0, 'src')\n"
+    made.write("pipeline.py", added + PIPELINE.replace("from helpers", "from kit"))
+    made.write("src/kit/__init__.py", "from kit.helpers import scale, unused\nVERSION = 1\n")
+    made.write("src/kit/helpers.py", HELPERS + UNUSED)
+    said = made.pivot("affected", "kit.helpers.scale").ok().out
+    assert said.startswith("would run   train   code: train → kit.helpers.scale\n")
+    for name in ("kit.scale", "src/kit/__init__.py:scale", "src/kit/helpers.py:scale"):
+        assert made.pivot("affected", name).ok().out == said
+    for name in ("kit.VERSION", "kit.unused", "src/kit/helpers.py:unused"):
+        assert made.pivot("affected", name).ok().out.startswith(f"no stage uses '{name}'")
 
 
 def test_an_unknown_name_is_refused_with_the_nearest(project: Project) -> None:
