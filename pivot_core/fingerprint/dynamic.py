@@ -1,7 +1,8 @@
 """Owns the calls that name a module or an attribute by a string: which of them source can tell."""
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from pivot_core.fingerprint import syntax
 from pivot_core.fingerprint.form import Wild
@@ -10,6 +11,8 @@ from pivot_core.fingerprint.scope import Chain, Import
 type Meaning = Callable[[str], Chain | None]
 """What a name stands for where the expression stands; ``None`` for a value that only a run knows."""
 
+GLOBALS = "__globals__"
+"""The attribute of a function that stands for the module in which it is defined."""
 PROBES = frozenset({"getattr", "hasattr", "setattr", "delattr"})
 _EXECUTORS = {
     "locate": ("pydoc", 0, "path"),
@@ -40,7 +43,7 @@ def root(node: ast.expr, meaning: Meaning) -> Chain | None:
     """Returns what a dotted expression that starts with ``node`` starts at."""
     if isinstance(node, ast.Name):
         return meaning(node.id)
-    if isinstance(thing := imported_by(node), Import):
+    if isinstance(thing := imported_by(node, meaning), Import):
         return Chain((thing,), ())
     if (entry := _entry_of(node)) is not None:
         kind, key = entry
@@ -48,10 +51,33 @@ def root(node: ast.expr, meaning: Meaning) -> Chain | None:
     if (attribute := attribute_of(node)) is not None:
         of = chain(attribute[0], meaning)
         return of and of.then(attribute[1])
-    return None
+    match node:
+        case ast.Subscript(
+            value=ast.Attribute(attr="__globals__") as names, slice=ast.Constant(value=str(key))
+        ):
+            of = chain(names, meaning)
+            return of and of.then(key)
+        case _ if (definition := _home_of(node)) is not None:
+            of = chain(definition, meaning)
+            return of and of.then(GLOBALS)
+        case _:
+            return None
 
 
-def imported_by(node: ast.AST) -> Import | Wild | None:
+def any_module(node: ast.expr) -> bool:
+    """Whether an expression looks up a module that is imported, which one a run knows: ``sys.modules[name]``."""
+    match node:
+        case ast.Call(func=ast.Name(id="getmodule") | ast.Attribute(attr="getmodule")):
+            return True
+        case ast.Call(func=ast.Attribute(value=of, attr="get" | "__getitem__")):
+            return _is_modules(of)
+        case ast.Subscript(value=of):
+            return _is_modules(of)
+        case _:
+            return False
+
+
+def imported_by(node: ast.AST, meaning: Meaning) -> Import | Wild | None:
     """Returns what ``import_module("x")`` or ``__import__("x")`` gives; None for another expression."""
     match node:
         case ast.Call(func=ast.Name(id="import_module" | "__import__" as function)):
@@ -61,14 +87,44 @@ def imported_by(node: ast.AST) -> Import | Wild | None:
         case _:
             return None
     name, package = _argument(node, 0, "name"), _argument(node, 1, "package")
-    start, is_whole = _start(name)
+    found, is_whole = named(name, node.lineno, meaning)
+    if found.level and function == "import_module" and package is not None:
+        found, is_whole = _relative(found, is_whole, *named(package, node.lineno, meaning))
+    return Import(found.prefix, found.level, None) if is_whole else found
+
+
+def _relative(name: Wild, is_whole: bool, package: Wild, is_known: bool) -> tuple[Wild, bool]:
+    """Returns what a relative name stands for below a package, and whether that is all of it."""
+    if is_known and package.level:
+        return name, is_whole
+    if package.of is not None and name.level == 1:
+        return replace(name, prefix="." + name.prefix, level=0, of=package.of), False
+    if not is_known:
+        return Wild("", 0, name.line), False
+    parts = package.prefix.split(".")
+    path = ".".join([*parts[: len(parts) - name.level + 1], name.prefix])
+    return replace(name, prefix=path, level=0), is_whole
+
+
+def walked_by(node: ast.Call) -> ast.expr | None:
+    """Returns what the names start with that ``pkgutil.walk_packages`` gives."""
+    is_walk = syntax.last_name(node.func) in ("iter_modules", "walk_packages")
+    return _argument(node, 1, "prefix") if is_walk else None
+
+
+def named(node: ast.expr | None, line: int, meaning: Meaning) -> tuple[Wild, bool]:
+    """Returns what is known of the name of a module, and whether that is all of it."""
+    start, is_whole = _start(node)
     path = start.lstrip(".")
-    level = len(start) - len(path)
-    if level and function == "import_module" and isinstance(package, ast.Constant):
-        parts = str(package.value).split(".")
-        path = ".".join([*parts[: len(parts) - level + 1], path])
-        level = 0
-    return Import(path, level, None) if is_whole else Wild(path, level, node.lineno)
+    parts = _parts(node)
+    match next(parts, None):
+        case ast.Attribute(value=module, attr="__name__" | "__package__"):
+            rest = next(parts, "")
+            of = chain(module, meaning)
+            text = rest if isinstance(rest, str) and of is not None else ""
+            return Wild(text, 0, line, of), False
+        case _:
+            return Wild(path, len(start) - len(path), line), is_whole
 
 
 def executed_by(node: ast.AST) -> Import | Wild | None:
@@ -86,12 +142,14 @@ def executed_by(node: ast.AST) -> Import | Wild | None:
     text, is_whole = _start(_argument(node, position, keyword))
     if "path" in function or "file" in function:
         text = text.removeprefix("./").removesuffix(".py").replace("/", ".")
+    level = int(text.startswith("."))
+    text = text[level:]
     module, _, name = text.partition(":") if ":" in text else text.rpartition(".")
     if not is_whole:
-        return Wild(module if ":" in text else text, 0, node.lineno)
-    if function in ("locate", "resolve_name") and module:
-        return Import(module, 0, name.partition(".")[0] or None)
-    return Import(text, 0, None)
+        return Wild(module if ":" in text else text, level, node.lineno)
+    if function in ("locate", "resolve_name") and (module or level):
+        return Import(module, level, name.partition(".")[0] or None)
+    return Import(text, level, None)
 
 
 def attribute_of(node: ast.AST) -> tuple[ast.expr, str] | None:
@@ -104,19 +162,44 @@ def attribute_of(node: ast.AST) -> tuple[ast.expr, str] | None:
 
 
 def _entry_of(node: ast.AST) -> tuple[str, str] | None:
-    """Returns the literal key in ``globals()["x"]`` or ``sys.modules["x"]``, after ``globals`` or ``modules``."""
+    """Returns the literal key in ``globals()["x"]`` or ``sys.modules["x"]``, after ``globals`` or ``modules``.
+
+    The key of the module itself, ``sys.modules[__name__]``, is empty.
+    """
     match node:
         case ast.Subscript(value=of, slice=ast.Constant(value=str(key))):
             pass
+        case ast.Subscript(value=of, slice=ast.Name(id="__name__")) if _is_modules(of):
+            return "modules", ""
         case _:
             return None
     match of:
         case ast.Call(func=ast.Name(id="globals"), args=[], keywords=[]):
             return "globals", key
-        case ast.Attribute(value=ast.Name(id="sys"), attr="modules"):
-            return "modules", key
+        case _:
+            return ("modules", key) if _is_modules(of) else None
+
+
+def _home_of(node: ast.AST) -> ast.expr | None:
+    """Returns the definition whose module is looked up: ``f`` in ``inspect.getmodule(f)``."""
+    match node:
+        case ast.Call(
+            func=ast.Name(id="getmodule") | ast.Attribute(attr="getmodule"), args=[definition]
+        ):
+            return definition
+        case ast.Subscript(value=of, slice=ast.Attribute(value=definition, attr="__module__")):
+            return definition if _is_modules(of) else None
         case _:
             return None
+
+
+def _is_modules(node: ast.expr) -> bool:
+    return (
+        isinstance(node, ast.Attribute)
+        and node.attr == "modules"
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "sys"
+    )
 
 
 def _argument(node: ast.Call, position: int, name: str) -> ast.expr | None:
@@ -126,17 +209,59 @@ def _argument(node: ast.Call, position: int, name: str) -> ast.expr | None:
 
 
 def _start(node: ast.expr | None) -> tuple[str, bool]:
-    """Returns the part of a string expression that is known to come first, and whether it is all of it."""
+    """Returns the part of a string expression that is known to come first, and whether it is all of it.
+
+    The name of the module itself is written as where a relative import starts: ``.``.
+    """
+    known = list[str]()
+    for part in _parts(node):
+        match part:
+            case str(text):
+                known.append(text.removeprefix(".") if known == ["."] else text)
+            case ast.Name(id="__name__" | "__package__") if not "".join(known):
+                known = ["."]
+            case _:
+                return "".join(known), False
+    return "".join(known), True
+
+
+def _parts(node: ast.expr | None) -> Iterator[str | ast.expr | None]:
+    """Takes a string expression apart into texts and what only a run knows."""
     match node:
         case ast.Constant(value=str(text)):
-            return text, True
-        case ast.JoinedStr(values=[ast.Constant(value=str(text)), *_]):
-            return text, False
-        case ast.BinOp(left=left, op=ast.Add()):
-            return _start(left)[0], False
-        case ast.BinOp(left=ast.Constant(value=str(text)), op=ast.Mod()):
-            return text.partition("%")[0], False
-        case ast.Call(func=ast.Attribute(value=ast.Constant(value=str(text)), attr="format")):
-            return text.partition("{")[0], False
+            yield text
+        case ast.JoinedStr(values=values):
+            for value in values:
+                yield from _parts(value)
+        case ast.FormattedValue(value=value, format_spec=None):
+            yield from _parts(value)
+        case ast.BinOp(left=left, op=ast.Add(), right=right):
+            yield from _parts(left)
+            yield from _parts(right)
+        case ast.BinOp(left=ast.Constant(value=str(text)), op=ast.Mod(), right=right):
+            yield from _filled(text, "%s", right.elts if isinstance(right, ast.Tuple) else [right])
+        case ast.Call(
+            func=ast.Attribute(value=ast.Constant(value=str(text)), attr="format"), args=args
+        ):
+            yield from _filled(text, "{}", args)
+        case ast.Call(
+            func=ast.Attribute(value=ast.Constant(value=str(text)), attr="join"),
+            args=[ast.List(elts=parts) | ast.Tuple(elts=parts)],
+        ):
+            for index, part in enumerate(parts):
+                yield from (text,) if index else ()
+                yield from _parts(part)
         case _:
-            return "", False
+            yield node
+
+
+def _filled(text: str, gap: str, values: Sequence[ast.expr]) -> Iterator[str | ast.expr | None]:
+    """Yields the parts of a text whose gaps are filled with values, up to a gap of another kind."""
+    texts = text.split(gap)
+    for index, part in enumerate(texts):
+        before = part.partition(gap[0])[0]
+        yield before
+        if before != part:
+            yield None
+        if index < len(texts) - 1:
+            yield from _parts(values[index]) if index < len(values) else (None,)

@@ -5,17 +5,19 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from pivot_core.fingerprint import dynamic, kinds
-from pivot_core.fingerprint.arguments import QUIET, Arguments
+from pivot_core.fingerprint import dynamic, kinds, syntax
+from pivot_core.fingerprint.arguments import Arguments
 from pivot_core.fingerprint.decorators import Decorators
-from pivot_core.fingerprint.form import Change, Form, Site, is_mutator
+from pivot_core.fingerprint.form import Change, Form, Site, Wild, is_mutator
 from pivot_core.fingerprint.kinds import Value
 from pivot_core.fingerprint.names import Module, Names, Outside, Piece, Symbol, Target, Whole
-from pivot_core.fingerprint.scope import Chain
+from pivot_core.fingerprint.scope import Chain, Import, imported
 from pivot_core.fingerprint.sharing import Place, Sharing
 
 _HOLDS_STATE = frozenset({Value.CONTAINER, Value.OBJECT})
 _HAS_ATTRIBUTES = frozenset(Value) - {Value.FIXED}
+_OURS = frozenset({"pivot_core", "pivot_tui"})
+_SETTERS = frozenset({"register", "seed", "setcontext", "seterr", "setlocale"})
 
 
 @dataclass(slots=True)
@@ -45,6 +47,10 @@ class _Run:
     observes: dict[tuple[Piece, str, int], None] = field(
         default_factory=dict[tuple[Piece, str, int], None]
     )
+    loads: dict[tuple[Module, Import | Wild], None] = field(
+        default_factory=dict[tuple[Module, Import | Wild], None]
+    )
+    """What is imported, with the module that does it."""
 
     def touch(self, place: Place, is_deep: bool = False) -> None:
         """Takes in what changes."""
@@ -57,6 +63,12 @@ class _Run:
         self.outside.update(other.outside)
         self.asks.update(other.asks)
         self.observes.update(other.observes)
+        self.loads.update(other.loads)
+
+    def load(self, module: Module, form: Form, depths: range) -> None:
+        """Takes in what a statement imports."""
+        self.loads.update({(module, thing): None for thing, depth in form.loads if depth in depths})
+        self.loads.update({(module, wild): None for wild in form.wild if wild.depth in depths})
 
 
 class Effects:
@@ -87,6 +99,19 @@ class Effects:
                     found.places.setdefault(place, []).append(piece)
             found.outside.extend((piece, path) for path in run.outside)
         return found
+
+    def loads(self, module: Module) -> Iterator[Module]:
+        """Yields the modules of the project that importing a module executes first, in order."""
+        for piece in module.pieces:
+            unit = piece.unit
+            if unit.is_for_types:
+                continue
+            if isinstance(unit.node, ast.Import | ast.ImportFrom):
+                for _, _, load in imported(unit.node):
+                    yield from self._names.loaded(module, load)
+            elif unit.is_active:
+                for importer, thing in self.on_import(piece).loads:
+                    yield from self._names.loaded(importer, thing)
 
     def stored(self, modules: Sequence[Module], touches: Touches) -> Touches:
         """Returns what is changed by functions that one statement stores, as ``touches`` tells, and another calls."""
@@ -132,6 +157,7 @@ class Effects:
         for what, depth, line in form.observes:
             if depth == 0:
                 run.observes[piece, what, line] = None
+        run.load(piece.module, form, range(1))
         if any(depth == 0 for _, depth, _ in form.hides):
             run.touch((piece.module, "*"))
         # What is passed to a call may be called by it.
@@ -183,6 +209,8 @@ class Effects:
                 form = piece.unit.inside()
                 for depth in range(1, calls + 1):
                     self._sites(piece, form, depth, run)
+                if place in called:
+                    run.load(piece.module, form, range(1, calls + 1))
                 if place in called and not isinstance(piece.unit.node, ast.ClassDef):
                     for what, depth, line in form.observes:
                         if 1 <= depth <= calls:
@@ -244,6 +272,8 @@ class Effects:
             case Symbol():
                 if self._changed(module, site, target):
                     self._touch(target, site.is_within, run)
+                if site.is_change:
+                    run.outside.update(dict.fromkeys(self._given_from_outside(target)))
                 if site.change in (Change.CALL, Change.ARGUMENT):
                     for place in self._changed_by_method(target):
                         run.touch(place)
@@ -257,6 +287,17 @@ class Effects:
         if is_within:
             for place in self._sharing.given_by(symbol):
                 run.touch(place, is_deep=True)
+
+    def _given_from_outside(self, symbol: Symbol) -> Iterator[str]:
+        """Yields what a package holds and a name stands for: ``env = os.environ``, ``context = getcontext()``."""
+        for piece in symbol.module.bound.get(symbol.name, ()):
+            node = piece.unit.called or piece.unit.alias
+            if node is None or (piece.unit.called and not syntax.is_getter(node)):
+                continue
+            chain = dynamic.chain(node, dynamic.global_name)
+            for target in self._names.resolve(symbol.module, chain) if chain else ():
+                if isinstance(target, Outside) and target.is_module and target.root not in _OURS:
+                    yield target.path
 
     def _changed_by_method(self, symbol: Symbol) -> Iterator[Place]:
         """Yields what changes when a method is called that has a name of its own: ``push = items.append``."""
@@ -291,7 +332,8 @@ class Effects:
                     run.touch((other, last))
                 case Symbol():
                     self._touch(target, last == "*", run)
-                case Outside(path, True) if target.root not in QUIET:
+                    run.outside.update(dict.fromkeys(self._given_from_outside(target)))
+                case Outside(path, True) if target.root not in _OURS:
                     run.outside[path] = None
                 case _:
                     pass
@@ -379,14 +421,21 @@ def _is_bound_by(piece: Piece, targets: tuple[Target, ...]) -> bool:
 
 
 def _has_effect(target: Outside, site: Site) -> bool:
-    if not target.is_module or target.root in QUIET:
+    if not target.is_module or target.root in _OURS:
         return False
     if target.path.startswith("sys.path"):  # shows in which modules are found
         return False
     match site.change:
         case Change.BIND | Change.STORE:
             return True
-        case Change.METHOD | Change.CALL:
+        case Change.METHOD:
+            return site.dropped or _sets(site.method)
+        case Change.CALL:
             return site.dropped
         case Change.ARGUMENT | Change.BASE:
             return False
+
+
+def _sets(function: str) -> bool:
+    """Whether a function of a package changes it though its result is used, to judge by the name."""
+    return function in _SETTERS or function.startswith(("add_", "register_", "set_"))

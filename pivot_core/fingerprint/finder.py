@@ -113,10 +113,14 @@ class Finder:
             if stem == "__init__" or (stem == entry and not self._is_package(directory, entry)):
                 continue
             place = self.find(f"{package}.{stem}" if package else stem)
-            if place is not None:
+            if place is None:
+                continue
+            inside = [
+                found for inner in place.directories for found in self._walk(inner, place.name, "")
+            ]
+            if inside or not place.is_namespace:  # most directories of a project hold no code
                 yield place
-                for inner in place.directories:
-                    yield from self._walk(inner, place.name, "")
+                yield from inside
 
     def _is_package(self, directory: str, entry: str) -> bool:
         path = os.path.join(directory, entry)

@@ -25,6 +25,8 @@ class Detail(IntFlag):
     """Every character of the source."""
     ORDER = 64
     """The order of the methods of a class."""
+    LOGGING = 128
+    """What logging is set to: elsewhere it shows in what is logged alone."""
 
 
 READS = {
@@ -49,6 +51,13 @@ READS = {
     "signature": Detail.ANNOTATIONS,
     "TypeAdapter": Detail.ANNOTATIONS,
     "validate_call": Detail.ANNOTATIONS,
+    **dict.fromkeys(
+        [
+            *("Formatter", "Handler", "StreamHandler", "addHandler", "getEffectiveLevel"),
+            *("getLevelName", "handlers", "hasHandlers", "isEnabledFor"),
+        ],
+        Detail.LOGGING,
+    ),
 }
 """What each name, as a function or an attribute, reads of definitions."""
 
@@ -193,6 +202,10 @@ class Wild:
     """What is known of the name."""
     level: int
     line: int
+    of: Chain | None = None
+    """The module whose name stands before ``prefix``."""
+    depth: int = 0
+    """0 when it is done on import, else how many calls it takes to get there."""
 
 
 @frozen

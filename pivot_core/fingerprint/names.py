@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from pivot_core.fingerprint import dynamic
 from pivot_core.fingerprint.finder import Finder, Location
+from pivot_core.fingerprint.form import Wild
 from pivot_core.fingerprint.scope import Chain, Import
 from pivot_core.fingerprint.source import Source, Unit
 from pivot_core.frozen import frozen
@@ -142,6 +143,21 @@ class Names:
                 self._modules[name] = Module(name, place, source, digest)
         return self._modules[name]
 
+    def computed(self, module: Module, wild: Wild) -> str | None:
+        """Returns what the names start with of the modules that an import of a computed name may execute.
+
+        ``None`` for modules that are not the project's; empty for any.
+        """
+        if wild.of is None:
+            prefix = self.absolute(module, wild.prefix, wild.level) if wild.level else wild.prefix
+            return prefix + "." if wild.level and not wild.prefix else prefix
+        for target in self.resolve(module, wild.of):
+            if isinstance(target, Outside):
+                return None
+            if isinstance(target, Whole):
+                return target.module.name + wild.prefix
+        return ""
+
     def below(self, prefix: str) -> Iterator[Module]:
         """Yields every module whose name starts with ``prefix``."""
         for place in self._finder.below(prefix):
@@ -150,14 +166,18 @@ class Names:
                 yield module
 
     def absolute(self, module: Module, name: str, level: int) -> str:
-        """Returns the full name of what a module imports."""
+        """Returns the full name of what a module imports; no name stands for the module itself."""
         if not level:
-            return name
+            return name or module.name
         parts = module.package.split(".")
         return ".".join([*parts[: len(parts) - level + 1], *([name] if name else [])])
 
-    def loaded(self, module: Module, thing: Import) -> Iterator[Module]:
-        """Yields the modules of the project that an import executes, outer packages first."""
+    def loaded(self, module: Module, thing: Import | Wild) -> Iterator[Module]:
+        """Yields the modules of the project that an import executes, or may execute, outer packages first."""
+        if isinstance(thing, Wild):
+            prefix = self.computed(module, thing)
+            yield from () if prefix is None else self.below(prefix)
+            return
         name = self.absolute(module, thing.module, thing.level)
         parts = name.split(".")
         for end in range(1, len(parts) + 1):
@@ -206,6 +226,8 @@ class Names:
             return self._unbound(module, names, seen)
         if self._is_pipeline(module, group, seen):
             return [Outside(".".join(("pivot_core.Pipeline", *rest)))]
+        if dynamic.GLOBALS in rest and not any(piece.unit.imports.get(name) for piece in group):
+            return self._attribute(module, rest[rest.index(dynamic.GLOBALS) + 1 :], seen)
         targets = list[Target]()
         is_link = len(group) == 1
         for unit in (piece.unit for piece in group):

@@ -197,6 +197,7 @@ class _Writer(References):
             entry = self.chain(node)  # `globals()["x"] = 1`
             self.site(Change.STORE if entry is None else Change.BIND, node)
         if self.chain(node) is None:
+            self.dynamic(node, Use.VALUE)
             self._generic(node)
         else:
             self.reference(node)

@@ -266,9 +266,9 @@ class Reach:
         return f"*{self._number(target.module)}"
 
     def _wild(self, module: Module, wild: Wild) -> None:
-        prefix = self._names.absolute(module, wild.prefix, wild.level)
-        if wild.level and not wild.prefix:
-            prefix += "."
+        prefix = self._names.computed(module, wild)
+        if prefix is None:
+            return
         which = (
             f"every module that starts with '{prefix}'" if prefix else "every module of the project"
         )
@@ -347,10 +347,20 @@ class Reach:
         is_foreign = any(root not in sys.stdlib_module_names for root in others)
         for touches in (self._touches, self._late):
             for piece, path in touches.outside:
-                root = path.partition(".")[0]
-                is_used = root in self._packages or (root == "os" and others)
-                if (is_used or is_foreign) and piece not in self._numbers:
+                if piece not in self._numbers and self._uses(path.partition(".")[0], is_foreign):
                     self._text.append(f"! {self._number(piece)}")
+
+    def _uses(self, root: str, is_foreign: bool) -> bool:
+        """Whether the code may notice that something outside the project changes; any package may use another."""
+        match root:
+            case "builtins":
+                return True
+            case "logging":
+                return bool(self.detail & Detail.LOGGING)
+            case "os" if self._packages - {"pivot_core"}:
+                return True
+            case _:
+                return is_foreign or root in self._packages
 
     def _subclasses(self) -> None:
         """Takes in the subclasses of the classes that were reached, where code asks for them."""

@@ -4,6 +4,7 @@ import ast
 import builtins
 from abc import ABC, abstractmethod
 from collections.abc import Container, Sequence
+from dataclasses import replace
 
 from pivot_core.fingerprint import dynamic, syntax
 from pivot_core.fingerprint.form import (
@@ -36,6 +37,8 @@ class References(ABC):
         self._targets: list[str] = []
         self._refs: list[Ref] = []
         self._wild: list[Wild] = []
+        self._walked: Wild | None = None
+        """What the names of the packages start with that were last walked through."""
         self._starts: dict[ast.expr, _Start] = {}
         self._hides: list[tuple[str, int, int]] = []
         self._reads: Detail = Detail.NONE
@@ -150,7 +153,7 @@ class References(ABC):
             self.visit(inner)
             return
         self.out.append(GAP)
-        self._dynamic(inner, Use.ALIAS)
+        self.dynamic(inner, Use.ALIAS)
         self.ref(root.then(*names), inner, use, calls)
 
     def ref(
@@ -228,6 +231,8 @@ class References(ABC):
         for name in names:
             if name in OBSERVES:
                 self._observes.append((OBSERVES[name], self.depth, getattr(node, "lineno", 0)))
+            if name == dynamic.GLOBALS and self.chain(node) is None:
+                self._computed(Wild("", 0, node.lineno))
             if name == "__subclasses__":
                 self._lists_subclasses = True
             if name != self.copied and name in READS:
@@ -238,7 +243,7 @@ class References(ABC):
     def call(self, node: ast.Call, layers: int = 1) -> None:
         """Writes a call; ``layers`` counts how often it is called on, as in ``f(x)(y)``."""
         is_dropped = self.dropped is node
-        if self._dynamic(node, Use.ALIAS if is_dropped else Use.VALUE):
+        if self.dynamic(node, Use.ALIAS if is_dropped else Use.VALUE):
             return
         self.out.append("Call")
         callee = self.chain(node.func) or self._made_by(node.func)
@@ -259,11 +264,11 @@ class References(ABC):
         self.several(node.args)
         self.several(node.keywords)
 
-    def _dynamic(self, node: ast.expr, use: Use) -> bool:
+    def dynamic(self, node: ast.expr, use: Use) -> bool:
         """Notes what a string names; whether the whole expression is written by that."""
-        thing = dynamic.imported_by(node)
+        thing = dynamic.imported_by(node, self._meaning)
         if isinstance(thing, Wild):
-            self._wild.append(thing)
+            self._computed(thing)
             return False
         if thing is not None:
             self.loads.append((thing, self.depth))
@@ -272,16 +277,28 @@ class References(ABC):
             return True
         executed = dynamic.executed_by(node)
         if isinstance(executed, Wild):
-            self._wild.append(executed)
+            self._computed(executed)
         elif executed is not None:
             self.loads.append((executed, self.depth))
             self.out.append(GAP)
             self.ref(Chain((executed,), ()), node)
-        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+        elif dynamic.any_module(node) and dynamic.root(node, self._meaning) is None:
+            self._computed(Wild("", 0, node.lineno))
+        if not isinstance(node, ast.Call):
+            return False
+        if (prefix := dynamic.walked_by(node)) is not None:
+            self._walked, _ = dynamic.named(prefix, node.lineno, self._meaning)
+        if not isinstance(node.func, ast.Name):
             return False
         if self.lookup(node.func.id) is not None:
             return False
         return self._builtin(node, node.func.id)
+
+    def _computed(self, wild: Wild) -> None:
+        """Notes an import of a computed name; where nothing is known of it, it is what a walk before it gave."""
+        if self._walked is not None and wild == Wild("", 0, wild.line):
+            wild = replace(self._walked, line=wild.line)
+        self._wild.append(replace(wild, depth=self.depth))
 
     def _builtin(self, node: ast.Call, function: str) -> bool:
         if function in ("eval", "exec", "globals") or (function == "vars" and not node.args):
@@ -406,10 +423,19 @@ class References(ABC):
             return self._starts[node]
         scope = self.lookup(node.id)
         if scope is not None and (node.id in scope.made or node.id in ("self", "cls")):
-            return None
+            given = self._given(scope, node.id)
+            return given and self._keep(passed, (given, ""))
         root = self._meaning(node.id)
         param = node.id if scope is not None and node.id in scope.params else ""
         return self._keep(passed, (root and root.then(*reversed(names)), param))
+
+    def _given(self, scope: Scope, name: str) -> Chain | None:
+        """Returns the function that gave a local variable what was there before: ``context = getcontext()``."""
+        match scope.aliases.get(name):
+            case ast.Call(func=function) if syntax.is_getter(function):
+                return self.chain(function)
+            case _:
+                return None
 
     def _keep(self, passed: list[ast.expr], start: _Start) -> _Start:
         """Keeps what a long chain of calls starts with, so that each of them need not go down all of it."""

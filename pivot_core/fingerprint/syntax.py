@@ -110,3 +110,8 @@ def slots(node: ast.Call) -> Iterator[tuple[str, ast.expr]]:
             yield "" if is_starred else str(index), argument
     for keyword in node.keywords:
         yield keyword.arg or "", keyword.value
+
+
+def is_getter(function: ast.expr) -> bool:
+    """Whether a function gives what is there already, to judge by its name: ``getcontext``, ``get_options``."""
+    return last_name(function).startswith("get")

@@ -1,6 +1,6 @@
 """Owns what is known of the modules that one search path finds: resolved statements, load order, changes on import."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import xxhash
 
@@ -22,6 +22,17 @@ from pivot_core.fingerprint.names import (
 from pivot_core.fingerprint.reading import Readings
 from pivot_core.fingerprint.scope import Import
 from pivot_core.frozen import frozen
+
+_BEHIND = {
+    "CSV": "pandas",
+    "JSON": "json",
+    "JSONL": "json",
+    "MatplotlibFigure": "matplotlib",
+    "NumPy": "numpy",
+    "Parquet": "pandas",
+    "YAML": "yaml",
+}
+"""What Pivot's loaders read and write with: a change of it shows in what a stage gets and gives."""
 
 
 @frozen
@@ -71,10 +82,11 @@ class Territory:
             fixed=" ".join("-" if path is None else path for path in outside),
             gaps=tuple(r for r, path in zip(resolved, outside, strict=True) if path is None),
             packages=frozenset(
-                target.root
+                package
                 for _, targets in resolved
                 for target in targets
                 if isinstance(target, Outside) and target.is_module
+                for package in _packages(target)
             ),
             shown=xxhash.xxh3_128_hexdigest("\n".join(text).encode()),
         )
@@ -113,7 +125,7 @@ class Territory:
 
     def _load(self, start: Module, order: dict[Module, None]) -> None:
         """Python executes an import where it stands, so what is imported comes first."""
-        stack = [(start, iter(self._imports(start)))]
+        stack = [(start, self.effects.loads(start))]
         seen = {start, *order}
         while stack:
             module, rest = stack[-1]
@@ -123,11 +135,7 @@ class Territory:
                 stack.pop()
             elif inner not in seen:
                 seen.add(inner)
-                stack.append((inner, iter(self._imports(inner))))
-
-    def _imports(self, module: Module) -> Iterable[Module]:
-        for thing in module.source.loads() if module.source else ():
-            yield from self.names.loaded(module, thing)
+                stack.append((inner, self.effects.loads(inner)))
 
     def _is_watched(self, module: Module, form: Form) -> bool:
         """Whether a decorator that is not the project's may read name and annotations."""
@@ -144,6 +152,13 @@ class Territory:
         if not any(isinstance(target, Whole) for target in found):
             return ()
         return self.names.resolve(module, ref.chain.then(*ref.rest))
+
+
+def _packages(target: Outside) -> Iterator[str]:
+    yield target.root
+    loader = target.path.rpartition(".")[2]
+    if target.root == "pivot_core" and loader in _BEHIND:
+        yield _BEHIND[loader]
 
 
 def _outside(targets: tuple[Target, ...]) -> str | None:

@@ -160,7 +160,7 @@ def test_what_nobody_noticed_is_named(tmp_path: Path, code: str, one: str, messa
         ("import late\n    return late.A", {"late"}),
         ("from inner import take\n    return take()", {"late"}),
         ("import importlib\n    return importlib.import_module('late').A", {"late"}),
-        ("import importlib\n    return importlib.import_module('l' + 'ate').A", set[str]()),
+        ("import importlib\n    return importlib.import_module('LATE'.lower()).A", set[str]()),
         ("import late\n    return late.B", set[str]()),
     ],
 )
