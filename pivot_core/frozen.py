@@ -10,7 +10,8 @@ import dataclasses
 from dataclasses import FrozenInstanceError, field, fields
 from typing import Any, Never, cast, dataclass_transform
 
-_METHODS = ("__init__", "__repr__", "__eq__", "__hash__")
+_METHODS = {"__init__": "init", "__repr__": "repr", "__eq__": "eq", "__hash__": "eq"}
+"""What ``dataclass`` calls each when it is asked for it."""
 _FACTS = ("__dataclass_fields__", "__dataclass_params__", "__match_args__", "__signature__")
 """What ``fields``, ``replace``, ``match`` and ``inspect.signature`` ask a class for."""
 
@@ -42,21 +43,26 @@ class _Later:
         self.made: type = type(cls)(cls.__name__, cls.__bases__, body)
         self.made.__qualname__ = cls.__qualname__
 
-    def complete(self) -> None:
-        """Has the methods written; by two threads at once they are written twice, which does no harm."""
+    def complete(self, part: str = "") -> None:
+        """Has some methods written; by two threads at once they are written twice, which does no harm."""
         # A class without a text is given its signature for one, which takes as long as the methods do.
         body = self._namespace | {"__doc__": self.made.__name__}
         likeness = type(self.made)(self.made.__name__, self.made.__bases__, body)
-        written = vars(dataclasses.dataclass(frozen=True)(likeness))
+        written = vars(
+            dataclasses.dataclass(
+                init=part == "init", repr=part == "repr", eq=part == "eq", frozen=True
+            )(likeness)
+        )
         for name in self._lacking:
-            if name in written:
+            if written.get(name) is not None:
                 setattr(self.made, name, written[name])
-        with contextlib.suppress(AttributeError):
-            del self.made.__signature__  # it is that of `__init__`
+        if part == "init":
+            with contextlib.suppress(AttributeError):
+                del self.made.__signature__  # it is that of `__init__`
 
     def _method(self, name: str) -> object:
         def first(this: object, *given: object, **named: object) -> object:
-            self.complete()
+            self.complete(_METHODS[name])
             return getattr(self.made, name)(this, *given, **named)
 
         return first
@@ -70,7 +76,7 @@ class _Fact:
         self._name = name
 
     def __get__(self, instance: object, owner: type) -> object:
-        self._later.complete()
+        self._later.complete("init" if self._name == "__signature__" else "")
         return getattr(self._later.made, self._name)
 
 

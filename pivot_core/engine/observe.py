@@ -12,7 +12,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple, Protocol, cast
 
@@ -302,18 +302,22 @@ class Observer:
         counts = cast("dict[str, int | None]", recorded.get("generations"))
         if not same:
             return Generations(counts, {}, same_definition=False)
-        current: dict[str, int | None] = {
-            path: self.generation(path) if self.is_proven(path) else None
-            for path in (*facts.stage.dep_paths, *facts.stage.out_paths)
-        }
+        paths = (*facts.stage.dep_paths, *facts.stage.out_paths)
+        self._recall(paths)
+        # The counters come last: one that was read before its row would be that of earlier content.
+        proven = [path for path in paths if self.is_proven(path)]
+        current: dict[str, int | None] = {**dict.fromkeys(paths), **self.generations(proven)}
         return Generations(counts, current, same_definition=True)
 
-    def generation(self, path: ArtifactPath) -> int | None:
-        """Returns the counter of a path's contents as the state holds it; ``None`` before it was ever recorded."""
-        known = self._state.get(f"gen:{path}")
-        if not isinstance(known, list) or path in self._changed:
-            return None
-        return cast("int", known[0])
+    def generations(self, paths: Sequence[ArtifactPath]) -> dict[ArtifactPath, int | None]:
+        """Returns the counters of paths' contents as the state holds them; ``None`` before one was ever recorded."""
+        recorded = self._state.get_many([f"gen:{path}" for path in paths])
+        return {
+            path: cast("int", known[0])
+            if isinstance(known, list) and path not in self._changed
+            else None
+            for path, known in zip(paths, recorded, strict=True)
+        }
 
     def _run_cache(self, facts: Facts) -> RunCacheEntry | Missing:
         if facts.deps is None:
@@ -328,12 +332,18 @@ class Observer:
         return entry
 
     def _known(self, path: ArtifactPath) -> Row | None:
-        known = self._rows.get(path)
-        if known is None:
-            known = row_from_json(self._state.get(f"hash:{path}"))
-            if known is not None:
-                self._rows[path] = known
-        return known
+        if path not in self._rows:
+            self._recall((path,))
+        return self._rows.get(path)
+
+    def _recall(self, paths: Iterable[ArtifactPath]) -> None:
+        """Takes rows from the state that are not here yet."""
+        lacking = [path for path in paths if path not in self._rows]
+        recorded = self._state.get_many([f"hash:{path}" for path in lacking]) if lacking else ()
+        for path, data in zip(lacking, recorded, strict=True):
+            row = row_from_json(data)
+            if row is not None:
+                self._rows.setdefault(path, row)  # what another thread has learnt since is newer
 
     def _tree_row(self, path: ArtifactPath, full: str, known: Row | None) -> Row:
         old = known.members if known is not None and known.is_tree else dict[str, FileRow]()

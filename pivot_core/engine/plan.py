@@ -232,7 +232,9 @@ class Planner:
     @property
     def known_variables(self) -> tuple[str, ...]:
         """The environment variables that the definition read when it was last loaded."""
-        known = self._plan or self._stored or self._from_state()
+        if self._plan is None and self._stored is None:
+            self._stored = self._from_state()
+        known = self._plan or self._stored
         return () if known is None else tuple(known.environment)
 
     def analyse_again(self, stage: Stage) -> tuple[Analysis, Mapping[str, str]]:

@@ -2,7 +2,7 @@
 
 A dataclass becomes an object of its fields, but for those that have their default; where a field may hold one of
 several dataclasses the object also says which (``"type": "DepChanged"``). Enums become their value, tuples become
-lists. Converters are built once a type from its annotations and then only call one another.
+lists. A converter is built once a type from its annotations, those of a union's members when such a value is met.
 """
 
 import dataclasses
@@ -185,7 +185,7 @@ def _sequence_encoder(args: tuple[object, ...]) -> _Encode:
 
 
 def _union_encoder(members: tuple[object, ...]) -> _Encode:
-    tagged = {cast("type", form): _encoder(form) for form in members if _is_dataclass(form)}
+    tagged = {cast("type", form) for form in members if _is_dataclass(form)}
     plain = [form for form in members if form is not type(None) and not _is_dataclass(form)]
     rest = _encoder(plain[0]) if len(plain) == 1 else None
 
@@ -194,7 +194,7 @@ def _union_encoder(members: tuple[object, ...]) -> _Encode:
             return None
         kind = type(value)
         if kind in tagged:
-            data = cast("dict[str, Json]", tagged[kind](value))
+            data = cast("dict[str, Json]", _encoder(kind)(value))
             return {_TAG: kind.__name__, **data} if len(tagged) > 1 else data
         return rest(value) if rest else cast("Json", value)
 
@@ -202,9 +202,7 @@ def _union_encoder(members: tuple[object, ...]) -> _Encode:
 
 
 def _union_decoder(members: tuple[object, ...]) -> _Decode:
-    tagged = {
-        cast("type", form).__name__: _decoder(form) for form in members if _is_dataclass(form)
-    }
+    tagged = {cast("type", form).__name__: form for form in members if _is_dataclass(form)}
     plain = [form for form in members if form is not type(None) and not _is_dataclass(form)]
     rest = _decoder(plain[0]) if len(plain) == 1 else None
     only = next(iter(tagged.values())) if len(tagged) == 1 else None
@@ -213,10 +211,10 @@ def _union_decoder(members: tuple[object, ...]) -> _Decode:
         if data is None:
             return None
         if only is not None and not plain:
-            return only(data)
+            return _decoder(only)(data)
         if tagged and isinstance(data, dict):
             given = cast("dict[str, object]", data)
-            return tagged[cast("str", given[_TAG])](given)
+            return _decoder(tagged[cast("str", given[_TAG])])(given)
         return rest(data) if rest else data
 
     return decode

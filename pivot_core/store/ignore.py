@@ -1,5 +1,6 @@
 """Owns ``.pivotignore``: which files of a project are left out of directory deps and of watching (gitignore syntax)."""
 
+import functools
 import os
 import re
 
@@ -49,8 +50,7 @@ class Ignore:
     @classmethod
     def parse(cls, root: str, text: str) -> "Ignore":
         """Reads the rules out of a file's text."""
-        rules = [rule for line in text.splitlines() if (rule := _rule(line))]
-        return cls(root, tuple(rules))
+        return cls(root, _rules(text))
 
     def matches(self, path: str, is_dir: bool = False) -> bool:
         """Tells whether a project-relative path is left out, by itself or with a directory above it."""
@@ -76,6 +76,11 @@ class Ignore:
             if (is_dir or not rule.is_dir_only) and rule.names(path):
                 return not rule.is_negated
         return False
+
+
+@functools.lru_cache(64)  # one command looks at the same files several times
+def _rules(text: str) -> tuple[_Rule, ...]:
+    return tuple([rule for line in text.splitlines() if (rule := _rule(line))])
 
 
 def _rule(line: str) -> _Rule | None:

@@ -104,7 +104,7 @@ def test_a_row_that_changed_while_it_was_put_is_not_taken_for_written(place: Pla
 
     observer.written(rows)
 
-    assert observer.generation(MADE) is None
+    assert observer.generations([MADE])[MADE] is None
     assert observer.changed_rows()[MADE].found == place.content(MADE)
 
 
@@ -121,13 +121,13 @@ def test_what_was_not_known_when_a_stage_was_recorded_skips_nothing(place: Place
 
 def test_a_row_that_was_written_has_its_generation_again(place: Place) -> None:
     observer = place.observer()
-    known = observer.generation(MADE)
+    known = observer.generations([MADE])[MADE]
     place.put(MADE, "second")
     observer.row(MADE)
-    while_changed = observer.generation(MADE)
+    while_changed = observer.generations([MADE])[MADE]
 
     place.recorder(observer).finish()
 
     assert known is not None
     assert while_changed is None
-    assert observer.generation(MADE) == known + 1
+    assert observer.generations([MADE])[MADE] == known + 1
