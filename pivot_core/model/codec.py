@@ -98,8 +98,10 @@ def _decoder(form: object) -> _Decode:
     if origin is tuple:
         args = typing.get_args(form)
         if len(args) == 2 and args[1] is Ellipsis:
-            item = _decoder(args[0])
-            return lambda data: tuple([item(member) for member in _listed(data)])
+            item, scalar = _decoder(args[0]), _scalar(args[0])
+            return lambda data: tuple(
+                [member if type(member) is scalar else item(member) for member in _listed(data)]
+            )
         items = [_decoder(arg) for arg in args]
         return lambda data: tuple(
             [decode(member) for decode, member in zip(items, _listed(data), strict=True)]
@@ -138,32 +140,42 @@ def _listed(data: object) -> list[object]:
 
 
 def _dataclass_encoder(form: type) -> _Encode:
-    defaults = {field.name: field.default for field in dataclasses.fields(form)}
-    fields = [(name, defaults[name], _encoder(hint)) for name, hint in _hints(form).items()]
-
-    def encode(value: object) -> Json:
-        data = dict[str, Json]()
-        for name, default, item in fields:
-            member = getattr(value, name)
-            if member is not default:  # equal is not enough: True == 1
-                data[name] = member if type(member) in _SCALARS else item(member)
-        return data
-
-    return encode
+    names: dict[str, object] = {"scalars": _SCALARS}
+    lines = ["def convert(value):", " data = {}"]
+    for field, hint in _fields(form):
+        at = len(names)
+        names |= {f"default{at}": field.default, f"item{at}": _encoder(hint)}
+        # Equal to its default is not enough to be left out: True == 1.
+        lines += [
+            f" member = value.{field.name}",
+            f" if member is not default{at}:",
+            f"  data[{field.name!r}] = member if type(member) in scalars else item{at}(member)",
+        ]
+    return cast("_Encode", _written([*lines, " return data"], names))
 
 
 def _dataclass_decoder(form: type) -> _Decode:
-    fields = {name: (_scalar(hint), _decoder(hint)) for name, hint in _hints(form).items()}
+    names: dict[str, object] = {"form": form}
+    lines = ["def convert(data):", " return form("]
+    for field, hint in _fields(form):
+        at = len(names)
+        scalar, key = _scalar(hint), repr(field.name)
+        names |= {f"scalar{at}": scalar, f"item{at}": _decoder(hint)}
+        given = f"member if type(member := data[{key}]) is scalar{at} else item{at}(member)"
+        if field.default is not dataclasses.MISSING:
+            names[f"default{at}"] = field.default
+            given = f"({given}) if {key} in data else default{at}"
+        elif field.default_factory is not dataclasses.MISSING:
+            names[f"default{at}"] = field.default_factory
+            given = f"({given}) if {key} in data else default{at}()"
+        lines.append(f"  {field.name}={given},")
+    return cast("_Decode", _written([*lines, " )"], names))
 
-    def decode(data: object) -> object:
-        found = dict[str, object]()
-        for name, member in cast("dict[str, object]", data).items():
-            if name in fields:
-                scalar, item = fields[name]
-                found[name] = member if type(member) is scalar else item(member)
-        return form(**found)
 
-    return decode
+def _written(lines: list[str], names: dict[str, object]) -> object:
+    """Returns the function ``convert`` of a source text; one for each class is twice as fast as one for all."""
+    exec("\n".join(lines), names)
+    return names["convert"]
 
 
 def _scalar(form: object) -> type | None:
@@ -177,7 +189,10 @@ def _scalar(form: object) -> type | None:
 def _sequence_encoder(args: tuple[object, ...]) -> _Encode:
     if len(args) == 1 or (len(args) == 2 and args[1] is Ellipsis):
         item = _encoder(args[0])
-        return lambda value: [item(member) for member in cast("list[object]", value)]
+        return lambda value: [
+            cast("Json", member) if type(member) in _SCALARS else item(member)
+            for member in cast("list[object]", value)
+        ]
     items = [_encoder(arg) for arg in args]
     return lambda value: [
         encode(member) for encode, member in zip(items, cast("list[object]", value), strict=True)
@@ -224,6 +239,6 @@ def _is_dataclass(form: object) -> bool:
     return isinstance(form, type) and dataclasses.is_dataclass(form)
 
 
-def _hints(form: type) -> dict[str, object]:
-    names = {field.name for field in dataclasses.fields(form)}
-    return {name: hint for name, hint in typing.get_type_hints(form).items() if name in names}
+def _fields(form: type) -> "list[tuple[dataclasses.Field[object], object]]":
+    hints = typing.get_type_hints(form)
+    return [(field, cast("object", hints[field.name])) for field in dataclasses.fields(form)]
