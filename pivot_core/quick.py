@@ -223,14 +223,38 @@ def identity(root: str) -> str:
 
 
 def environment_hash(names: "Iterable[str]", environment: "Mapping[str, str]") -> str:
-    """Returns a hash of Pivot's and Python's variables and of ``names``; ``*`` is all of them."""
-    wanted = {name for name in environment if name.startswith(_OWN)}.union(names)
-    if "*" in wanted:
-        wanted.update(environment)
+    """Returns a hash of Pivot's and Python's variables and of ``names``.
+
+    ``*`` is all of them, but for those that are named with ``-`` in front; ``~NAME`` is a name in any case, ``~NAME*``
+    every name that begins so.
+    """
+    wanted, left_out = {name for name in environment if name.startswith(_OWN)}, set[str]()
+    is_all = False
+    for name in names:
+        if name[0] == "-":
+            left_out.add(name[1:])
+        elif name[0] == "~":
+            wanted.update(_matching(name[1:].upper(), environment))
+        elif name == "*":
+            is_all = True
+        else:
+            wanted.add(name)
+    if is_all:
+        starts = tuple([name[:-1] for name in left_out if name[-1] == "*"])
+        wanted.update(
+            [n for n in environment if n not in left_out and not (starts and n.startswith(starts))]
+        )
     said = [
         f"{name}={environment[name]}" if name in environment else name for name in sorted(wanted)
     ]
     return _hash("\0".join(said).encode("utf-8", "surrogateescape")).hex()
+
+
+def _matching(wanted: str, environment: "Mapping[str, str]") -> list[str]:
+    """Returns the names that are ``wanted`` in any case, or begin so where it ends in ``*``."""
+    if wanted[-1:] == "*":
+        return [name for name in environment if name.upper().startswith(wanted[:-1])]
+    return [name for name in environment if name.upper() == wanted]
 
 
 def names_hash(directory: str) -> str:

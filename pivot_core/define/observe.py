@@ -18,7 +18,8 @@ import xxhash
 
 from pivot_core.define.caller import Caller, caller, is_import_machinery, outside_frame
 from pivot_core.define.importing import is_project_file, project_modules
-from pivot_core.define.reading import ALL_VARIABLES, Readings, environment_hash
+from pivot_core.define.reading import ALL_VARIABLES, Readings, environment_hash, is_pattern
+from pivot_core.define.sought import is_part_of_walk, sought
 
 _MODULE_SUFFIXES = (".py", *EXTENSION_SUFFIXES)
 _SPECIAL = ("/proc/", "/sys/", "/dev/")
@@ -63,7 +64,7 @@ class Observed(TypedDict):
     searched: dict[str, str]
     """Directory that modules were looked for in → ``module_names_hash`` of it."""
     environment: dict[str, str | None]
-    """Variable → ``value_hash`` of what it was before; ``None`` when it was not set."""
+    """Variable → ``value_hash`` of what it was before; ``None`` when it was not set. Pattern → ``environment_hash``."""
     unsafe: list[str]
     """Why the definition must be loaded in each run: it did what cannot be observed."""
 
@@ -200,21 +201,28 @@ class Observer:
 
     def _read(self, name: str, value: str | None) -> None:
         by = caller() if self._is_on else None
-        if by is not None:
+        if by is not None and not is_part_of_walk(by.by):
             self._variables.add(name)
             if self._is_import:
                 self.readings.variable(by, name, value)
 
     def _walked(self, variables: Callable[[], Mapping[str, str]]) -> None:
         by = caller() if self._is_on else None
-        if by is not None:
-            self._variables.add(ALL_VARIABLES)
-            if self._is_import:
-                self.readings.environment(by, variables())
+        if by is None:
+            return
+        names = sought(outside_frame())
+        for name in [ALL_VARIABLES] if names is None else names:
+            self._variables.add(name)
+            if not self._is_import:
+                continue
+            if is_pattern(name):
+                self.readings.environment(by, name, variables())
+            else:
+                self.readings.variable(by, name, variables().get(name))
 
     def _hash(self, name: str) -> str | None:
-        if name == ALL_VARIABLES:
-            return environment_hash(self._environment)
+        if is_pattern(name):
+            return environment_hash(self._environment, name)
         value = self._environment.get(name)
         return None if value is None else value_hash(value)
 

@@ -15,6 +15,7 @@ from enum import Enum
 import xxhash
 
 from pivot_core.define.caller import Caller
+from pivot_core.define.sought import ANY_CASE, matching
 from pivot_core.model.fingerprint import Fingerprint, Reading, ReadingKind, reading_of
 from pivot_core.model.ids import ContentHash
 from pivot_core.model.stage import SourceLocation
@@ -39,6 +40,8 @@ _SURROUNDINGS = frozenset(
 
 They count where project code asks for them by name.
 """
+UNCOUNTED = (*sorted(_SURROUNDINGS), "LC_*")
+"""The same as a walk through all variables leaves out, with a pattern for what begins so."""
 
 _SYSTEM = tuple(f"{place.rstrip('/')}/" for place in {"/usr", "/etc", sys.prefix, sys.base_prefix})
 """Where a library's own looks are of the machine: time zones, translations, fonts."""
@@ -77,10 +80,10 @@ class Readings:
             told = tagged("unset") if value is None else tagged("variable", value)
             self._add(ReadingKind.VARIABLE, name, None, caller, told)
 
-    def environment(self, caller: Caller, variables: Mapping[str, str]) -> None:
-        """Notes that all variables were walked through."""
-        told = ContentHash(environment_hash(variables))
-        self._add(ReadingKind.VARIABLE, ALL_VARIABLES, None, caller, told)
+    def environment(self, caller: Caller, pattern: str, variables: Mapping[str, str]) -> None:
+        """Notes that all variables, or those of a pattern, were looked for."""
+        told = ContentHash(environment_hash(variables, pattern))
+        self._add(ReadingKind.VARIABLE, pattern, None, caller, told)
 
     def file(self, caller: Caller, path: str) -> None:
         """Notes that a file was opened to read it."""
@@ -177,13 +180,18 @@ def files_hold(fingerprint: Fingerprint, root: str) -> bool:
     return True
 
 
-def environment_hash(environment: Mapping[str, str]) -> str:
-    """Returns the hash of all variables together but those of terminal and shell."""
-    lines = [
-        f"{name}={environment[name]}"
-        for name in sorted(environment)
-        if not _is_of_surroundings(name)
-    ]
+def is_pattern(name: str) -> bool:
+    """Tells whether a name stands for several variables."""
+    return name == ALL_VARIABLES or name.startswith(ANY_CASE)
+
+
+def environment_hash(environment: Mapping[str, str], pattern: str = ALL_VARIABLES) -> str:
+    """Returns the hash of all variables of a pattern together; of all but those of terminal and shell for ``*``."""
+    if pattern == ALL_VARIABLES:
+        names = [name for name in environment if not _is_of_surroundings(name)]
+    else:
+        names = list(matching(pattern, environment))
+    lines = [f"{name}={environment[name]}" for name in sorted(names)]
     return xxhash.xxh3_128_hexdigest(os.fsencode("\0".join(lines)))
 
 

@@ -7,7 +7,7 @@ import sysconfig
 from collections.abc import Mapping, Sequence, Set
 
 from pivot_core.define.observe import module_names_hash, names_hash, value_hash
-from pivot_core.define.reading import ALL_VARIABLES, environment_hash
+from pivot_core.define.reading import environment_hash, is_pattern
 from pivot_core.errors import StoreError
 from pivot_core.frozen import frozen
 from pivot_core.model.fingerprint import Analysis, Reading
@@ -97,10 +97,12 @@ def identity(variables: Sequence[str]) -> Mapping[str, str]:
     """Returns what must be equal for one engine to stand in for another: the machine, ``PIVOT_*``, ``variables``."""
     names = {name for name in os.environ if name.startswith("PIVOT_")}.union(variables)
     found = dict(machine())
-    for name in names - {ALL_VARIABLES}:
-        found[f"variable {name}"] = value_hash(os.environ[name]) if name in os.environ else "unset"
-    if ALL_VARIABLES in names:
-        found[f"variable {ALL_VARIABLES}"] = environment_hash(os.environ)
+    for name in names:
+        if is_pattern(name):
+            found[f"variable {name}"] = environment_hash(os.environ, name)
+        else:
+            value = os.environ.get(name)
+            found[f"variable {name}"] = "unset" if value is None else value_hash(value)
     return found
 
 
@@ -122,8 +124,8 @@ def credentials() -> str:
 def environment_holds(known: Mapping[str, str | None]) -> bool:
     """Tells whether the variables that a definition read have the values that it read."""
     for name, digest in known.items():
-        if name == ALL_VARIABLES:
-            now = environment_hash(dict(os.environ))
+        if is_pattern(name):
+            now = environment_hash(os.environ, name)
         else:
             value = os.environ.get(name)
             now = None if value is None else value_hash(value)

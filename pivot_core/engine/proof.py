@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, cast
 from pivot_core import quick
 from pivot_core.define import discover
 from pivot_core.define.observe import module_names_hash, names_hash
+from pivot_core.define.reading import ALL_VARIABLES, UNCOUNTED
 from pivot_core.engine import loading
 from pivot_core.engine.grounds import Grounds, environment_holds, machine
 from pivot_core.engine.observe import Observer
@@ -83,7 +84,11 @@ class Prover:
             _require({name for name, _ in found} == set(members), path)
         names = list(plan.graph.stages)
         places = {name: place for place, name in enumerate(names)}
-        variables = sorted({*grounds.environment, *_VARIABLES})
+        _require(not any(name.startswith("-") for name in grounds.environment), "a variable's name")
+        uncounted = (
+            (f"-{name}" for name in UNCOUNTED) if ALL_VARIABLES in grounds.environment else ()
+        )
+        variables = sorted({*grounds.environment, *_VARIABLES, *uncounted})
         state_file = f"{self.layout.state_path}/data.mdb"
         data.update({**inside.files, **inside.directories, state_file: _sign(state_file)})
         absent, below = looked.absences({*grounds.absent, *looked.absent, *inside.absent})

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from pivot_core import quick
 from pivot_core.define import assembly
 from pivot_core.define.observe import bytes_hash
-from pivot_core.define.reading import tagged
+from pivot_core.define.reading import UNCOUNTED, environment_hash, tagged
 from pivot_core.model.fingerprint import Reading
 from tests.support import loading
 
@@ -225,3 +226,98 @@ def test_what_a_thread_reads_belongs_to_the_statement_that_waits_for_it(tmp_path
         ("<file>:a.txt", [("pipeline.py", 5), ("pipeline.py", 7)]),
         ("<file>:b.txt", [("pipeline.py", 8)]),
     ]
+
+
+SETTINGS = """
+import os
+
+
+class Source:
+    def __init__(self, settings):
+        self.settings_cls, self.env_prefix, self.env_nested_delimiter = settings, settings.prefix, settings.delimiter
+        self.env_vars = self._load_env_vars()
+
+    def _extract_field_info(self, field, name):
+        return [(name, (self.env_prefix + name).lower(), False), (name, field, False)]
+
+    def _load_env_vars(self):
+        return {name.lower(): value for name, value in os.environ.items()}
+"""
+DOTENV = """
+import os
+
+
+def resolve_variables(values):
+    for value in values:
+        env = {}
+        env.update(os.environ)
+"""
+CLASS = "class App:\n    model_fields = {'debug': 'LEVEL', 'db': 'DSN'}\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        (f"{CLASS}    prefix, delimiter = 'APP_', None\nX = Source(App)", ["~APP_*", "~DSN", "~LEVEL"]),
+        (f"{CLASS}    prefix, delimiter = '', None\nX = Source(App)", ["~DB", "~DEBUG", "~DSN", "~LEVEL"]),
+        (
+            f"{CLASS}    prefix, delimiter = 'app_', '__'\nX = Source(App)",
+            ["~APP_*", "~DSN", "~DSN__*", "~LEVEL", "~LEVEL__*"],
+        ),
+        ("class App:\n    model_fields, prefix, delimiter = None, '', None\nX = Source(App)", ["*"]),
+        ("resolve_variables(['plain', '${PIVOT_TEST_A}/x', '${PIVOT_TEST_B:-1}'])", ["PIVOT_TEST_A", "PIVOT_TEST_B"]),
+    ],
+)  # fmt: skip
+def test_of_a_library_of_settings_what_it_looks_for_counts(
+    code: str, expected: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEVEL", "3")
+    library = tmp_path / "lib" / "site-packages"
+    files = {"kit/pydantic_settings/sources/env.py": SETTINGS, "kit/dotenv/main.py": DOTENV}
+    loading.write(library, files)
+    head = f"{HEAD}import sys\nsys.path.append({str(library)!r})\n"
+    head += "from kit.pydantic_settings.sources.env import Source\n"
+    head += "from kit.dotenv.main import resolve_variables\n"
+    found = readings(tmp_path, code, head=head)
+    assert [each.symbol for each in found] == [f"<env>:{name}" for name in expected]
+
+
+def test_a_pattern_counts_by_all_that_it_means() -> None:
+    here = {"APP_A": "1", "app_b": "2", "OTHER": "3"}
+    assert environment_hash(here, "~APP_*") == environment_hash({**here, "OTHER": "4"}, "~APP_*")
+    assert environment_hash(here, "~APP_*") != environment_hash({**here, "App_C": ""}, "~APP_*")
+    assert environment_hash(here, "~APP_B") != environment_hash({**here, "app_b": "4"}, "~APP_B")
+    assert environment_hash(here, "~APP_B") == environment_hash({**here, "APP_BC": "4"}, "~APP_B")
+
+
+@pytest.mark.parametrize(
+    ("names", "change", "is_same"),
+    [
+        (["*"], {"OLDPWD": "/x"}, False),
+        (["*", "-OLDPWD", "-LC_*"], {"OLDPWD": "/x", "LC_TIME": "C", "SHOWN": "1"}, True),
+        (["*", "-OLDPWD"], {"oldpwd": "/x"}, False),
+        (["*", "-OLDPWD", "OLDPWD"], {"OLDPWD": "/x"}, False),
+        (["~APP_*"], {"app_new": "1"}, False),
+        (["~APP_*"], {"APPLE": "1"}, True),
+        (["~APP"], {"App": "1"}, False),
+        (["~APP"], {"APP_A": "1"}, True),
+        ([], {"PIVOT_X": "1"}, False),
+    ],
+)
+def test_tier_0_counts_the_same_variables(
+    names: list[str], change: dict[str, str], is_same: bool
+) -> None:
+    before = {"SHOWN": "1", "OLDPWD": "/", "LC_TIME": "de"}
+    first, second = (quick.environment_hash(names, each) for each in (before, {**before, **change}))
+    assert (first == second) is is_same
+
+
+def test_all_variables_are_those_that_a_walk_counts() -> None:
+    def fast(environment: dict[str, str]) -> str:
+        return quick.environment_hash(["*", *(f"-{name}" for name in UNCOUNTED)], environment)
+
+    for name in ("PWD", "pwd", "_", "LC_ALL", "LC_", "lc_all", "TERM", "TERMINAL", "X"):
+        environment = {name: "1"}
+        assert (fast(environment) == fast({})) is (
+            environment_hash(environment) == environment_hash({})
+        )
