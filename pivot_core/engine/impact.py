@@ -3,13 +3,14 @@
 import os
 
 from pivot_core.engine.plan import Plan, Planner
-from pivot_core.errors import UsageError
+from pivot_core.errors import PivotError, UsageError
 from pivot_core.fingerprint.analyser import Analyser
 from pivot_core.model import suggestion
 from pivot_core.model.impact import Impact
 from pivot_core.model.stage import FunctionRef
 from pivot_core.plan import affected
 from pivot_core.store.layout import Layout
+from pivot_core.store.repository import Repository
 
 
 def impact(layout: Layout, planner: Planner, plan: Plan, target: str) -> Impact:
@@ -29,13 +30,18 @@ def impact(layout: Layout, planner: Planner, plan: Plan, target: str) -> Impact:
     if path.startswith("..") and _is_source(plan, full):
         path = full
     is_loaded = _is_loaded(planner, plan, full)
-    found = affected.of_path(plan.graph, plan.analyses, target, path, locks, is_loaded=is_loaded)
-    if os.path.lexists(full) or found.direct or found.makers or is_loaded:
+    is_there = os.path.lexists(full)
+    found = affected.of_path(
+        plan.graph, plan.analyses, target, path, locks, is_loaded=is_loaded, is_there=is_there
+    )
+    if is_there or found.direct or found.makers or is_loaded:
         return found
     if path in (affected.PARAMS_FILE, affected.IGNORE_FILE):
         return found
     if names := _defined(root, plan, target):
         return affected.of_symbols(plan.graph, plan.analyses, target, names)
+    if _was_committed(root, path):
+        return found
     known = affected.vocabulary(plan.graph, plan.analyses)
     hint = suggestion.hint(target, known, "name a file, or a definition as 'module.name'")
     raise UsageError(f"no file or definition '{target}'", hint=hint)
@@ -69,6 +75,16 @@ def _defined(root: str, plan: Plan, target: str) -> tuple[str, ...]:
             if found := analyser.definitions(symbol, ref):
                 return found
     return ()
+
+
+def _was_committed(root: str, path: str) -> bool:
+    """Tells whether a file is in the last commit: ``git diff --name-only`` names those that were deleted, too."""
+    repository = Repository(root)
+    try:
+        head = repository.find("HEAD")
+        return head is not None and bool(repository.blobs(head, path))
+    except PivotError:
+        return False
 
 
 def _functions(plan: Plan) -> list[FunctionRef]:

@@ -32,11 +32,12 @@ def of_path(
     locks: Mapping[StageName, str],
     *,
     is_loaded: bool,
+    is_there: bool = True,
 ) -> Impact:
     """Returns what follows from a change of a file, or of anything below a directory.
 
     ``path`` and the values of ``locks`` are relative to the project, or absolute like those of source files outside
-    it; ``is_loaded`` says whether loading the definition reads it.
+    it; ``is_loaded`` says whether loading the definition reads it, ``is_there`` whether there is such a file.
     """
     direct = list[Affected]()
     for name, stage in graph.stages.items():
@@ -44,7 +45,8 @@ def of_path(
         symbols = {
             symbol
             for symbol, place in analysis.locations
-            if _is_read(symbol, path) or (_is_written(symbol) and _holds(path, place.file))
+            if _is_read(symbol, path, is_there=is_there)
+            or (_is_written(symbol) and _holds(path, place.file))
         }
         found = _by_code(name, analysis, symbols) or _by_file(stage, path, locks[name])
         if found is not None:
@@ -117,7 +119,9 @@ def _by_file(stage: Stage, path: str, lock: str) -> Affected | None:
     for dep in stage.dep_paths:
         if _holds(dep, path) or _holds(path, dep):
             return Affected(stage.name, Bond.INPUT, (dep,))
-    is_overridden = path == PARAMS_FILE and stage.params_param is not None
+    home = stage.func.base
+    own = f"{home}/{PARAMS_FILE}" if home else PARAMS_FILE
+    is_overridden = path in (PARAMS_FILE, own) and stage.params_param is not None
     if is_overridden or (stage.command is not None and path in stage.command.param_files):
         return Affected(stage.name, Bond.PARAMS, ())
     if _holds(path, stage.defined.file):
@@ -136,10 +140,14 @@ def _is_written(symbol: str) -> bool:
     return kind in (None, ReadingKind.COMMAND)
 
 
-def _is_read(symbol: str, path: str) -> bool:
-    """Tells whether a symbol is a script, or a value that code took from the file on import."""
+def _is_read(symbol: str, path: str, *, is_there: bool) -> bool:
+    """Tells whether a symbol is a script, or a value that code took from the file on import.
+
+    One that is not there yet changes what a listing of its directory gives.
+    """
     kind, name = reading_of(symbol) or (None, "")
-    return kind in _FILES and _holds(path, name)
+    is_listed = kind is ReadingKind.LISTING and not is_there
+    return kind in _FILES and (_holds(path, name) or (is_listed and _holds(name, path)))
 
 
 def _holds(path: str, inner: str) -> bool:

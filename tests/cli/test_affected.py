@@ -1,6 +1,7 @@
 """``pivot affected``: files and definitions as people name them, from wherever they are."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,15 @@ def test_names_are_followed_through_imports_and_wherever_the_definition_finds_mo
         assert made.pivot("affected", name).ok().out.startswith(f"no stage uses '{name}'")
 
 
+def test_a_file_that_was_deleted_since_the_last_commit_is_known(project: Project) -> None:
+    identity = ("-c", "user.name=a", "-c", "user.email=a@example.com")
+    for command in (("init", "-q"), ("add", "."), (*identity, "commit", "-qm", "all")):
+        subprocess.run(["git", "-C", str(project.root), *command], check=True)
+    (project.root / "README.md").unlink()
+    assert project.pivot("affected", "README.md").ok().out.startswith("no stage uses 'README.md'")
+    assert project.pivot("affected", "READ.md").code == 2
+
+
 def test_an_unknown_name_is_refused_with_the_nearest(project: Project) -> None:
     done = project.pivot("affected", "helpers.scael")
     other = project.pivot("affected", "helpers.py", "raw.jsn")
@@ -103,3 +113,20 @@ def test_paths_are_those_of_the_directory_one_is_in(project: Project) -> None:
     for name in ("../helpers.py", "../helpers.py:scale"):
         done = project.pivot("-C", "deep", "affected", name).ok()
         assert "would run   train " in done.out
+
+
+def test_what_stands_in_directories_that_are_read_is_known(tmp_path: Path) -> None:
+    made = Project.toy(tmp_path)
+    made.write("sub/pipeline.py", PIPELINE.replace('"toy"', '"sub"').replace("helpers", "helping"))
+    listed = 'import os\nNAMES = len(os.listdir("rules"))\n'
+    made.write("sub/helping.py", f"{listed}{HELPERS.replace('2', 'NAMES')}")
+    made.write("rules/one.txt", "")
+
+    def direct(name: str) -> list[str]:
+        record = json.loads(made.pivot("affected", name, "--json").ok().out)
+        return [each["stage"] for each in record["targets"][0]["direct"]]
+
+    assert direct("sub/params.yaml") == ["sub/train"]
+    assert direct("params.yaml") == ["train", "sub/train"]
+    assert direct("rules/new.txt") == ["sub/train"]
+    assert direct("rules/one.txt") == []
