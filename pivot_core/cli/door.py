@@ -62,6 +62,8 @@ class ProjectDoor:
         """Connects to the live engine, or starts one."""
         deadline = time.monotonic() + _ATTACH_S
         path = self._socket_path
+        if self._server is not None and self._server.poll() is not None:
+            self._server = None  # it served an earlier connection, and was killed
         while time.monotonic() < deadline:
             with contextlib.suppress(OSError):
                 return await SocketPort.connect(path)

@@ -10,7 +10,10 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from pivot_core.cli.door import ProjectDoor
+from pivot_core.errors import UsageError
 from pivot_core.model.decision import Status
 from tests.cli.project import FAILING, PIVOT, Project
 
@@ -71,6 +74,29 @@ def test_an_engine_that_ends_leaves_what_the_next_dashboard_shows_first(tmp_path
         while (last := door.last()) is None:
             os.sched_yield()
     assert {state.status for state in last.states.values()} == {Status.RAN}
+
+
+def test_an_engine_that_was_killed_is_replaced_at_the_first_try(tmp_path: Path) -> None:
+    Project.toy(tmp_path)
+    door = ProjectDoor(str(tmp_path))
+
+    async def serving() -> int:
+        port = await door.attach()
+        info = await port.subscribe()
+        pid = info.snapshot.engine.pid
+        await info.close()
+        await port.close()
+        return pid
+
+    first = asyncio.run(serving())
+    os.kill(first, signal.SIGKILL)
+    os.waitid(os.P_PID, first, os.WEXITED | os.WNOWAIT)
+    second = asyncio.run(serving())
+    assert second != first
+    os.kill(second, signal.SIGTERM)
+    os.waitid(os.P_PID, second, os.WEXITED | os.WNOWAIT)
+    with pytest.raises(UsageError, match="no engine is live"):
+        asyncio.run(door.attach(start=False))
 
 
 async def engine_of(door: ProjectDoor) -> int:
