@@ -82,7 +82,7 @@ TABLE: tuple[Key, ...] = (
         ("n",),
         "n",
         Scope.ALL,
-        "Next stage that failed, is blocked or stale; next match",
+        "Next problem; next match",
         "next problem",
         6,
         "next_problem",

@@ -6,7 +6,7 @@ import functools
 import gc
 import os
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
 import click
@@ -98,7 +98,7 @@ def command(
         taste,
         theme or taste.theme,
         connect,
-        ascii_only=ascii_only or _wants_ascii(),
+        ascii_only=ascii_only or wants_ascii(os.environ, sys.stdout.encoding or ""),
         is_calm=is_calm,
         is_read_only=read_only,
     )
@@ -183,7 +183,16 @@ async def _check(door: Door, wanted: str) -> None:
         )
 
 
-def _wants_ascii() -> bool:
-    if os.environ.get("PIVOT_ASCII", "") not in ("", "0"):
-        return True
-    return (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
+def wants_ascii(environment: Mapping[str, str], encoding: str) -> bool:
+    """Tells whether a terminal may not show more than ASCII, by what is asked for and by its locale.
+
+    In the locale C Python writes UTF-8 all the same, and says so to its children in ``LC_CTYPE``.
+    """
+    said = environment.get("PIVOT_ASCII", "")
+    if said:
+        return said != "0"
+    given = {name: environment.get(name, "") for name in ("LC_ALL", "LC_CTYPE", "LANG")}
+    if given["LC_CTYPE"] == "C.UTF-8":
+        given["LC_CTYPE"] = ""
+    locale = next((value for value in given.values() if value), "")
+    return locale in ("C", "POSIX") or encoding.lower().replace("-", "") != "utf8"

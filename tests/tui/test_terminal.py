@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from pivot_tui import launch
+
 ROOT = Path(__file__).parents[2]
 SHOW = """
 import asyncio, sys
@@ -106,6 +108,27 @@ def test_without_a_terminal_it_names_the_command_that_needs_none() -> None:
     assert done.returncode == 2
     assert "`pivot repro` runs without one" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("environment", "encoding", "wanted"),
+    [
+        ({}, "utf-8", False),
+        ({}, "ascii", True),
+        ({"LANG": "C.UTF-8"}, "UTF-8", False),
+        ({"LANG": "C"}, "utf-8", True),
+        ({"LANG": "C", "LC_CTYPE": "C.UTF-8"}, "utf-8", True),  # as Python leaves it
+        ({"LANG": "C", "LC_CTYPE": "de_DE.UTF-8"}, "utf-8", False),
+        ({"LANG": "de_DE.UTF-8", "LC_ALL": "POSIX"}, "utf-8", True),
+        ({"LANG": "C", "LC_ALL": "C.UTF-8"}, "utf-8", False),
+        ({"LANG": "C", "PIVOT_ASCII": "0"}, "utf-8", False),
+        ({"PIVOT_ASCII": "1"}, "utf-8", True),
+    ],
+)
+def test_a_locale_without_utf8_is_drawn_in_ascii(
+    environment: dict[str, str], encoding: str, wanted: bool
+) -> None:
+    assert launch.wants_ascii(environment, encoding) is wanted
 
 
 def test_the_command_loads_no_textual_before_it_is_needed() -> None:
