@@ -138,7 +138,10 @@ def _beside(row: Row, state: StageState, scene: Scene, cells: int) -> Line:
         more = () if row.is_group else ((f"+{fmt.count(len(hidden))}  ", Paint.MUTED),)
         return spans.crop((*more, *counted(scene.board, hidden)), cells)
     told = _bar(state, scene.board.progress.get(row.stages[0]), cells)
-    return (*told, *_note(state, row.others, scene.now, cells - spans.width(told)))
+    room = cells - spans.width(told)
+    if told and cell_len(note(state, scene.now)) > room:
+        return told
+    return (*told, *_note(state, row.others, scene.now, room))
 
 
 def _bar(state: StageState, share: float | None, cells: int) -> Line:

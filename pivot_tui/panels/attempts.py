@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import ClassVar, override
 
+from rich.cells import cell_len
+
 from pivot_core.port import (
     Attempt,
     CodeChanged,
@@ -37,6 +39,8 @@ _BARS = "▁▂▃▄▅▆▇█"
 _BARS_SHOWN = 24
 _WHEN = 9
 _TOOK = 7
+_CODE = 8
+_BEFORE_PARAMS = 1 + 7 + 2 + _WHEN + _TOOK + 2 + _CODE
 
 type _Key = tuple[RunId, int]
 
@@ -88,8 +92,13 @@ class Attempts(Asking[tuple[Attempt, ...]]):
             return Page([spans.text(" no run that is kept ran it", Paint.MUTED)])
         now = self.desk.clock()
         told = varying(self.found)
-        lines = [line(each, _key(each) in self._marks, told, now, cells) for each in self.found]
-        stops = tuple(range(len(lines)))
+        named = all(_fits(each, told, cells) for each in self.found)
+        lines = [] if named else [_heading(told, cells)]
+        lines += [
+            line(each, _key(each) in self._marks, told, now, cells, named=named)
+            for each in self.found
+        ]
+        stops = tuple(range(len(lines) - len(self.found), len(lines)))
         marked = [each for each in self.found if _key(each) in self._marks]
         if len(marked) == 2:
             lines += [(), *comparison(marked[1], marked[0], cells)]
@@ -142,8 +151,16 @@ def varying(attempts: Iterable[Attempt]) -> list[str]:
     ] or names
 
 
-def line(attempt: Attempt, is_marked: bool, told: Iterable[str], now: float, cells: int) -> Line:
-    """Returns the row of one attempt, with the params that are to be ``told``."""
+def line(
+    attempt: Attempt,
+    is_marked: bool,
+    told: Sequence[str],
+    now: float,
+    cells: int,
+    *,
+    named: bool = True,
+) -> Line:
+    """Returns the row of one attempt, with the params that are to be ``told``; not ``named`` where a heading does."""
     look = LOOKS[attempt.status]
     again = f".{attempt.number}" if attempt.number > 1 else ""
     took = fmt.duration(attempt.duration_s) if attempt.duration_s is not None else ""
@@ -158,15 +175,30 @@ def line(attempt: Attempt, is_marked: bool, told: Iterable[str], now: float, cel
     if attempt.failure is not None:
         shown = (*shown, (one_line(rows.failed(attempt.failure)), look.paint))
     elif inputs is not None:
-        params = ", ".join(
-            f"{name}={_short(inputs.params[name])}" for name in told if name in inputs.params
-        )
         shown = (
             *shown,
             (fmt.short_hash(inputs.code) + "  ", Paint.MUTED),
-            (one_line(params), Paint.TEXT),
+            (_params(inputs, told, named=named), Paint.TEXT),
         )
     return spans.crop(shown, cells)
+
+
+def _params(inputs: Inputs, told: Sequence[str], *, named: bool) -> str:
+    values = [(name, _short(inputs.params[name])) for name in told if name in inputs.params]
+    return one_line(", ".join(f"{name}={value}" if named else value for name, value in values))
+
+
+def _fits(attempt: Attempt, told: Sequence[str], cells: int) -> bool:
+    """Tells whether the params of an attempt fit into its row with their names."""
+    if attempt.inputs is None or attempt.failure is not None:
+        return True
+    return _BEFORE_PARAMS + cell_len(_params(attempt.inputs, told, named=True)) <= cells
+
+
+def _heading(told: Sequence[str], cells: int) -> Line:
+    """Returns the names of the columns, where rows have no room for those of params."""
+    columns = f" {'run':<7}  {'when':<{_WHEN}}{'took':>{_TOOK}}  {'code':<{_CODE}}"
+    return spans.crop(spans.text(columns + one_line(", ".join(told)), Paint.MUTED), cells)
 
 
 def _short(value: object) -> str:

@@ -86,6 +86,16 @@ def test_params_that_never_varied_are_left_out() -> None:
     assert attempts.varying(scenes.attempts()[1:3]) == ["learning_rate", "epochs"]
 
 
+async def test_where_names_of_params_have_no_room_a_heading_says_them(tmp_path: Path) -> None:
+    async with opened(scenes.port(scenes.a_run_in_progress(), tmp_path), (52, 20)) as driver:
+        await driver.press("5")
+        await driver.until(lambda: "MemoryError" in driver.text(5))
+        rows = driver.text(5).splitlines()
+        assert rows[0].split() == ["run", "when", "took", "code", "learning_rate"]
+        assert [row.split()[-1] for row in rows[1:3]] == ["0.0003", "0.001"]
+        assert rows[0].index("learning_rate") == rows[1].index("0.0003")
+
+
 def test_results_stand_beside_those_of_the_attempt_before() -> None:
     path = ArtifactPath("metrics/train.json")
     newest, failed, first = scenes.attempts()[1:4]
