@@ -41,7 +41,13 @@ class Bell(enum.Enum):
 
 
 class _Terminal(LinuxDriver):
-    """The terminal, of which input is not waited for at the end: that is a fifth of a second."""
+    """The terminal: drawn anew after a stop, and its input not waited for at the end, which is a fifth of a second."""
+
+    @override
+    def resume_application_mode(self) -> None:
+        super().resume_application_mode()
+        # After a stop the terminal shows something else, and nothing of it is known to be out of date.
+        self._loop.call_soon_threadsafe(lambda: self._app.refresh(layout=True))
 
     @override
     def disable_input(self) -> None:

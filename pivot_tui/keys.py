@@ -186,6 +186,7 @@ TABLE: tuple[Key, ...] = (
     Key("mouse", ("M",), "M", Scope.ALL, "Mouse: here, or the terminal's own selection"),
     Key("events", ("at",), "@", Scope.ALL, "Event log, with the commands"),
     Key("redraw", ("ctrl+l",), "ctrl+l", Scope.ALL, "Look at every file again and redraw"),
+    Key("suspend", ("ctrl+z",), "ctrl+z", Scope.ALL, "Suspend; fg in the shell comes back"),
     Key("palette", ("colon", "ctrl+p"), ": ctrl+p", Scope.ALL, "Command palette", "palette", 5),
     Key("help", ("question_mark",), "?", Scope.ALL, "Help", "help", 4),
     Key("quit", ("q",), "q", Scope.ALL, "Quit; a run goes on", "quit", 4),

@@ -462,6 +462,10 @@ class MainScreen(StageActions, inherit_bindings=False):
         ]
         self._find("Theme · enter takes it", entries, titled=False)
 
+    def action_suspend(self) -> None:
+        """Leaves the terminal to the shell until it says ``fg``."""
+        application(self).action_suspend_process()
+
     async def action_mouse(self) -> None:
         """Leaves the mouse to the terminal and its own selection, or takes it back."""
         await application(self).run_action("app.mouse")

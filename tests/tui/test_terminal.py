@@ -68,6 +68,11 @@ def test_a_signal_ends_it_with_the_terminal_as_it_was(
     process, ours, theirs = on_a_terminal(tmp_path, how)
     before = termios.tcgetattr(theirs)
     read_until(ours, b"train_baseline failed")
+    process.send_signal(signal.SIGTSTP)
+    read_until(ours, b"\x1b[?1049l")
+    os.waitpid(process.pid, os.WUNTRACED)
+    process.send_signal(signal.SIGCONT)
+    assert b"train_baseline failed" in read_until(ours, b"train_baseline failed")  # drawn anew
     process.send_signal(number)
     left = read_until(ours, b"\x1b[?1049l")
     assert process.wait() == code
