@@ -20,6 +20,7 @@ from pivot_core.store.layout import Layout
 
 SCHEMA = 2
 MAX_BYTES = 10_000_000
+_CONFLICT = b"<<<<<<< "
 
 _PLAIN = re.compile(r"[A-Za-z_/][A-Za-z0-9_./@+-]*")
 _PLAIN_HASH = re.compile(r"[0-9a-f]*[acdf][0-9a-f]*")
@@ -184,6 +185,8 @@ def parse(data: bytes, stage: StageName | None, path: str) -> Lock:
     try:
         value = yaml12.load(data, aliases=False, name=path)
     except yaml12.YamlError as error:
+        if data.startswith(_CONFLICT) or b"\n" + _CONFLICT in data:
+            raise ValueError("it holds both sides of a merge conflict of git") from error
         raise ValueError(f"line {error.line}: {error.problem}") from error
     top = _dict(_unescaped(value) if b"\\0" in data else value, "the file")
     schema = _field(top, "schema")
