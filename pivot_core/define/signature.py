@@ -91,12 +91,11 @@ class _Reading:
         self.problems: list[DefinitionError] = []
 
     def run(self) -> StageSignature:
-        inner = inspect.unwrap(self.func)
-        if inspect.iscoroutinefunction(inner) or inspect.isasyncgenfunction(inner):
+        if inspect.iscoroutinefunction(self.func) or inspect.isasyncgenfunction(self.func):
             self._problem(
                 f"'{self.name}' is async", "write a plain function; it may call asyncio.run"
             )
-        elif inspect.isgeneratorfunction(inner):
+        elif inspect.isgeneratorfunction(self.func):
             self._problem(
                 f"'{self.name}' is a generator", "return the value instead of yielding it"
             )

@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator
 
 from pivot_core.fingerprint import kinds
-from pivot_core.fingerprint.form import Change, Site
+from pivot_core.fingerprint.form import Change, Site, is_mutator
 from pivot_core.fingerprint.kinds import Value
 from pivot_core.fingerprint.names import Module, Names, Outside, Piece, Symbol, Target
 
@@ -54,7 +54,9 @@ class Arguments:
             # A function stays as it is, whoever calls it later; a class may be registered: `copyreg.pickle(Point, …)`.
             is_asked = site.dropped and target.root not in QUIET
             in_place = target.path.startswith(_IN_PLACE)
-            return target.is_module and value is not Value.FUNCTION and (is_asked or in_place)
+            if not target.is_module:  # `dict.update(table, …)`
+                return is_mutator(target.path.rpartition(".")[2])
+            return value is not Value.FUNCTION and (is_asked or in_place)
         for piece, inner in self._sites(target, site.slot, seen):
             if inner.is_change:
                 return True

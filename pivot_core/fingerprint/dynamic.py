@@ -88,8 +88,14 @@ def imported_by(node: ast.AST, meaning: Meaning) -> Import | Wild | None:
             return None
     name, package = _argument(node, 0, "name"), _argument(node, 1, "package")
     found, is_whole = named(name, node.lineno, meaning)
-    if found.level and function == "import_module" and package is not None:
-        found, is_whole = _relative(found, is_whole, *named(package, node.lineno, meaning))
+    if package is not None and function == "import_module":
+        anchor, is_known = named(package, node.lineno, meaning)
+        if found.level:
+            found, is_whole = _relative(found, is_whole, anchor, is_known)
+        elif (
+            not anchor.level
+        ):  # entries of a table are relative to the module itself, or to nothing
+            found = replace(found, table=None)
     return Import(found.prefix, found.level, None) if is_whole else found
 
 
@@ -123,6 +129,9 @@ def named(node: ast.expr | None, line: int, meaning: Meaning) -> tuple[Wild, boo
             of = chain(module, meaning)
             text = rest if isinstance(rest, str) and of is not None else ""
             return Wild(text, 0, line, of), False
+        case ast.Subscript(value=table) | ast.Call(func=ast.Attribute(value=table, attr="get")):
+            is_entry = not path and next(parts, None) is None
+            return Wild(path, 0, line, table=chain(table, meaning) if is_entry else None), False
         case _:
             return Wild(path, len(start) - len(path), line), is_whole
 

@@ -17,6 +17,10 @@ from pivot_core.fingerprint.sharing import Place, Sharing
 _HOLDS_STATE = frozenset({Value.CONTAINER, Value.OBJECT})
 _HAS_ATTRIBUTES = frozenset(Value) - {Value.FIXED}
 _OURS = frozenset({"pivot_core", "pivot_tui"})
+_OF_PROCESS = frozenset({"os.chdir", "os.putenv", "os.umask", "os.unsetenv"})
+_ACTS = frozenset(
+    ["atexit.register", "gc.collect", "importlib.import_module", "time.sleep", "warnings.warn"]
+)
 _SETTERS = frozenset({"register", "seed", "setcontext", "seterr", "setlocale"})
 
 
@@ -153,21 +157,24 @@ class Effects:
             return run
         run = self._pieces[piece] = _Run()
         form = piece.unit.form()
-        self._sites(piece, form, 0, run)
+        depths = form.on_import
+        for depth in depths:
+            self._sites(piece, form, depth, run)
         for what, depth, line in form.observes:
-            if depth == 0:
+            if depth in depths:
                 run.observes[piece, what, line] = None
-        run.load(piece.module, form, range(1))
-        if any(depth == 0 for _, depth, _ in form.hides):
+        run.load(piece.module, form, depths)
+        if any(depth in depths for _, depth, _ in form.hides):
             run.touch((piece.module, "*"))
         # What is passed to a call may be called by it.
         passed = {
             site.chain
             for site in form.sites
-            if site.depth == 0 and (self._is_passed_on(piece, site) or self._is_told(piece, site))
+            if site.depth in depths
+            and (self._is_passed_on(piece, site) or self._is_told(piece, site))
         }
         for ref in form.refs:
-            if ref.depth == 0 and (ref.calls or ref.chain in passed):
+            if ref.depth in depths and (ref.calls or ref.chain in passed):
                 for symbol in self._symbols(piece.module, ref.chain):
                     run.add(self._called(symbol, max(1, ref.calls)))
         if self._decorators.run(piece):
@@ -429,11 +436,20 @@ def _has_effect(target: Outside, site: Site) -> bool:
         case Change.BIND | Change.STORE:
             return True
         case Change.METHOD:
-            return site.dropped or _sets(site.method)
+            return _sets(site.method) or (
+                site.dropped and not _acts(f"{target.path}.{site.method}")
+            )
         case Change.CALL:
-            return site.dropped
+            return site.dropped and not _acts(target.path)
         case Change.ARGUMENT | Change.BASE:
             return False
+
+
+def _acts(function: str) -> bool:
+    """Whether a function does something, but to no package: it makes directories, waits, imports."""
+    if function.startswith("os."):
+        return function not in _OF_PROCESS and not function.startswith("os.environ")
+    return function in _ACTS
 
 
 def _sets(function: str) -> bool:

@@ -204,6 +204,8 @@ class Wild:
     line: int
     of: Chain | None = None
     """The module whose name stands before ``prefix``."""
+    table: Chain | None = None
+    """The table of which it is an entry."""
     depth: int = 0
     """0 when it is done on import, else how many calls it takes to get there."""
 
@@ -231,3 +233,10 @@ class Form:
     """What it takes from the world, with depth and line: ``the environment``, ``a file`` or ``data``."""
     targets: tuple[str, ...] = ()
     """The names that it binds in the module, in order; how they are spelled is no part of the hash."""
+    runs_inside: bool = False
+    """Whether it calls, on import, a function that stands in it: a lambda, or a decorator in a class body."""
+
+    @property
+    def on_import(self) -> range:
+        """The depths at which what stands there is executed on import."""
+        return range(3 if self.runs_inside else 1)

@@ -4,7 +4,7 @@ import ast
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from pivot_core.fingerprint import dynamic
+from pivot_core.fingerprint import dynamic, syntax
 from pivot_core.fingerprint.finder import Finder, Location
 from pivot_core.fingerprint.form import Wild
 from pivot_core.fingerprint.scope import Chain, Import
@@ -143,11 +143,26 @@ class Names:
                 self._modules[name] = Module(name, place, source, digest)
         return self._modules[name]
 
-    def computed(self, module: Module, wild: Wild) -> str | None:
-        """Returns what the names start with of the modules that an import of a computed name may execute.
+    def computed(self, module: Module, wild: Wild) -> tuple[str, Iterator[Module]]:
+        """Returns which modules an import of a computed name may execute, in words and one by one."""
+        entries = wild.table and self._entries(module, wild.table)
+        if entries is not None:
+            paths = (entry.lstrip(".") for entry in entries)
+            names = (
+                self.absolute(module, path, len(entry) - len(path))
+                for entry, path in zip(entries, paths, strict=True)
+            )
+            return "every module that its table names", filter(None, map(self.module, names))
+        prefix = self._beginning(module, wild)
+        if prefix is None:
+            return "no module of the project", iter(())
+        which = (
+            f"every module that starts with '{prefix}'" if prefix else "every module of the project"
+        )
+        return which, self.below(prefix)
 
-        ``None`` for modules that are not the project's; empty for any.
-        """
+    def _beginning(self, module: Module, wild: Wild) -> str | None:
+        """Returns what a computed name starts with; ``None`` for a module that is not the project's."""
         if wild.of is None:
             prefix = self.absolute(module, wild.prefix, wild.level) if wild.level else wild.prefix
             return prefix + "." if wild.level and not wild.prefix else prefix
@@ -157,6 +172,19 @@ class Names:
             if isinstance(target, Whole):
                 return target.module.name + wild.prefix
         return ""
+
+    def _entries(self, module: Module, table: Chain) -> list[str] | None:
+        """Returns the texts in a table of the module; ``None`` unless it is written down whole, and never changed."""
+        pieces = () if table.imports else module.bound.get(table.names[0], ())
+        if len(pieces) != 1 or len(table.names) != 1:
+            return None
+        match pieces[0].unit.node:
+            case ast.Assign(value=value) | ast.AnnAssign(value=ast.expr() as value):
+                found = syntax.texts_in(value)
+            case _:
+                return None
+        sites = (site for piece in module.pieces for site in piece.unit.inside().sites)
+        return None if any(site.chain == table and site.is_change for site in sites) else found
 
     def below(self, prefix: str) -> Iterator[Module]:
         """Yields every module whose name starts with ``prefix``."""
@@ -175,8 +203,7 @@ class Names:
     def loaded(self, module: Module, thing: Import | Wild) -> Iterator[Module]:
         """Yields the modules of the project that an import executes, or may execute, outer packages first."""
         if isinstance(thing, Wild):
-            prefix = self.computed(module, thing)
-            yield from () if prefix is None else self.below(prefix)
+            yield from self.computed(module, thing)[1]
             return
         name = self.absolute(module, thing.module, thing.level)
         parts = name.split(".")
@@ -184,9 +211,23 @@ class Names:
             found = self.module(".".join(parts[:end]))
             if found is not None:
                 yield found
-        inner = thing.name and thing.name != "*" and self._submodule(self.module(name), thing.name)
-        if inner:
+        last = self.module(name)
+        if thing.name == "*":
+            yield from self._exported(last)
+        elif thing.name and (inner := self._submodule(last, thing.name)) is not None:
             yield inner
+
+    def _exported(self, package: Module | None) -> Iterator[Module]:
+        """Yields the modules of a package that ``__all__`` names, which a star therefore imports."""
+        source = package.source if package is not None and package.place.directories else None
+        if package is None or source is None or "__all__" not in source.groups:
+            return
+        if source.exports is None:
+            yield from self.below(package.name + ".")
+        for name in sorted(source.exports or ()):
+            inner = None if name in package.bound else self._submodule(package, name)
+            if inner is not None:
+                yield inner
 
     def resolve(self, module: Module, chain: Chain) -> tuple[Target, ...]:
         """Returns everything that a dotted name may stand for in a module."""
@@ -270,7 +311,9 @@ class Names:
             if names[0] in other.bound:
                 found += self._global(other, names, seen)
             elif (other, names[0]) not in seen:
-                found += self._starred(other, names, seen | {(other, names[0])})
+                deeper = self._starred(other, names, seen | {(other, names[0])})
+                inner = None if deeper else self._submodule(other, names[0])
+                found += deeper if inner is None else self._attribute(inner, names[1:], seen)
         return found
 
     def _attribute(self, module: Module, names: tuple[str, ...], seen: Seen) -> list[Target]:

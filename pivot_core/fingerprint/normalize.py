@@ -364,6 +364,7 @@ class _Writer(References):
                 self.decorator = decorator
                 self.call(decorator, layers=2)
             else:
+                self.runs(decorator)
                 self.method(decorator, dropped=False, is_decorator=True)
                 self.reference(decorator, calls=1)
 

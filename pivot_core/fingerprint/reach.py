@@ -37,6 +37,14 @@ type Node = Piece | Place | Module | Doc
 """A statement, all that binds a name, a whole module, or its docstring."""
 
 _PICKLERS = frozenset({"cloudpickle", "dill", "joblib", "pickle", "shelve"})
+_USE_PROCESS = frozenset(
+    [
+        *("asyncio", "concurrent", "datetime", "email", "getpass", "gettext", "glob", "http"),
+        *("io", "locale", "multiprocessing", "os", "pathlib", "runpy", "shutil", "smtplib", "ssl"),
+        *("subprocess", "sys", "sysconfig", "tempfile", "time", "urllib", "webbrowser", "zoneinfo"),
+    ]
+)
+"""Modules of the standard library that look at variables or at the directory of the process."""
 _NEVER_PICKLED = frozenset({"Protocol", "StageParams", "TypedDict"})
 
 
@@ -266,16 +274,11 @@ class Reach:
         return f"*{self._number(target.module)}"
 
     def _wild(self, module: Module, wild: Wild) -> None:
-        prefix = self._names.computed(module, wild)
-        if prefix is None:
-            return
-        which = (
-            f"every module that starts with '{prefix}'" if prefix else "every module of the project"
-        )
+        which, modules = self._names.computed(module, wild)
         self._caveat(
             module, wild.line, f"the name of an imported module is computed: {which} counts"
         )
-        for found in self._names.below(prefix):
+        for found in modules:
             self._text.append(f"* {self._number(found)}")
 
     def _lazily(self, module: Module, thing: Import) -> None:
@@ -357,8 +360,8 @@ class Reach:
                 return True
             case "logging":
                 return bool(self.detail & Detail.LOGGING)
-            case "os" if self._packages - {"pivot_core"}:
-                return True
+            case "os":
+                return is_foreign or not _USE_PROCESS.isdisjoint(self._packages)
             case _:
                 return is_foreign or root in self._packages
 

@@ -43,6 +43,7 @@ class References(ABC):
         self._hides: list[tuple[str, int, int]] = []
         self._reads: Detail = Detail.NONE
         self._lists_subclasses: bool = False
+        self._runs_inside: bool = False
         self._observes: list[tuple[str, int, int]] = []
         self.out: list[str] = []
         """The tokens of the canonical form."""
@@ -80,6 +81,7 @@ class References(ABC):
             lists_subclasses=self._lists_subclasses,
             observes=tuple(self._observes),
             targets=tuple(self._targets),
+            runs_inside=self._runs_inside,
         )
 
     # --- what a name stands for ---------------------------------------------------------------------------------------
@@ -243,6 +245,7 @@ class References(ABC):
     def call(self, node: ast.Call, layers: int = 1) -> None:
         """Writes a call; ``layers`` counts how often it is called on, as in ``f(x)(y)``."""
         is_dropped = self.dropped is node
+        self.runs(node.func)
         if self.dynamic(node, Use.ALIAS if is_dropped else Use.VALUE):
             return
         self.out.append("Call")
@@ -303,6 +306,8 @@ class References(ABC):
     def _builtin(self, node: ast.Call, function: str) -> bool:
         if function in ("eval", "exec", "globals") or (function == "vars" and not node.args):
             self._hides.append((f"{function}() can use any name", self.depth, node.lineno))
+            for text in node.args[:1]:
+                self.several(syntax.code_in(text))
         if function not in dynamic.PROBES or not node.args:
             return False
         if function in ("setattr", "delattr"):
@@ -377,6 +382,19 @@ class References(ABC):
         while isinstance(node, ast.Attribute):
             node = node.value
         return not isinstance(node, ast.Name) and dynamic.root(node, self._meaning) is None
+
+    def runs(self, function: ast.expr) -> None:
+        """Notes a call, on import, of a function that stands in the statement itself."""
+        if self.in_function():
+            return
+        match function:
+            case ast.Lambda():
+                self._runs_inside = True
+            case ast.Name(id=name):
+                scope = self.lookup(name)
+                self._runs_inside |= scope is not None and name in scope.defs
+            case _:
+                pass
 
     def _call_of_unknown(self, function: ast.expr) -> None:
         """Notes a call of an argument, of an element or of another value that a run finds."""

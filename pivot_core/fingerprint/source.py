@@ -176,7 +176,7 @@ class Source:
     """What the names stand for that only a type checker imports."""
     stars: list[Import] = field(default_factory=list[Import])
     exports: frozenset[str] | None = None
-    """``__all__`` where it is a plain list; ``None`` for every public name."""
+    """``__all__`` where it is a plain list; ``None`` where there is none, or it is computed."""
 
     def loads(self) -> Iterator[Import]:
         """Yields what importing the module imports, in order."""
@@ -201,8 +201,10 @@ class Source:
                 return False
 
     def exported(self, name: str) -> bool:
-        """Whether ``from module import *`` takes a name."""
-        return not name.startswith("_") if self.exports is None else name in self.exports
+        """Whether ``from module import *`` may take a name."""
+        if self.exports is not None:
+            return name in self.exports
+        return not name.startswith("_") or "__all__" in self.groups
 
 
 def parse(path: str, data: bytes, shown: str) -> Source:
@@ -317,19 +319,13 @@ def _exports(source: Source) -> frozenset[str] | None:
     """Returns ``__all__`` when one statement makes it of literals."""
     units = source.groups.get("__all__", [])
     if len(units) != 1 or not isinstance(units[0].node, ast.Assign | ast.AnnAssign):
-        return None if not units else _everything(source)
+        return None
     match units[0].node.value:
         case ast.List(elts=elements) | ast.Tuple(elts=elements):
             names = [e.value for e in elements if isinstance(e, ast.Constant)]
-            if len(names) == len(elements):
-                return frozenset(str(name) for name in names)
-            return _everything(source)
+            return frozenset(map(str, names)) if len(names) == len(elements) else None
         case _:
-            return _everything(source)
-
-
-def _everything(source: Source) -> frozenset[str]:
-    return frozenset(source.groups)
+            return None
 
 
 def lines_of(text: str) -> list[str]:

@@ -115,3 +115,26 @@ def slots(node: ast.Call) -> Iterator[tuple[str, ast.expr]]:
 def is_getter(function: ast.expr) -> bool:
     """Whether a function gives what is there already, to judge by its name: ``getcontext``, ``get_options``."""
     return last_name(function).startswith("get")
+
+
+def code_in(node: ast.expr) -> list[ast.stmt]:
+    """Returns the statements that a literal text holds, as ``exec`` runs them; none where that cannot be told."""
+    if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
+        return []
+    try:
+        return ast.parse(node.value.strip()).body
+    except (SyntaxError, ValueError, RecursionError):
+        return []
+
+
+def texts_in(node: ast.expr) -> list[str] | None:
+    """Returns the texts that a literal container holds; ``None`` where it holds something else, or is none."""
+    match node:
+        case ast.Constant(value=str(text)):
+            return [text]
+        case ast.Dict(values=parts) | ast.List(elts=parts) | ast.Tuple(elts=parts):
+            found = [texts_in(part) for part in parts]
+            texts = [text for part in found if part is not None for text in part]
+            return texts if None not in found else None
+        case _:
+            return None

@@ -2,6 +2,7 @@
 # pyright: reportUnusedParameter=false
 from __future__ import annotations
 
+import asyncio
 import functools
 import textwrap
 from collections.abc import Callable
@@ -104,6 +105,17 @@ def test_a_decorator_with_wraps_keeps_the_signature() -> None:
         return single(*args)
 
     assert inspect_stage(wrapper) == inspect_stage(single)
+
+
+def test_a_decorator_may_run_a_coroutine_or_collect_a_generator() -> None:
+    async def awaited() -> Annotated[str, Out("a.txt", Text())]:
+        return ""
+
+    @functools.wraps(awaited)
+    def wrapper() -> str:
+        return asyncio.run(awaited())
+
+    assert inspect_stage(wrapper).outs == {"return": Out("a.txt", Text())}
 
 
 def test_a_type_that_only_the_checker_knows_does_not_matter() -> None:
