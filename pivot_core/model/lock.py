@@ -28,7 +28,7 @@ class NoLock:
     """There is no lock file, or none that can be believed."""
 
     why: str
-    """``never run here``, or what is wrong with the file."""
+    """``no result yet``, or what is wrong with the file."""
 
 
 @frozen

@@ -164,7 +164,7 @@ def read(path: str, stage: StageName) -> Lock | NoLock:
         with open(path, "rb", opener=_opener) as file:
             data = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        return NoLock("never run here")
+        return NoLock("no result yet")
     except OSError as error:
         return NoLock(f"its lock file cannot be read: {error.strerror or error}")
     try:

@@ -29,7 +29,7 @@ def test_list_and_dag_show_the_definition(tmp_path: Path) -> None:
 
 def test_status_and_explain_name_the_change(tmp_path: Path) -> None:
     project = Project.toy(tmp_path)
-    assert re.match(r"will run +clean +never run here\n", project.pivot("status").ok().out)
+    assert re.match(r"will run +clean +no result yet\n", project.pivot("status").ok().out)
     project.pivot("repro").ok()
     assert project.pivot("status").ok().out == "up to date: 3 stages\n"
     project.write("helpers.py", "\n" + HELPERS.replace("* 2", "* 3"))

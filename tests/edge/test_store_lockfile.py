@@ -156,7 +156,7 @@ def test_floats_are_exact(value: float) -> None:
 
 def test_a_written_lock_is_read_back(tmp_path: Path) -> None:
     layout = Layout.at(str(tmp_path))
-    assert lockfile.read(layout.lock_path(STAGE), STAGE) == NoLock("never run here")
+    assert lockfile.read(layout.lock_path(STAGE), STAGE) == NoLock("no result yet")
     lockfile.write(layout, LOCK)
     assert lockfile.read(layout.lock_path(STAGE), STAGE) == LOCK
     assert os.listdir(layout.stages_dir) == ["train%40small.lock"]

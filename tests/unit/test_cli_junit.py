@@ -139,7 +139,7 @@ def test_what_kept_a_run_from_starting_is_an_error() -> None:
 
 def test_findings_are_cases_and_nothing_found_is_one_that_passed() -> None:
     found = [
-        Finding(FindingKind.WOULD_RUN, "never run here", StageName("train")),
+        Finding(FindingKind.WOULD_RUN, "no result yet", StageName("train")),
         Finding(FindingKind.ON_REMOTE, "it is on the remote", path="data.csv"),
     ]
     suite = checked(junit.of_findings("toy", found, 0, 1.0))

@@ -125,9 +125,9 @@ def test_problems_and_findings_have_a_page() -> None:
     assert summary.of_findings([]) == "### pivot verify: verified\n\n"
     found = [
         Finding(FindingKind.ON_REMOTE, "it is on the remote", path="a.csv"),
-        Finding(FindingKind.WOULD_RUN, "never run here", StageName("train")),
+        Finding(FindingKind.WOULD_RUN, "no result yet", StageName("train")),
     ]
     assert shown(summary.of_findings(found), "td") == [
-        *("would run", "train", "never run here"),
+        *("would run", "train", "no result yet"),
         *("on remote", "a.csv", "it is on the remote"),
     ]

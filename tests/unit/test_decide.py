@@ -113,11 +113,11 @@ def test_a_lock_that_fits_skips_at_tier_two() -> None:
 
 
 def test_without_a_lock_the_run_cache_may_still_know_the_outs() -> None:
-    never = replace(an_unchanged_stage(), lock=NoLock("never run here"))
-    assert decide(never) == Execute((NeverRan("never run here"),))
+    never = replace(an_unchanged_stage(), lock=NoLock("no result yet"))
+    assert decide(never) == Execute((NeverRan("no result yet"),))
     hit = replace(never, run_cache=RunCacheEntry(contents(out="o")), outs={OUT: Missing()})
     assert decide(hit) == Restore(
-        3, ((OUT, a_file("o")),), (NeverRan("never run here"), OutMissing(OUT))
+        3, ((OUT, a_file("o")),), (NeverRan("no result yet"), OutMissing(OUT))
     )
 
 
@@ -180,7 +180,7 @@ def test_force_runs_an_unchanged_stage_once_its_inputs_are_known() -> None:
 
 
 def test_a_missing_input_is_never_a_reason_to_run() -> None:
-    facts = replace(an_unchanged_stage(), lock=NoLock("never run here"), deps={IN: Missing()})
+    facts = replace(an_unchanged_stage(), lock=NoLock("no result yet"), deps={IN: Missing()})
     assert decide(facts) == NoInput((IN,))
 
 
