@@ -7,6 +7,8 @@ RUN := $(BIN)/python -m
 STAMP := $(VENV)/made-from
 MADE_FROM := { cat requirements.lock; sed '/^\[tool/,$$d' pyproject.toml; pwd; }
 DEMO := .demo
+# Tests start thousands of processes, and each would compile every module anew.
+unexport PYTHONDONTWRITEBYTECODE
 # What counts for the coverage. The other tests run many processes, each slower when it is measured, through the same code;
 # of these, tests/conftest.py says whose processes are measured.
 MEASURED := tests/unit tests/engine tests/remote tests/tui $(addprefix tests/cli/test_,doctor.py gc.py import_dvc.py results.py vigil.py) \
