@@ -156,7 +156,8 @@ def _dataclass_encoder(form: type) -> _Encode:
 
 def _dataclass_decoder(form: type) -> _Decode:
     names: dict[str, object] = {"form": form}
-    lines = ["def convert(data):", " return form("]
+    # Where every field has a default nothing else would tell that this is no object.
+    lines = ["def convert(data):", " data.keys", " return form("]
     for field, hint in _fields(form):
         at = len(names)
         scalar, key = _scalar(hint), repr(field.name)

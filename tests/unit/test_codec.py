@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from pivot_core.frozen import frozen
 from pivot_core.model import codec
 from pivot_core.model.artifact import Content, FileContent, Missing, TreeContent
 from pivot_core.model.decision import (
@@ -60,3 +61,14 @@ def test_unions_of_dataclasses_nest() -> None:
 def test_another_shape_is_a_value_error(data: object) -> None:
     with pytest.raises(ValueError, match="FileContent"):
         codec.from_json(FileContent, data)
+
+
+@frozen
+class _Optional:
+    name: str = ""
+
+
+@pytest.mark.parametrize("data", [[], "name", 1, True])
+def test_what_is_no_object_is_not_taken_for_defaults(data: object) -> None:
+    with pytest.raises(ValueError, match="not a _Optional"):
+        codec.from_json(_Optional, data)
