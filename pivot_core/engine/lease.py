@@ -54,6 +54,8 @@ class Lease:
     def release(self) -> None:
         """Lets another process become the engine."""
         if self._fd is not None:
+            # Closing is not enough: a process forked a moment ago has the file too until it executes another program.
+            fcntl.flock(self._fd, fcntl.LOCK_UN)
             os.close(self._fd)
             self._fd = None
 
