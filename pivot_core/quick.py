@@ -15,7 +15,7 @@ from pivot_core import __version__
 
 TYPE_CHECKING = False  # `typing` costs more than all that is done here; checkers know the name
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
     from typing import TypedDict
 
     type Signed = tuple[str, bytes]
@@ -47,6 +47,8 @@ if TYPE_CHECKING:
         directories: list[str]
         """What must be a directory, whatever is in it."""
         listed: list[Listed]
+        sought: list[str]
+        """The names of directories that an import could find; others do not count."""
         plan: Signed
         """Settings, and the files that the definition and the code rest on."""
         data: Signed
@@ -64,7 +66,7 @@ if TYPE_CHECKING:
         """The places of each pipeline's stages, by its project-relative directory, ``""`` for the root."""
 
 
-FORMAT = 3
+FORMAT = 4
 NUMBERS = 5
 """Of a signature: size, mtime_ns, ctime_ns, inode, device."""
 PLACE = ".pivot/state.lmdb/proof"
@@ -257,7 +259,7 @@ def _matching(wanted: str, environment: "Mapping[str, str]") -> list[str]:
     return [name for name in environment if name.upper() == wanted]
 
 
-def names_hash(directory: str) -> str:
+def names_hash(directory: str, _: "Container[str]") -> str:
     """Returns a hash of all names in ``directory``; ``""`` when it cannot be listed."""
     try:
         names = os.listdir(directory)
@@ -266,8 +268,11 @@ def names_hash(directory: str) -> str:
     return _hash(os.fsencode("\0".join(sorted(names)))).hex()
 
 
-def module_names_hash(directory: str) -> str:
-    """Returns a hash of the names in ``directory`` that an import could find; ``""`` when it cannot be listed."""
+def module_names_hash(directory: str, sought: "Container[str]") -> str:
+    """Returns a hash of the names in ``directory`` that an import could find; ``""`` when it cannot be listed.
+
+    Directories count where they have a name that is ``sought``.
+    """
     from importlib.machinery import EXTENSION_SUFFIXES  # asked only where names have changed
 
     suffixes = (".py", *EXTENSION_SUFFIXES)
@@ -276,14 +281,14 @@ def module_names_hash(directory: str) -> str:
             names = sorted(
                 entry.name
                 for entry in entries
-                if entry.name.endswith(suffixes) or (entry.name.isidentifier() and entry.is_dir())
+                if entry.name.endswith(suffixes) or (entry.name in sought and entry.is_dir())
             )
     except OSError:
         return ""
     return _hash(os.fsencode("\0".join(names))).hex()
 
 
-def places_hash(directory: str) -> str:
+def places_hash(directory: str, _: "Container[str]" = ()) -> str:
     """Returns a hash of the names in ``directory`` that tell where definitions lie; ``""`` when it cannot be listed."""
     try:
         with os.scandir(directory) as entries:
@@ -335,18 +340,18 @@ def _is_same_plan(proof: "Proof", root: str, environment: "Mapping[str, str]") -
         and proof["environment"] == environment_hash(proof["variables"], environment)
         and not any(map(os.path.exists, proof["absent"]))
         and all(map(os.path.isdir, proof["directories"]))
-        and all(map(_is_listed, proof["listed"]))
+        and all(_is_listed(known, proof["sought"]) for known in proof["listed"])
         and _is_same(*proof["plan"])
     )
 
 
-def _is_listed(known: "Listed") -> bool:
+def _is_listed(known: "Listed", sought: "Sequence[str]") -> bool:
     if _is_same(known["path"], known["signature"]):
         return True
     names = known["names"]
     return (
         bool(names)
-        and all(KINDS[kind](known["path"]) == digest for kind, digest in names.items())
+        and all(KINDS[kind](known["path"], sought) == digest for kind, digest in names.items())
         and not any(map(os.path.exists, known["absent"]))
     )
 

@@ -88,6 +88,11 @@ def _own(reports: Sequence[LoadReport]) -> list[LoadReport]:
 def _observed(given: Sequence[Observed]) -> Observed:
     """Puts together what loading each definition depended on; what two saw differently makes it unsafe."""
     unsafe = {reason for each in given for reason in each["unsafe"]}
+    unsafe.update(
+        f"'{path}' changes while the definition is loaded"
+        for each in given
+        for path in each["changed"]
+    )
 
     def merged[V](maps: Iterable[Mapping[str, V]]) -> dict[str, V]:
         found = dict[str, V]()
@@ -112,6 +117,8 @@ def _observed(given: Sequence[Observed]) -> Observed:
         absent=united(each["absent"] for each in given),
         searched=merged(each["searched"] for each in given),
         environment=merged(each["environment"] for each in given),
+        sought=united(each["sought"] for each in given),
+        changed=united(each["changed"] for each in given),
         unsafe=sorted(unsafe),
     )
 

@@ -118,6 +118,15 @@ def precompile(paths: Iterable[str], cache: CodeCache) -> None:
             cache.pop(path, None)
 
 
+def names_sought() -> set[str]:
+    """Returns the names that imports of this process have looked for or have loaded, each without its package."""
+    found = {name.rpartition(".")[2] for name in sys.modules}
+    for finder in sys.meta_path:
+        if isinstance(finder, _SourceFinder):
+            found.update(finder.sought)
+    return found
+
+
 def author_names(paths: Iterable[str], cache: CodeCache) -> set[str]:
     """Returns which of the names that ``pivot_core`` loads when they are used compiled modules mention at their top."""
     found = set[str]()
@@ -220,10 +229,13 @@ class _SourceFinder:
     def __init__(self, cache: CodeCache | None, executed: dict[str, bytes]) -> None:
         self._cache: CodeCache | None = cache
         self._executed: dict[str, bytes] = executed
+        self.sought: set[str] = set()
+        """The names that it was asked for, each without its package."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
+        self.sought.add(fullname.rpartition(".")[2])
         for finder in sys.meta_path:
             find = getattr(finder, "find_spec", None)
             if find is not None and finder is not self:

@@ -10,14 +10,14 @@ import itertools
 import os
 import stat
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from importlib.machinery import EXTENSION_SUFFIXES
 from typing import Any, TypedDict, cast, override
 
 import xxhash
 
 from pivot_core.define.caller import Caller, caller, is_import_machinery, outside_frame
-from pivot_core.define.importing import is_project_file, project_modules
+from pivot_core.define.importing import is_project_file, names_sought, project_modules
 from pivot_core.define.reading import ALL_VARIABLES, Readings, environment_hash, is_pattern
 from pivot_core.define.sought import is_part_of_walk, sought
 
@@ -63,8 +63,12 @@ class Observed(TypedDict):
     """Read or tested for, and not there."""
     searched: dict[str, str]
     """Directory that modules were looked for in → ``module_names_hash`` of it."""
+    sought: list[str]
+    """The names of the modules that were looked for, each without its package."""
     environment: dict[str, str | None]
     """Variable → ``value_hash`` of what it was before; ``None`` when it was not set. Pattern → ``environment_hash``."""
+    changed: list[str]
+    """What was not the same any more when loading ended."""
     unsafe: list[str]
     """Why the definition must be loaded in each run: it did what cannot be observed."""
 
@@ -108,7 +112,7 @@ class Observer:
             self._paths.setdefault(path, _look(path))
 
     def result(self) -> Observed:
-        """Returns what was noticed; what has changed since then makes the definition unsafe."""
+        """Returns what was noticed, and what of it has changed since then."""
         listed = dict(self._listed)
         for directory in listed:
             self._note_entries(directory)
@@ -117,7 +121,6 @@ class Observer:
         looks = {path: _look(path) for path in self._paths}
         changed = {path for path, look in looks.items() if look != self._paths[path]}
         changed.update(path for path, known in listed.items() if names_hash(path) != known)
-        reasons = {f"'{path}' changed while the definition was loaded" for path in changed}
         places = {path for path in sys.path if is_project_file(path + os.sep)}
         places.update(map(os.path.dirname, modules))
         directories = {path for path, look in looks.items() if look == _DIRECTORY}
@@ -130,8 +133,10 @@ class Observer:
             listed={path: listed[path] for path in sorted(listed)},
             absent=sorted(absent),
             searched={path: module_names_hash(path) for path in sorted(places)},
+            sought=sorted(names_sought()),
             environment={name: self._hash(name) for name in sorted(self._variables)},
-            unsafe=sorted(self._unsafe | reasons),
+            changed=sorted(changed),
+            unsafe=sorted(self._unsafe),
         )
 
     def _note_entries(self, directory: str) -> None:
@@ -261,15 +266,21 @@ def is_module_name(name: str) -> bool:
     return name.endswith(_MODULE_SUFFIXES) or name.isidentifier()
 
 
-def module_names_hash(directory: str) -> str:
-    """Returns a hash of the names in ``directory`` that an import could find; ``""`` when it cannot be listed."""
+def module_names_hash(directory: str, sought: Container[str] | None = None) -> str:
+    """Returns a hash of the names in ``directory`` that an import could find; ``""`` when it cannot be listed.
+
+    A directory counts where its name is one of those ``sought``, if they are known: any directory can be imported.
+    """
     try:
         with os.scandir(directory) as entries:
             names = sorted(
                 entry.name
                 for entry in entries
                 if entry.name.endswith(_MODULE_SUFFIXES)
-                or (entry.name.isidentifier() and entry.is_dir())
+                or (
+                    (entry.name.isidentifier() if sought is None else entry.name in sought)
+                    and entry.is_dir()
+                )
             )
     except OSError:
         return ""

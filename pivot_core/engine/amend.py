@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TypedDict, cast
 
 from pivot_core.engine import grounds
-from pivot_core.engine.grounds import FileRow, Grounds
+from pivot_core.engine.grounds import Grounds
 from pivot_core.errors import DefinitionError
 from pivot_core.fingerprint.analyser import Analyser, Parsed, Versions
 from pivot_core.fingerprint.outline import Block, Edits, Outline, compare
@@ -120,15 +120,12 @@ def amend(
     looked = _looked_at(known, analyser, digests, clock_ns)
     if looked is None:
         return None
-    files, absent = looked
     after = {**before.files, **{path: edit.outline for path, (_, edit) in found.items()}}
     for path, seen in analyser.outlines.items():
         after[path] = after[path].only(seen.names) if path in after else seen
     return Amended(
         replace(
-            known,
-            files=files,
-            absent=absent,
+            looked,
             readings=readings,
             stages=stages,
             analyses=analyses,
@@ -140,8 +137,11 @@ def amend(
 
 def _looked_at(
     known: Grounds, analyser: Analyser, edited: Mapping[str, str], clock_ns: int
-) -> tuple[Mapping[str, FileRow], tuple[str, ...]] | None:
-    """Returns the files and the absent ones that the plan rests on now; ``None`` when some changed meanwhile."""
+) -> Grounds | None:
+    """Returns ``known`` with the files that the plan rests on now; ``None`` when some changed meanwhile."""
+    new = analyser.sought - {*known.sought}
+    if any(os.path.isdir(os.path.join(place, name)) for place in known.searched for name in new):
+        return None  # the hashes of the names there leave them out
     files, absent = dict(known.files), set(known.absent)
     for path, digest in (*edited.items(), *analyser.inputs.items()):
         if digest is None:
@@ -154,7 +154,12 @@ def _looked_at(
             if row is None:
                 return None
             files[path] = row
-    return files, tuple(sorted(absent - files.keys()))
+    return replace(
+        known,
+        files=files,
+        absent=tuple(sorted(absent - files.keys())),
+        sought=tuple(sorted({*known.sought, *new})),
+    )
 
 
 def _read(path: str) -> bytes:

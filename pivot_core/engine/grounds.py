@@ -34,6 +34,8 @@ class Grounds:
     directories: tuple[str, ...]
     listed: Mapping[str, str]
     searched: Mapping[str, str]
+    sought: tuple[str, ...]
+    """The directories' names that count in those that were ``searched``, sorted."""
     environment: Mapping[str, str | None]
     readings: tuple[Reading, ...]
     executed: tuple[str, ...]
@@ -48,13 +50,16 @@ class Grounds:
 
 def edited(grounds: Grounds) -> Sequence[str] | None:
     """Returns the files that have changed since a plan was made; ``None`` when anything else has."""
+    sought = frozenset(grounds.sought)
     holds = (
         grounds.machine == machine()
         and environment_holds(grounds.environment)
         and not any(map(os.path.exists, grounds.absent))
         and all(map(os.path.isdir, grounds.directories))
         and all(names_hash(path) == digest for path, digest in grounds.listed.items())
-        and all(module_names_hash(path) == digest for path, digest in grounds.searched.items())
+        and all(
+            module_names_hash(path, sought) == known for path, known in grounds.searched.items()
+        )
     )
     if not holds:
         return None

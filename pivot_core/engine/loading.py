@@ -112,11 +112,15 @@ class Loading:
     async def _settle(self, due: Sequence[str]) -> "Definitions":
         from pivot_core.define import assembly
 
+        shaken = set[str]()
         for _ in range(_ROUNDS):
             reports = await self._load([self._wanted[name] for name in due])
             self._reports.update(zip(due, reports, strict=True))
             prefixes = assembly.prefixes([self._reports[name] for name in self._wanted])
-            due = list(self._renamed(prefixes))
+            # Somebody saved a file meanwhile; what changes each time does so by the definition itself.
+            again = {name for name in due if self._reports[name]["observed"]["changed"]} - shaken
+            shaken |= again
+            due = list(dict.fromkeys((*self._renamed(prefixes), *sorted(again))))
             if not due:
                 break
         return assembly.assemble([self._reports[name] for name in self._wanted], self._root)

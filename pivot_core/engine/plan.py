@@ -290,7 +290,7 @@ class Planner:
                 self._state.put(former.records(self._state, known, now))
         if keep and not observed["unsafe"]:
             outlines = Outlines.of(analyser, definitions.uses)
-            self._remember(plan, files, observed, inputs, outlines)
+            self._remember(plan, files, observed, analyser, outlines)
         self._plan = plan
         return plan
 
@@ -335,14 +335,14 @@ class Planner:
         plan: Plan,
         definitions: tuple[str, ...],
         observed: "Observed",
-        inputs: Mapping[str, str | None],
+        analyser: "Analyser",
         outlines: "Outlines",
     ) -> None:
         """Keeps what the plan rests on, unless a source changed between loading and analysing it."""
-        from pivot_core.define.observe import names_hash
+        from pivot_core.define.observe import module_names_hash, names_hash
         from pivot_core.fingerprint.files import observe
 
-        clock = self._clock_ns()
+        clock, inputs = self._clock_ns(), analyser.inputs
         files, listed = dict[str, FileRow](), dict(observed["listed"])
         directories = {path for path in inputs if path.endswith("/") and inputs[path]}
         for path in directories:
@@ -357,6 +357,10 @@ class Planner:
             if row is None:
                 return
             files[path] = row
+        sought = analyser.sought | {*observed["sought"]}
+        searched = {path: module_names_hash(path, sought) for path in observed["searched"]}
+        if any(module_names_hash(path) != known for path, known in observed["searched"].items()):
+            return
         absent = {*observed["absent"], *(path for path, digest in inputs.items() if not digest)}
         self._stored = Grounds(
             version=pivot_core.__version__,
@@ -367,7 +371,8 @@ class Planner:
             absent=tuple(sorted(absent - files.keys())),
             directories=tuple(observed["directories"]),
             listed=listed,
-            searched=observed["searched"],
+            searched=searched,
+            sought=tuple(sorted(sought)),
             environment=observed["environment"],
             readings=plan.readings,
             executed=plan.executed,

@@ -101,6 +101,7 @@ class Prover:
             "listed": [
                 _listed(grounds, looked.places, *each, below) for each in looked.directories.items()
             ],
+            "sought": [*grounds.sought],
             "plan": quick.signed(looked.files),
             "pending": self.layout.pending_path,
             "data": quick.signed(data),
@@ -196,8 +197,9 @@ class Prover:
             _require(quick.places_hash(path) == known, path)
         for path, known in grounds.listed.items():
             _require(names_hash(path) == known, path)
+        sought = frozenset(grounds.sought)
         for path, known in grounds.searched.items():
-            _require(module_names_hash(path) == known, path)
+            _require(module_names_hash(path, sought) == known, path)
         for path, (*sign, digest, is_settled) in grounds.files.items():
             is_known = is_settled and looked.files.get(path) == tuple(sign)
             _require(is_known or hashing.hash_file(path).hash == digest, path)

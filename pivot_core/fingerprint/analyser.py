@@ -2,7 +2,7 @@
 
 import ast
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 
 import xxhash
 
@@ -85,6 +85,11 @@ class Analyser:
         looked for and is absent. While none of them differs, every analysis would come out the same.
         """
         return self._files.seen
+
+    @property
+    def sought(self) -> Set[str]:
+        """The names under which directories were looked for, as modules."""
+        return self._files.sought
 
     @property
     def outlines(self) -> Mapping[str, Outline]:

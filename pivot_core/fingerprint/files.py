@@ -29,6 +29,8 @@ class Files:
     def __init__(self) -> None:
         self._seen: dict[str, ContentHash | None] = {}
         self._names: dict[str, frozenset[str]] = {}
+        self.sought: set[str] = set()
+        """Directories that were asked for, wherever they are, by name."""
 
     @property
     def seen(self) -> Mapping[str, ContentHash | None]:
@@ -61,7 +63,8 @@ class Files:
         self._seen.setdefault(path, None)
 
     def has_directory(self, directory: str, name: str) -> bool:
-        """Whether a directory has another one in it; an absent one is not remembered."""
+        """Whether a directory has another one in it; only the name is remembered."""
+        self.sought.add(name)
         return name in self.entries(directory) and os.path.isdir(os.path.join(directory, name))
 
     def listing(self, directory: str) -> frozenset[str]:

@@ -182,11 +182,25 @@ def test_what_cannot_be_observed_makes_the_definition_unsafe(
     assert reason in observed(tmp_path, code)["unsafe"]
 
 
-def test_a_file_that_changes_while_loading_makes_the_definition_unsafe(tmp_path: Path) -> None:
-    code = "open('a.txt').read(); open('a.txt', 'w').write('2')"
-    assert observed(tmp_path, code, **{"a.txt": "1"})["unsafe"] == [
-        f"'{tmp_path}/a.txt' changed while the definition was loaded"
-    ]
+CHANGING = "x = open('a.txt').read()\nif len(x) < {}: open('a.txt', 'a').write('.')\n"
+REGISTERED = "def one() -> None: ...\npipeline.register(one)\n"
+
+
+def test_a_file_that_changes_while_loading_is_told(tmp_path: Path) -> None:
+    found = observed(tmp_path, CHANGING.format(9), **{"a.txt": ""})
+    assert found["changed"] == [str(tmp_path / "a.txt")]
+
+
+@pytest.mark.parametrize(("limit", "text", "reasons"), [(1, ".", 0), (9, "..", 1)])
+def test_a_definition_that_changed_is_loaded_once_more(
+    tmp_path: Path, limit: int, text: str, reasons: int
+) -> None:
+    files = {"pipeline.py": START + CHANGING.format(limit) + REGISTERED, "a.txt": ""}
+    found = loading.definitions(tmp_path, files).observed
+    assert (tmp_path / "a.txt").read_text() == text
+    assert (
+        found["unsafe"] == [f"'{tmp_path}/a.txt' changes while the definition is loaded"] * reasons
+    )
 
 
 def test_a_file_that_is_only_written_does_not_count(tmp_path: Path) -> None:
@@ -209,6 +223,8 @@ def test_only_names_that_an_import_finds_change_the_hash_of_a_searched_directory
         before = module_names_hash(str(tmp_path))
     (tmp_path / "package").mkdir()
     assert module_names_hash(str(tmp_path)) != before
+    assert module_names_hash(str(tmp_path), {"package"}) == module_names_hash(str(tmp_path))
+    assert module_names_hash(str(tmp_path), {"other"}) == before
     assert module_names_hash(str(tmp_path / "gone")) == ""
 
 

@@ -225,6 +225,8 @@ def test_it_sees_what_the_full_path_sees(tmp_path: Path) -> None:
     (tmp_path / "loose").symlink_to("gone")
     (tmp_path / ".pivot").mkdir()
     for path in (*map(str, tmp_path.iterdir()), str(tmp_path), "/nowhere"):
-        assert quick.names_hash(path) == observe.names_hash(path)
-        assert quick.module_names_hash(path) == observe.module_names_hash(path)
+        assert quick.names_hash(path, ()) == observe.names_hash(path)
+        for sought in ((), ("c", "linked", "loose"), ("b", "not-a-name")):
+            found = quick.module_names_hash(path, sought)
+            assert found == observe.module_names_hash(path, sought)
     assert f"{tmp_path}/{quick.PLACE}".startswith(Layout.at(str(tmp_path)).state_path)
