@@ -1,7 +1,7 @@
 """Owns the table of commands and the options that all of them share; loads a command's module when it is used.
 
-A command that is not in the table is looked up in the entry point group ``pivot.commands``: that is how the dashboard
-contributes ``ui`` without the core importing it.
+The dashboard contributes ``ui`` by the name of its module: the core does not import it. As an entry point it would have
+the metadata of all that is installed read first.
 """
 
 import importlib
@@ -16,8 +16,6 @@ from pivot_core.errors import UsageError
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
-
-ENTRY_POINTS = "pivot.commands"
 
 SECTIONS: dict[str, dict[str, str]] = {
     "Run": {
@@ -63,7 +61,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     },
 }
 
-_CONTRIBUTED = frozenset({"ui"})
+_CONTRIBUTED = {"ui": "pivot_tui.launch"}
 
 
 class Commands(click.Group):
@@ -144,19 +142,26 @@ def build() -> click.Group:
 
 
 def _load(name: str) -> click.Command | None:
-    if name not in _CONTRIBUTED and any(name in section for section in SECTIONS.values()):
+    if name in _CONTRIBUTED:
+        return _contributed(name)
+    if any(name in section for section in SECTIONS.values()):
         module = importlib.import_module(f"pivot_core.cli.verbs.{name.replace('-', '_')}")
         return cast("click.Command", module.command)
-    from importlib.metadata import entry_points
+    return None
 
-    for point in entry_points(group=ENTRY_POINTS, name=name):
-        return cast("click.Command", point.load())
-    if name in _CONTRIBUTED:
+
+def _contributed(name: str) -> click.Command:
+    module = _CONTRIBUTED[name]
+    try:
+        found = importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name != module.partition(".")[0]:
+            raise
         raise UsageError(
             f"`pivot {name}` is not installed",
             hint="install the distribution 'pivot-workbench' with its package 'pivot_tui'",
-        )
-    return None
+        ) from error
+    return cast("click.Command", found.command)
 
 
 def _share_options(command: click.Command) -> None:
