@@ -1,6 +1,7 @@
 """Owns the calls that name a module or an attribute by a string: which of them source can tell."""
 
 import ast
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
@@ -14,14 +15,31 @@ type Meaning = Callable[[str], Chain | None]
 GLOBALS = "__globals__"
 """The attribute of a function that stands for the module in which it is defined."""
 PROBES = frozenset({"getattr", "hasattr", "setattr", "delattr"})
+_DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*[.:][A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
 _EXECUTORS = {
     "locate": ("pydoc", 0, "path"),
     "resolve_name": ("pkgutil", 0, "name"),
     "run_module": ("runpy", 0, "mod_name"),
     "run_path": ("runpy", 0, "path_name"),
     "spec_from_file_location": ("util", 1, "location"),
+    "SourceFileLoader": ("machinery", 1, "path"),
+    "find_spec": ("util", 0, "name"),
 }
 """Functions that execute a module or look into one: where they are from, and which argument names it."""
+IMPORTERS = frozenset(
+    [
+        *("__import__", "builtins.__import__", "importlib", "pkgutil", "pydoc", "runpy"),
+        *(
+            "importlib.__import__",
+            "importlib.import_module",
+            "importlib.machinery.SourceFileLoader",
+        ),
+        *("importlib.metadata.EntryPoint", "importlib.metadata.entry_points"),
+        *("importlib.util.find_spec", "importlib.util.spec_from_file_location"),
+        *("pkgutil.resolve_name", "pydoc.locate", "runpy.run_module", "runpy.run_path"),
+    ]
+)
+"""What can give any module: under another name, or passed on, it may import what no call here shows."""
 
 
 def global_name(name: str) -> Chain:
@@ -79,13 +97,11 @@ def any_module(node: ast.expr) -> bool:
 
 def imported_by(node: ast.AST, meaning: Meaning) -> Import | Wild | None:
     """Returns what ``import_module("x")`` or ``__import__("x")`` gives; None for another expression."""
-    match node:
-        case ast.Call(func=ast.Name(id="import_module" | "__import__" as function)):
-            pass
-        case ast.Call(func=ast.Attribute(attr="import_module" | "__import__" as function)):
-            pass
-        case _:
-            return None
+    if not isinstance(node, ast.Call):
+        return None
+    function = _function(node.func, meaning)
+    if function not in ("import_module", "__import__"):
+        return None
     name, package = _argument(node, 0, "name"), _argument(node, 1, "package")
     found, is_whole = named(name, node.lineno, meaning)
     if package is not None and function == "import_module":
@@ -136,20 +152,18 @@ def named(node: ast.expr | None, line: int, meaning: Meaning) -> tuple[Wild, boo
             return Wild(path, len(start) - len(path), line), is_whole
 
 
-def executed_by(node: ast.AST) -> Import | Wild | None:
+def executed_by(node: ast.AST, meaning: Meaning) -> Import | Wild | None:
     """Returns what a call of the standard library executes or looks up by a module's name or path."""
-    match node:
-        case ast.Call(func=ast.Name(id=function)) if function in _EXECUTORS:
-            of = _EXECUTORS[function][0]
-        case ast.Call(func=ast.Attribute(value=value, attr=function)) if function in _EXECUTORS:
-            of = syntax.last_name(value)
-        case _:
-            return None
+    if not isinstance(node, ast.Call):
+        return None
+    function = _function(node.func, meaning)
+    if function not in _EXECUTORS:
+        return None
     home, position, keyword = _EXECUTORS[function]
-    if of != home:
+    if isinstance(node.func, ast.Attribute) and syntax.last_name(node.func.value) != home:
         return None
     text, is_whole = _start(_argument(node, position, keyword))
-    if "path" in function or "file" in function:
+    if "path" in function or "file" in function.lower():
         text = text.removeprefix("./").removesuffix(".py").replace("/", ".")
     level = int(text.startswith("."))
     text = text[level:]
@@ -159,6 +173,65 @@ def executed_by(node: ast.AST) -> Import | Wild | None:
     if function in ("locate", "resolve_name") and (module or level):
         return Import(module, level, name.partition(".")[0] or None)
     return Import(text, level, None)
+
+
+def text_of(value: object) -> Chain | None:
+    """Returns what a text names if it looks like a definition: ``tools.scale``, ``pkg.models:Forest.fit``."""
+    if not isinstance(value, str) or not _DOTTED.fullmatch(value):
+        return None
+    module, *names = value.replace(":", ".").split(".")
+    return Chain((Import(module, 0, None),), tuple(names))
+
+
+def _function(node: ast.expr, meaning: Meaning) -> str:
+    """Returns the name that a function was imported by: ``import_module`` where it is called ``load``."""
+    match node:
+        case ast.Name(id=name):
+            of = meaning(name)
+            if of is not None and len(of.imports) == 1 and not of.names:
+                return of.imports[0].name or name
+            return name
+        case _:
+            return syntax.last_name(node)
+
+
+def patched_by(node: ast.Call, meaning: Meaning) -> Iterator[Chain]:
+    """Yields what a call puts something else in the place of: ``mock.patch("tools.scale", faster)``."""
+    match node.func:
+        case ast.Attribute(value=of, attr="object" | "dict" | "multiple" as kind):
+            is_patch = syntax.last_name(of) == "patch"
+        case ast.Name(id="patch") | ast.Attribute(attr="patch"):
+            kind, is_patch = "", True
+        case ast.Attribute(value=ast.Name(), attr="setattr"):
+            is_named = isinstance(_argument(node, 1, "name"), ast.Constant)
+            kind, is_patch = "object" if is_named else "", True
+        case _:
+            return
+    position, keyword = (0, "in_dict") if kind == "dict" else (0, "target")
+    target = _argument(node, position, keyword) if is_patch else None
+    match target:
+        case ast.Constant(value=str(text)) if kind == "multiple":
+            found = Chain((Import(text, 0, None),), ())
+        case ast.Constant(value=text):
+            found = text_of(text)
+        case ast.expr():
+            found = chain(target, meaning)
+        case None:
+            return
+    if found is None:
+        return
+    match kind:
+        case "dict":
+            yield found.then("*")
+        case "multiple":
+            yield from (found.then(each.arg) for each in node.keywords if each.arg)
+        case "object":
+            attribute = _argument(node, 1, "attribute")
+            if isinstance(attribute, ast.Constant) and isinstance(attribute.value, str):
+                yield found.then(attribute.value)
+        case _:
+            if found.names:
+                yield found
 
 
 def attribute_of(node: ast.AST) -> tuple[ast.expr, str] | None:

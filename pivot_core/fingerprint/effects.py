@@ -21,6 +21,8 @@ _OF_PROCESS = frozenset({"os.chdir", "os.putenv", "os.umask", "os.unsetenv"})
 _ACTS = frozenset(
     ["atexit.register", "gc.collect", "importlib.import_module", "time.sleep", "warnings.warn"]
 )
+_SHOWS_ELSEWHERE = ("sys.path", "unittest.mock.patch")
+"""What is changed by these shows in which modules are found, and in what is patched."""
 _SETTERS = frozenset({"register", "seed", "setcontext", "seterr", "setlocale"})
 
 
@@ -69,10 +71,11 @@ class _Run:
         self.observes.update(other.observes)
         self.loads.update(other.loads)
 
-    def load(self, module: Module, form: Form, depths: range) -> None:
+    def load(self, names: Names, module: Module, form: Form, depths: range) -> None:
         """Takes in what a statement imports."""
+        wilds = (*form.wild, *names.unnamed(module, form))
         self.loads.update({(module, thing): None for thing, depth in form.loads if depth in depths})
-        self.loads.update({(module, wild): None for wild in form.wild if wild.depth in depths})
+        self.loads.update({(module, wild): None for wild in wilds if wild.depth in depths})
 
 
 class Effects:
@@ -163,7 +166,7 @@ class Effects:
         for what, depth, line in form.observes:
             if depth in depths:
                 run.observes[piece, what, line] = None
-        run.load(piece.module, form, depths)
+        run.load(self._names, piece.module, form, depths)
         if any(depth in depths for _, depth, _ in form.hides):
             run.touch((piece.module, "*"))
         # What is passed to a call may be called by it.
@@ -217,7 +220,7 @@ class Effects:
                 for depth in range(1, calls + 1):
                     self._sites(piece, form, depth, run)
                 if place in called:
-                    run.load(piece.module, form, range(1, calls + 1))
+                    run.load(self._names, piece.module, form, range(1, calls + 1))
                 if place in called and not isinstance(piece.unit.node, ast.ClassDef):
                     for what, depth, line in form.observes:
                         if 1 <= depth <= calls:
@@ -271,7 +274,7 @@ class Effects:
         match target:
             case Outside(path):
                 if _has_effect(target, site):
-                    run.outside[path] = None
+                    run.outside[f"{path}.{site.method}" if site.method else path] = None
             case Whole(other):
                 is_filled = site.change is Change.STORE or is_mutator(site.method)
                 if is_filled or self._arguments.is_changed(module, site, Value.OBJECT):
@@ -430,7 +433,7 @@ def _is_bound_by(piece: Piece, targets: tuple[Target, ...]) -> bool:
 def _has_effect(target: Outside, site: Site) -> bool:
     if not target.is_module or target.root in _OURS:
         return False
-    if target.path.startswith("sys.path"):  # shows in which modules are found
+    if target.path.startswith(_SHOWS_ELSEWHERE):
         return False
     match site.change:
         case Change.BIND | Change.STORE:

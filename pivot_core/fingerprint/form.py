@@ -98,6 +98,8 @@ class Use(Enum):
     """It gets another name or is compared with None: a module does not count by itself."""
     VIA = "via"
     """It is used through a local variable that may be a module: only then it counts here."""
+    TEXT = "text"
+    """A text says so: it counts if that is a definition of the project."""
 
 
 @frozen
@@ -222,6 +224,8 @@ class Form:
     loads: tuple[tuple[Import, int], ...]
     """What its import statements execute, each with the depth at which they stand."""
     wild: tuple[Wild, ...]
+    importers: int
+    """How many calls of functions that import by name were understood: any other use of one may import anything."""
     hides: tuple[tuple[str, int, int], ...]
     """What can reach any name of the module (``eval``), each with depth and line."""
     watchers: tuple[Chain, ...]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from pivot_core.fingerprint import dynamic, syntax
 from pivot_core.fingerprint.finder import Finder, Location
-from pivot_core.fingerprint.form import Wild
+from pivot_core.fingerprint.form import Form, Use, Wild
 from pivot_core.fingerprint.scope import Chain, Import
 from pivot_core.fingerprint.source import Source, Unit
 from pivot_core.frozen import frozen
@@ -160,6 +160,19 @@ class Names:
             f"every module that starts with '{prefix}'" if prefix else "every module of the project"
         )
         return which, self.below(prefix)
+
+    def unnamed(self, module: Module, form: Form) -> Iterator[Wild]:
+        """Yields an import of any module for what imports by name, where it is not plainly called."""
+        known = form.importers
+        for ref in form.refs:
+            if ref.use is Use.ALIAS and ref.chain.imports and not ref.chain.names:
+                continue  # its own import
+            for target in self.resolve(module, ref.chain):
+                if isinstance(target, Outside) and target.path in dynamic.IMPORTERS:
+                    known -= 1
+                    if known < 0:
+                        yield Wild("", 0, ref.line, depth=ref.depth)
+                        return
 
     def _beginning(self, module: Module, wild: Wild) -> str | None:
         """Returns what a computed name starts with; ``None`` for a module that is not the project's."""

@@ -1,14 +1,14 @@
 """Owns the canonical form of a statement: equal for any formatting, on any machine and Python release."""
 
 import ast
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from typing import cast, override
 
 import xxhash
 
 from pivot_core.fingerprint import dynamic, syntax
 from pivot_core.fingerprint.form import Change, Detail, Form, Site, Use
-from pivot_core.fingerprint.references import GAP, References
+from pivot_core.fingerprint.references import GAP, Known, References
 from pivot_core.fingerprint.scope import Chain, Kind, Scope, imported, scan
 
 _IGNORED = frozenset({"ctx", "kind", "type_comment", "type_ignores"})
@@ -41,9 +41,7 @@ _HARMLESS = frozenset(
 """Decorators that do not look at annotations, by their last name."""
 
 
-def normalise(
-    nodes: Sequence[ast.AST], known: Container[str] | None, detail: Detail = Detail.NONE
-) -> Form:
+def normalise(nodes: Sequence[ast.AST], known: Known | None, detail: Detail = Detail.NONE) -> Form:
     """Returns the form of a top-level statement, the last of ``nodes``; those before it are what guards it.
 
     ``known`` are the names that the module binds, so that a builtin is told from one of those; ``None`` when they
@@ -59,7 +57,7 @@ def normalise(
 class _Writer(References):
     """Walks a syntax tree and writes what counts of it."""
 
-    def __init__(self, known: Container[str] | None, detail: Detail, top: ast.AST) -> None:
+    def __init__(self, known: Known | None, detail: Detail, top: ast.AST) -> None:
         super().__init__(known)
         self._detail: Detail = detail
         self._top: ast.AST = top
@@ -74,6 +72,8 @@ class _Writer(References):
                 self._name(node)
             case ast.Constant(value=value):
                 self.out.append(_literal(value))
+                if (chain := dynamic.text_of(value)) is not None:
+                    self.ref(chain, node, Use.TEXT)
             case ast.Call():
                 self.call(node)
             case ast.expr():

@@ -45,6 +45,8 @@ _USE_PROCESS = frozenset(
     ]
 )
 """Modules of the standard library that look at variables or at the directory of the process."""
+_OF_ALL = ("builtins", "codecs", "locale.", "os.chdir", "os.umask", "sys.set")
+"""What shows in the language itself: in recursion, in texts and numbers, in ``open``."""
 _NEVER_PICKLED = frozenset({"Protocol", "StageParams", "TypedDict"})
 
 
@@ -140,6 +142,7 @@ class Reach:
             self._at = None
             self._outside()
             self._subclasses()
+            self._submodules()
             self._objects()
             if done == len(self._queue):
                 break
@@ -231,13 +234,15 @@ class Reach:
             self._caveat(module, line, f"{what}: all of module '{module.name}' counts")
             self._text.append(f"* {self._number(module)}")
             self._imported_by(module)
-        for wild in form.wild:
+        for wild in entry.wild:
             self._wild(module, wild)
 
     def _fill(self, module: Module, ref: Ref, target: Target) -> str:
         """Returns what stands in a gap."""
         match target:
             case Symbol(other, name, rest):
+                if ref.use is Use.TEXT:
+                    self._later(other)
                 number = ".".join((str(self._number((other, name))), *rest))
                 return f"{number} {other.name}:{name}" if self._is_placed(ref, target) else number
             case Link() | Missing():
@@ -285,12 +290,16 @@ class Reach:
         name = self._names.absolute(module, thing.module, thing.level)
         found = list(self._names.loaded(module, thing))
         for inner in found:
-            self._enter(inner)
-            self._imported_late.update(self._territory.loaded(inner))
+            self._later(inner)
         if not found:
             self.lazy[name] = None
             if thing.name not in (None, "*"):
                 self.lazy[f"{name}.{thing.name}"] = None
+
+    def _later(self, module: Module) -> None:
+        """Notes that a module is executed when the stage runs."""
+        self._enter(module)
+        self._imported_late.update(self._territory.loaded(module))
 
     # --- what was read on import --------------------------------------------------------------------------------------
 
@@ -350,18 +359,21 @@ class Reach:
         is_foreign = any(root not in sys.stdlib_module_names for root in others)
         for touches in (self._touches, self._late):
             for piece, path in touches.outside:
-                if piece not in self._numbers and self._uses(path.partition(".")[0], is_foreign):
+                if piece not in self._numbers and self._uses(path, is_foreign):
                     self._text.append(f"! {self._number(piece)}")
 
-    def _uses(self, root: str, is_foreign: bool) -> bool:
+    def _uses(self, path: str, is_foreign: bool) -> bool:
         """Whether the code may notice that something outside the project changes; any package may use another."""
+        root = path.partition(".")[0]
+        if path.startswith(_OF_ALL):
+            return True
         match root:
-            case "builtins":
-                return True
             case "logging":
                 return bool(self.detail & Detail.LOGGING)
             case "os":
                 return is_foreign or not _USE_PROCESS.isdisjoint(self._packages)
+            case "warnings":  # which may be raised as errors, by whatever is used
+                return self._packages > {"pivot_core"}
             case _:
                 return is_foreign or root in self._packages
 
@@ -373,6 +385,15 @@ class Reach:
             for piece in module.pieces:
                 if piece not in self._numbers and self._has_reached_base(piece):
                     self._text.append(f"< {self._number(piece)}")
+
+    def _submodules(self) -> None:
+        """Takes in the modules inside packages that are used as values: what is imported is an attribute."""
+        for module in self._loaded:
+            package = (
+                self._names.module(module.name.rpartition(".")[0]) if "." in module.name else None
+            )
+            if package in self.wholes and module not in self._numbers:
+                self._text.append(f"* {self._number(module)}")
 
     def _has_reached_base(self, piece: Piece) -> bool:
         bases = self._territory.effects.bases(piece)

@@ -3,8 +3,9 @@
 import ast
 import builtins
 from abc import ABC, abstractmethod
-from collections.abc import Container, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Protocol
 
 from pivot_core.fingerprint import dynamic, syntax
 from pivot_core.fingerprint.form import (
@@ -23,6 +24,19 @@ from pivot_core.fingerprint.scope import Chain, Import, Kind, Scope
 type _Start = tuple[Chain | None, str]
 """What an expression starts with; with no chain the parameter, or nothing for an element of something."""
 
+
+class Bound(Protocol):
+    """A statement that binds a name."""
+
+    @property
+    def imports(self) -> Mapping[str, tuple[Import, ...]]:
+        """What each of the names stands for that it imports."""
+        ...
+
+
+type Known = Mapping[str, Sequence[Bound]]
+"""The statements that bind each name of a module."""
+
 GAP = "§"
 _BUILTINS = frozenset(dir(builtins)) - {"__doc__"}  # every module has its own
 _OF_MODULE = frozenset({"__doc__", "__name__"})
@@ -32,11 +46,12 @@ _OF_MODULE = frozenset({"__doc__", "__name__"})
 class References(ABC):
     """Writes names and calls as tokens and gaps, and notes what fills the gaps; a subclass writes the rest."""
 
-    def __init__(self, known: Container[str] | None) -> None:
-        self._known: Container[str] | None = known
+    def __init__(self, known: Known | None) -> None:
+        self._known: Known | None = known
         self._targets: list[str] = []
         self._refs: list[Ref] = []
         self._wild: list[Wild] = []
+        self._importers: int = 0
         self._walked: Wild | None = None
         """What the names of the packages start with that were last walked through."""
         self._starts: dict[ast.expr, _Start] = {}
@@ -75,6 +90,7 @@ class References(ABC):
             sites=tuple(self.sites),
             loads=tuple(self.loads),
             wild=tuple(self._wild),
+            importers=self._importers,
             hides=tuple(self._hides),
             watchers=tuple(self.watchers),
             reads=self._reads,
@@ -110,10 +126,20 @@ class References(ABC):
     def _meaning(self, name: str) -> Chain | None:
         scope = self.lookup(name)
         if scope is None:
-            return dynamic.global_name(name)
+            return self._importer(name) or dynamic.global_name(name)
         if name in scope.imports and name not in scope.others:
             return Chain(tuple(scope.imports[name]), ())
         return self._aliased(scope, name)
+
+    def _importer(self, name: str) -> Chain | None:
+        """Returns what a global name stands for that is a function which imports by name."""
+        match self._known.get(name, ()) if self._known is not None else ():
+            case [unit]:
+                things = unit.imports.get(name, ())
+                is_importer = len(things) == 1 and things[0].module in dynamic.IMPORTERS
+                return Chain(things, ()) if is_importer and things[0].name else None
+            case _:
+                return None
 
     def _made_by(self, function: ast.expr) -> Chain | None:
         """Returns the method that a local variable has from what made it: ``Pipeline.register`` of ``p.register``."""
@@ -202,6 +228,8 @@ class References(ABC):
         if isinstance(root.ctx, ast.Load):
             if name not in _OF_MODULE:
                 self._note([name], root)
+            if name == "__import__" and not calls:
+                self._computed(Wild("", 0, root.lineno))
             if self._known is not None and name not in self._known and name in _BUILTINS:
                 self.out.append(".".join((name, *names)))
                 return
@@ -249,6 +277,8 @@ class References(ABC):
         if self.dynamic(node, Use.ALIAS if is_dropped else Use.VALUE):
             return
         self.out.append("Call")
+        if self.decorator is not node:  # that one holds while what is decorated runs
+            self._patches(node)
         callee = self.chain(node.func) or self._made_by(node.func)
         if isinstance(node.func, ast.Attribute):
             self.method(node.func, is_dropped, self.decorator is node)
@@ -272,13 +302,15 @@ class References(ABC):
         thing = dynamic.imported_by(node, self._meaning)
         if isinstance(thing, Wild):
             self._computed(thing)
+            self._importers += 1
             return False
         if thing is not None:
             self.loads.append((thing, self.depth))
             self.out.append(GAP)
             self.ref(Chain((thing,), ()), node, use)
             return True
-        executed = dynamic.executed_by(node)
+        executed = dynamic.executed_by(node, self._meaning)
+        self._importers += executed is not None
         if isinstance(executed, Wild):
             self._computed(executed)
         elif executed is not None:
@@ -331,6 +363,14 @@ class References(ABC):
         if isinstance(function, ast.Attribute):
             of, name = function.value, function.attr
             self.site(Change.METHOD, of, dropped=dropped, is_decorator=is_decorator, method=name)
+
+    def _patches(self, node: ast.Call) -> None:
+        """Notes what a call puts something else in the place of, and that it imports its module."""
+        for chain in dynamic.patched_by(node, self._meaning):
+            self.sites.append(Site(change=Change.BIND, chain=chain, depth=self.depth))
+            for thing in chain.imports:
+                path = ".".join((thing.module, *chain.names[:-1]))
+                self.loads.append((Import(path, thing.level, None), self.depth))
 
     def rebinds(self, name: str) -> None:
         """Notes that a function gives a global name another value."""

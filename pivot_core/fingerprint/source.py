@@ -152,6 +152,7 @@ class Unit:
             sites=(),
             loads=loads,
             wild=(),
+            importers=0,
             hides=(("code that is nested this deeply can use any name", 1, self.line),),
             watchers=(),
             reads=Detail.NONE,

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 import xxhash
 
 from pivot_core.fingerprint.effects import Effects, Touches
-from pivot_core.fingerprint.form import Detail, Form, Ref, Use
+from pivot_core.fingerprint.form import Detail, Form, Ref, Use, Wild
 from pivot_core.fingerprint.names import (
     Below,
     Doc,
@@ -46,6 +46,8 @@ class Entry:
     """The other references, in order, each with everything that it may stand for."""
     packages: frozenset[str]
     """The top-level modules outside the project that it uses."""
+    wild: tuple[Wild, ...]
+    """The imports of a computed name."""
     shown: str
     """A hash of the statement with the names of what it refers to."""
 
@@ -74,7 +76,11 @@ class Territory:
 
     def resolved(self, module: Module, form: Form) -> Entry:
         """Returns a form with its references resolved as seen from a module."""
-        resolved = [(ref, self._targets(module, ref)) for ref in form.refs]
+        resolved = [
+            (ref, targets)
+            for ref in form.refs
+            if (targets := self._targets(module, ref)) or ref.use is not Use.TEXT
+        ]
         outside = [_outside(targets) for _, targets in resolved]
         text = [form.hash, *(_shown(target) for _, targets in resolved for target in targets)]
         return Entry(
@@ -88,6 +94,7 @@ class Territory:
                 if isinstance(target, Outside) and target.is_module
                 for package in _packages(target)
             ),
+            wild=(*form.wild, *self.names.unnamed(module, form)),
             shown=xxhash.xxh3_128_hexdigest("\n".join(text).encode()),
         )
 
@@ -147,6 +154,8 @@ class Territory:
 
     def _targets(self, module: Module, ref: Ref) -> tuple[Target, ...]:
         found = self.names.resolve(module, ref.chain)
+        if ref.use is Use.TEXT:
+            return tuple(target for target in found if isinstance(target, Symbol))
         if ref.use is not Use.VIA:
             return found
         if not any(isinstance(target, Whole) for target in found):

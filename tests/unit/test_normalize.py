@@ -51,7 +51,7 @@ LIBRARY = (
 
 
 def form(text: str, detail: Detail = Detail.NONE) -> Form:
-    return normalise([ast.parse(text).body[-1]], frozenset({"helper", "other", "K"}), detail)
+    return normalise([ast.parse(text).body[-1]], {"helper": [], "other": [], "K": []}, detail)
 
 
 def forms(source: Source) -> list[tuple[frozenset[str], Form]]:
