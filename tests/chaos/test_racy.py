@@ -32,7 +32,7 @@ async def _edit_and_run(root: Path, rounds: int) -> None:
     chance = random.Random(rounds)
     for name in (*names, *members):
         project.put(name, "aaaa")
-    async with project.live() as live:
+    async with project.live(jobs=2) as live:
         await live.run()
         for _ in range(rounds):
             edited = chance.sample(names, 1) + chance.sample(members, 1)

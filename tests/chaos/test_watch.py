@@ -87,7 +87,7 @@ async def test_of_a_thousand_edits_none_is_lost(tmp_path: Path) -> None:
     for index in range(FILES):
         project.put(f"raw/{index}.txt", "0")
     lost = list[int]()
-    async with watching(project) as vigil:
+    async with watching(project, jobs=2) as vigil:
         await vigil.ran()
         edits = Edits(project, vigil)
         for number in range(EDITS):
@@ -125,7 +125,7 @@ async def test_each_of_500_edits_of_a_helper_runs_exactly_that_code(tmp_path: Pa
     )
     project.put("model.py", "def value():\n    return '000'\n")
     before = os.stat(project.root / "model.py")
-    async with watching(project) as vigil:
+    async with watching(project, jobs=2) as vigil:
         assert await vigil.ran() == ["made"]
         for number in range(1, 501):
             project.put("model.py", f"def value():\n    return '{number:03}'\n")

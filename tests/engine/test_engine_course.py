@@ -84,7 +84,7 @@ async def test_an_unknown_target_is_a_usage_error_that_runs_nothing(diamond: Pro
 
 
 async def test_downstream_runs_what_follows_and_both_what_that_needs(diamond: Project) -> None:
-    async with diamond.live() as live:
+    async with diamond.live(jobs=2) as live:
         await live.run()
         diamond.put("raw.txt", "y")
         ended = await live.run("left", selection=Selection.DOWNSTREAM)
@@ -97,7 +97,7 @@ async def test_downstream_runs_what_follows_and_both_what_that_needs(diamond: Pr
 async def test_only_runs_the_named_one_after_the_other_in_the_given_order(
     diamond: Project,
 ) -> None:
-    async with diamond.live() as live:
+    async with diamond.live(jobs=2) as live:
         await live.run()
         diamond.ran_log()
         ended = await live.run("right", "left", "top", selection=Selection.ONLY, force=True)
@@ -112,7 +112,7 @@ async def test_only_runs_the_named_one_after_the_other_in_the_given_order(
 
 
 async def test_only_goes_no_further_upstream(diamond: Project) -> None:
-    async with diamond.live() as live:
+    async with diamond.live(jobs=2) as live:
         await live.run()
         diamond.put("raw.txt", "y")
         assert (await live.run("left", selection=Selection.ONLY)).final == {"left": "same"}
@@ -129,7 +129,7 @@ async def test_only_says_who_makes_an_input_that_is_not_there(diamond: Project) 
 
 
 async def test_force_runs_what_is_named_and_not_its_upstreams(diamond: Project) -> None:
-    async with diamond.live() as live:
+    async with diamond.live(jobs=2) as live:
         await live.run()
         ended = await live.run("bottom", force=True)
         assert ended.final == {"top": "same", "left": "same", "right": "same", "bottom": "ran"}
@@ -151,7 +151,7 @@ def _records(project: Project) -> dict[str, bytes]:
 
 
 async def test_without_commit_outs_are_made_and_nothing_is_recorded(diamond: Project) -> None:
-    async with diamond.live() as live:
+    async with diamond.live(jobs=2) as live:
         ended = await live.run(commit=False)
         assert ended.ran == ["bottom", "left", "right", "top"]
         assert diamond.get("bottom.txt") == "xlxr"
@@ -226,7 +226,7 @@ pipeline.register(other)
 async def test_fail_fast_lets_what_runs_finish(tmp_path: Path) -> None:
     project = Project(tmp_path, PAIR.replace('return "2"', "raise ValueError") + REGISTERED)
     gate = Gate(project)
-    async with project.live() as live:
+    async with project.live(jobs=2) as live:
         going = await live.begin()
         await gate.here("one", "two")
         gate.go(2)
@@ -282,7 +282,7 @@ async def test_a_stage_over_its_time_limit_fails_and_its_neighbour_goes_on(tmp_p
         + "pipeline.register(one, timeout=0.3)\npipeline.register(two)\n",
     )
     gate = Gate(project)
-    async with project.live() as live:
+    async with project.live(jobs=2) as live:
         going = await live.begin(keep_going=True)
         await gate.here("two")
         await going.until("one", Status.FAILED)
@@ -308,7 +308,7 @@ async def test_a_stage_that_ends_its_process_fails_alone(
 ) -> None:
     project = Project(tmp_path, PAIR.replace('return "1"', body) + REGISTERED)
     gate = Gate(project)
-    async with project.live() as live:
+    async with project.live(jobs=2) as live:
         going = await live.begin(keep_going=True)
         await gate.here("one", "two")
         gate.go()
@@ -350,7 +350,7 @@ def pair(tmp_path: Path) -> Project:
 
 async def test_cancelling_one_stage_lets_its_neighbour_finish(pair: Project) -> None:
     gate = Gate(pair)
-    async with pair.live() as live:
+    async with pair.live(jobs=2) as live:
         going = await live.begin()
         await gate.here("one", "two")
         await live.engine.send(CancelStage(going.run_id, StageName("one")))
@@ -402,7 +402,7 @@ async def test_a_stage_that_is_asked_to_end_says_when_it_is_killed(tmp_path: Pat
 @pytest.mark.parametrize("at_once", [True, False])
 async def test_cancelling_the_run_ends_all_of_it(pair: Project, at_once: bool) -> None:
     gate = Gate(pair)
-    async with pair.live() as live:
+    async with pair.live(jobs=2) as live:
         going = await live.begin()
         await gate.here("one", "two")
         await live.engine.send(CancelRun(going.run_id, at_once))
@@ -420,7 +420,7 @@ async def test_cancelling_the_run_ends_all_of_it(pair: Project, at_once: bool) -
 
 async def test_a_stage_that_is_about_to_start_is_cancelled_too(pair: Project) -> None:
     gate = Gate(pair)
-    async with pair.live() as live:
+    async with pair.live(jobs=2) as live:
         going = await live.begin()
         await going.until("one", Status.RUNNING)  # said before a worker has it
         await live.engine.send(CancelRun(going.run_id))
@@ -453,7 +453,7 @@ pipeline.register(deaf)
 
 
 async def test_what_is_not_active_cannot_be_cancelled(pair: Project) -> None:
-    async with pair.live() as live:
+    async with pair.live(jobs=2) as live:
         for command in (
             CancelRun(RunId("nothing")),
             CancelStage(RunId("nothing"), StageName("one")),
@@ -490,7 +490,7 @@ async def test_an_engine_ends_while_a_definition_loads(tmp_path: Path) -> None:
 
 async def test_a_second_request_waits_for_the_first(pair: Project) -> None:
     gate = Gate(pair)
-    async with pair.live() as live:
+    async with pair.live(jobs=2) as live:
         first = await live.begin()
         await gate.here("one", "two")
         second = await live.begin("one", force=True)
@@ -505,7 +505,7 @@ async def test_a_second_request_waits_for_the_first(pair: Project) -> None:
 
 async def test_a_queued_request_can_be_taken_back(pair: Project) -> None:
     gate = Gate(pair)
-    async with pair.live() as live:
+    async with pair.live(jobs=2) as live:
         first = await live.begin()
         await gate.here("one", "two")
         second = await live.begin()
@@ -519,7 +519,7 @@ async def test_a_queued_request_can_be_taken_back(pair: Project) -> None:
 
 
 async def test_the_same_request_twice_is_one_run(diamond: Project) -> None:
-    async with diamond.live() as live:
+    async with diamond.live(jobs=2) as live:
         first, second = await asyncio.gather(live.begin(request="r"), live.begin(request="r"))
         assert first.run_id == second.run_id
         assert (await first.end()).run.exit_code == (await second.end()).run.exit_code == 0
@@ -528,7 +528,7 @@ async def test_the_same_request_twice_is_one_run(diamond: Project) -> None:
 
 async def test_an_engine_that_ends_ends_its_run(pair: Project) -> None:
     gate = Gate(pair)
-    async with pair.live() as live:
+    async with pair.live(jobs=2) as live:
         going = await live.begin()
         await gate.here("one", "two")
     ended = await going.end()
@@ -542,7 +542,7 @@ async def test_a_request_taken_back_while_the_engine_looks_around_harms_nothing(
 ) -> None:
     project = Project(tmp_path, 'meet("definition")\n')
     gate = Gate(project)
-    async with project.live() as live:
+    async with project.live(jobs=2) as live:
         going = await live.begin()
         await gate.here("definition")
         await live.engine.send(CancelRun(going.run_id))
@@ -557,7 +557,7 @@ async def test_a_request_taken_back_while_the_engine_looks_around_harms_nothing(
 
 async def test_a_run_whose_history_cannot_be_written_goes_on(diamond: Project) -> None:
     diamond.put(".pivot/runs", "in the way")
-    async with diamond.live() as live:
+    async with diamond.live(jobs=2) as live:
         ended = await live.run()
 
     assert ended.ran == ["bottom", "left", "right", "top"]

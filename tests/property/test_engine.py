@@ -157,7 +157,7 @@ async def _check(live: Live, project: Project, world: World) -> None:
 async def _live_through(world: World, steps: list[list[Edit]]) -> None:
     with tempfile.TemporaryDirectory() as name:
         project = Project(Path(name))
-        async with project.live() as live:
+        async with project.live(jobs=2) as live:
             await _check(live, project, world)
             for step in steps:
                 for edit in step:

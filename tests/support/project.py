@@ -139,8 +139,11 @@ class Project:
         )
 
     @contextlib.asynccontextmanager
-    async def live(self, jobs: int = 2, only: str | None = None) -> AsyncGenerator["Live"]:
-        """Runs an engine for the time of the block; for ``only`` one request, as a command does."""
+    async def live(self, jobs: int = 1, only: str | None = None) -> AsyncGenerator["Live"]:
+        """Runs an engine for the time of the block; for ``only`` one request, as a command does.
+
+        One that lives on gets workers ready after a run, as many as ``jobs``: a test that needs no two at once has one.
+        """
         settings = config.load(str(self.root))
         here = Layout.at(str(self.root), settings.cache_dir)
         lease = Lease(here)
@@ -164,11 +167,17 @@ class Project:
         keep_going: bool = False,
         commit: bool = True,
     ) -> Ended:
-        """Does one run with an engine of its own."""
-        async with self.live() as live:
-            return await live.run(
-                *targets, selection=selection, force=force, keep_going=keep_going, commit=commit
+        """Does one run with an engine of its own, as a command does: it gets no worker ready for another run."""
+        async with self.live(only="r") as live:
+            going = await live.begin(
+                *targets,
+                selection=selection,
+                force=force,
+                keep_going=keep_going,
+                commit=commit,
+                request="r",
             )
+            return await going.end()
 
 
 class Live:

@@ -116,7 +116,7 @@ class Vigil:
 
 @contextlib.asynccontextmanager
 async def watching(
-    project: Project, *targets: str, initial: bool = True, jobs: int = 2
+    project: Project, *targets: str, initial: bool = True, jobs: int = 1
 ) -> AsyncGenerator[Vigil]:
     """Watches a project for the time of the block."""
     async with project.live(jobs) as live:
