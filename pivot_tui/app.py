@@ -17,7 +17,7 @@ from pivot_core.port import RunState, Snapshot, Taste, one_line
 from pivot_tui import format as fmt
 from pivot_tui import keymap as keymaps
 from pivot_tui import theme as colors
-from pivot_tui.board import Board, Dirty
+from pivot_tui.board import Board, Dirty, Link
 from pivot_tui.feed import Connect, Feed
 from pivot_tui.screens.main import MainScreen
 from pivot_tui.widgets.painting import Inked
@@ -79,11 +79,13 @@ class Dashboard(Inked, inherit_bindings=False):
         last: Callable[[], Snapshot | None] = lambda: None,
         branch: Callable[[], str] = str,
         place: str = "",
+        settled: Callable[[], None] = lambda: None,
     ) -> None:
         """``taste`` is what the settings say; where ``is_calm``, nothing moves that does not have to.
 
         ``last`` returns what is shown until there is an engine, ``branch`` that of git; it may read files.
-        ``place`` is the project-relative directory in which it is opened.
+        ``place`` is the project-relative directory in which it is opened. ``settled`` is called once, when what an
+        engine knows is on show, or that there is none.
         """
         super().__init__(driver_class=_Terminal)
         self.is_leaving: bool = False
@@ -96,6 +98,7 @@ class Dashboard(Inked, inherit_bindings=False):
         """Drawn so far."""
         self._branch: Callable[[], str] = branch
         self._active: RunState | None = None
+        self._settled: Callable[[], None] | None = settled
         self._has_mouse: bool = True
         if is_calm:
             self.animation_level = "none"
@@ -172,6 +175,9 @@ class Dashboard(Inked, inherit_bindings=False):
         if self.is_running:
             self._main.paint(dirty)
             self._ring()
+            if self._settled is not None and self.board.link is not Link.CONNECTING:
+                self.call_after_refresh(self._settled)
+                self._settled = None
 
     def _ring(self) -> None:
         """Tells that the run which went on has ended."""

@@ -309,14 +309,15 @@ def _groups(stages: Mapping[StageName, StageRow], names: Iterable[StageName]) ->
     for name in stages:
         base = name.partition("@")[0]
         bases[base] = bases.get(base, 0) + 1
-    modules = {_module(row) for row in stages.values()}
+    modules = {name: _module(row) for name, row in stages.items()}
+    has_modules = len(set(modules.values())) > 1
     found = dict[str, _Group]()
     for name in names:
         base = name.partition("@")[0]
-        module = _module(stages[name])
+        module = modules[name]
         if bases[base] > 1:
             group = _Group(f"{base}@", base, [], True)
-        elif len(modules) > 1:
+        elif has_modules:
             group = _Group(f"{module}:", module, [], False)
         else:
             group = _Group(name, name, [], False)

@@ -139,7 +139,8 @@ class Board:
     """The branch of git that the project is on; empty where there is none, and until it is known."""
     seq: int = 0
     stages: dict[StageName, StageRow] = field(default_factory=dict[StageName, StageRow])
-    rows: list[OutlineRow] = field(default_factory=list[OutlineRow])
+    outlined: list[OutlineRow] | None = None
+    """The stages as a tree; ``None`` until ``rows`` is asked for it."""
     states: dict[StageName, StageState] = field(default_factory=dict[StageName, StageState])
     counts: Counter[Status] = field(default_factory=Counter[Status])
     run: RunState | None = None
@@ -163,6 +164,14 @@ class Board:
     notices: list[Notice] = field(default_factory=list[Notice])
     ahead: "tuple[tuple[RunId, int], Forecast] | None" = None
     """What was last worked out to lie ahead of a run, and in which second; ``forecast`` keeps it."""
+
+    @property
+    def rows(self) -> list[OutlineRow]:
+        """The stages as a tree, which a large project may never be shown as."""
+        if self.outlined is None:
+            upstream = {row.name: row.upstream for row in self.stages.values()}
+            self.outlined = outline(self.stages, upstream)
+        return self.outlined
 
     def state(self, stage: StageName) -> StageState:
         """Returns where a stage stands; UNKNOWN for one that nothing is known of."""
@@ -301,7 +310,7 @@ def _fold(board: Board, event: Event) -> Dirty:
 
 def _plan(board: Board, stages: tuple[StageRow, ...], states: dict[StageName, StageState]) -> None:
     board.stages = {row.name: row for row in stages}
-    board.rows = outline(board.stages, {row.name: row.upstream for row in stages})
+    board.outlined = None
     board.states = {name: states[name] for name in board.stages if name in states}
     board.counts = Counter(board.state(name).status for name in board.stages)
 

@@ -118,7 +118,7 @@ def _show(
     is_read_only: bool,
 ) -> int:
     # Textual takes most of the time to the first paint: it is imported after the line above is on screen.
-    gc.disable()  # nothing that is imported is garbage, and looking for some takes a tenth of the time
+    gc.disable()  # what is loaded is no garbage, and looking for some takes a tenth of the time
     if theme == "auto":
         with background.asked(sys.stdin.fileno(), os.environ) as behind:
             from pivot_tui.app import Dashboard
@@ -138,9 +138,8 @@ def _show(
         last=door.last,
         branch=door.branch,
         place=door.place,
+        settled=_collect,
     )
-    gc.freeze()
-    gc.enable()
     stopped = app.run()
     failed = app.board.with_status(Status.FAILED)[:_LOGS_NAMED]
     logs = asyncio.run(_logs(door, failed)) if failed else {}
@@ -148,6 +147,12 @@ def _show(
     for line in farewell(app.board, stopped=bool(stopped), logs=near):
         print(line)
     return app.exit_code
+
+
+def _collect() -> None:
+    """Looks for garbage from now on, and not among what is there: that stays."""
+    gc.freeze()
+    gc.enable()
 
 
 async def _logs(door: Door, stages: Sequence[StageName]) -> dict[StageName, str]:

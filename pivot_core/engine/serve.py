@@ -23,6 +23,9 @@ from pivot_core.port.protocol import Port
 from pivot_core.port.queries import ANSWERS, Query
 from pivot_core.port.snapshot import EngineInfo, Snapshot
 
+_TOGETHER = 1 << 14
+"""Bytes of events, at least, that are written at once while more are unread."""
+
 
 class Server:
     """Serves one engine on one socket; ``on_clients`` is called whenever their number changes."""
@@ -172,12 +175,16 @@ class _Client:
 
         async def feed() -> None:
             try:
+                lines = bytearray()
                 async for item in subscription:
                     if isinstance(item, Snapshot):
-                        line = rpc.notification(rpc.SNAPSHOT, codec.to_json(Snapshot, item))
+                        lines += rpc.notification(rpc.SNAPSHOT, codec.to_json(Snapshot, item))
                     else:
-                        line = rpc.notification(rpc.EVENT, codec.to_json(Published, item))
-                    self._writer.write(line)
+                        lines += rpc.notification(rpc.EVENT, codec.to_json(Published, item))
+                    if len(lines) < _TOGETHER and subscription.unread:
+                        continue  # one write for each would cost more than the event
+                    self._writer.write(bytes(lines))
+                    lines.clear()
                     await self._writer.drain()
             except OSError:
                 pass  # the client went away; its reader ends too

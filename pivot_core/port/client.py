@@ -100,7 +100,7 @@ class SocketPort(Port):
                     continue
                 *lines, rest = rest.split(b"\n")
                 for line in lines:
-                    self._take(cast("dict[str, Json]", json.loads(line)))
+                    self._take(cast("dict[str, Json]", json.loads(line.decode())))
                 if self._subscription is not None:
                     await self._subscription.has_room()
         except (OSError, ValueError):
