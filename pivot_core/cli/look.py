@@ -378,8 +378,8 @@ class _Look:
             Prover(self.here, self.config, self.state, self.observer).keep(*last, self.proven)
 
     async def _define(self, wanted: "Sequence[Wanted]") -> "list[LoadReport]":
-        from pivot_core.engine.engine import cpus
         from pivot_core.engine.pool import Pool  # most looks load nothing
+        from pivot_core.engine.workshop import cpus
 
         pool = Pool(self.here, min(len(wanted), cpus()), on_started=_unheard, on_grew=_unheard)
         await pool.start()

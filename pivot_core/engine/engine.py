@@ -98,7 +98,6 @@ class Engine(Port):
         """
         self._only = only
         self._layout = layout
-        self._config = config
         self._command = command
         notices = list[str]()
         self._shop = Workshop(
@@ -107,14 +106,12 @@ class Engine(Port):
             notices,
             on_started=_started,
             on_grew=self._log_grew,
-            default_jobs=config.run_jobs or cpus(),
         )
         self._state = self._shop.state
         self._planner = Planner(
             layout,
             self._state,
             self._shop.define,
-            counts_packages=config.fingerprint_packages == "rerun",
         )
         self._answers: Answers | None = None
         self._bus = Bus(self._snapshot)
@@ -350,7 +347,7 @@ class Engine(Port):
                     self._plan,
                 ),
                 self._layout,
-                restarts=self._config.watch_restart == "stale",
+                restarts=lambda: self._shop.config.watch_restart == "stale",
             )
         return self._watching.begin(command)
 
@@ -407,7 +404,7 @@ class Engine(Port):
                 before = self._planner.known()
                 plan = await self._plan(keep=run.options.commit)
                 stages = select(plan.graph, run.targets, run.options.selection)
-                jobs = run.options.jobs or self._config.run_jobs or cpus()
+                jobs = run.options.jobs or self._shop.jobs
                 run = self._run = replace(run, jobs=jobs, stages=stages)
                 taken = await self._supply(run, plan, stack)
                 plan.check_inputs(self._layout, stages, taken.foretold if taken else ())
@@ -442,7 +439,7 @@ class Engine(Port):
         return await stack.enter_async_context(
             supply.opened(
                 self._layout,
-                self._config,
+                self._shop.config,
                 self._shop.cache,
                 plan,
                 run.targets,
@@ -471,7 +468,7 @@ class Engine(Port):
             lambda said: self._standing.publish(Notice(Level.INFO, said)),
             edited,
         )
-        journal = RunJournal(self._layout, self._config, run, command.command)
+        journal = RunJournal(self._layout, self._shop.config, run, command.command)
         self._standing.begin(run, active.states, journal)
         ticker = asyncio.create_task(self._barriers())
         try:
@@ -487,7 +484,7 @@ class Engine(Port):
         loop = asyncio.get_running_loop()
         has_changed = bool(counts[Status.RAN] or counts[Status.RESTORED])
         try:
-            if self._config.git_ignore and has_changed and run.options.commit:
+            if self._shop.config.git_ignore and has_changed and run.options.commit:
                 stages = list(plan.graph.stages.values())
                 await loop.run_in_executor(self._shop.writer, tools.recorder.ignore_outs, stages)
             await loop.run_in_executor(self._shop.writer, self._planner.flush)
@@ -496,7 +493,7 @@ class Engine(Port):
             is_here = tools.supply is None or not tools.supply.promised
             is_proven = is_here and run.options.commit and _is_complete(active, plan)
             if last and last[0] is plan and is_proven:
-                prover = Prover(self._layout, self._config, self._state, tools.observer)
+                prover = Prover(self._layout, self._shop.config, self._state, tools.observer)
                 await loop.run_in_executor(self._shop.writer, prover.keep, *last, run.stages)
         except StoreError as failed:
             error = error or failed
@@ -526,6 +523,9 @@ class Engine(Port):
 
     async def _plan(self, *, keep: bool = True) -> Plan:
         """Returns the plan as the files say now, and tells the front ends when it is another one."""
+        if self._active is None:
+            self._shop.take_settings()
+            self._planner.counts_packages = self._shop.config.fingerprint_packages == "rerun"
         try:
             plan = await self._planner.current(keep=keep, later=True)
         except DefinitionError as error:
@@ -582,11 +582,6 @@ def _is_complete(active: ActiveRun, plan: Plan) -> bool:
     return plan.graph.ancestors(states) == states.keys() and all(
         state.status in (Status.RAN, Status.RESTORED, Status.SAME) for state in states.values()
     )
-
-
-def cpus() -> int:
-    """Returns the number of CPUs that this process may use."""
-    return os.process_cpu_count() or 1
 
 
 def _cancelled(run: RunState) -> RunState:

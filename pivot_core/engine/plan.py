@@ -166,7 +166,8 @@ class Planner:
         self._layout = layout
         self._state = state
         self._load = load
-        self._counts_packages = counts_packages
+        self.counts_packages: bool = counts_packages
+        """Whether the versions of installed packages count in the next plan."""
         self._plan: Plan | None = None
         self._stored: Grounds | None = None
         self._outlines: Outlines | None = None
@@ -195,7 +196,10 @@ class Planner:
             self._put(self._stored, self._outlines)
 
     async def _current(self, keep: bool) -> Plan:
-        known = self._stored or self._from_state()
+        stored = self._stored
+        if stored is not None and stored.counts_packages != self.counts_packages:
+            stored = None
+        known = stored or self._from_state()
         search = await asyncio.to_thread(loading.search, self._layout.root)
         edited = None
         if known is not None and known.definitions == search.definitions:
@@ -249,7 +253,7 @@ class Planner:
         return analysis, {path: digest for path, digest in analyser.inputs.items() if digest}
 
     def _versions(self) -> "Versions | None":
-        return Installed().versions if self._counts_packages else None
+        return Installed().versions if self.counts_packages else None
 
     # --- inside ------------------------------------------------------------------------------------------------------
 
@@ -379,7 +383,7 @@ class Planner:
             project=plan.project,
             stages=tuple(plan.graph.stages.values()),
             analyses=tuple(plan.analyses[name] for name in plan.graph.stages),
-            counts_packages=self._counts_packages,
+            counts_packages=self.counts_packages,
         )
         self._put(self._stored, outlines)
 
@@ -392,7 +396,7 @@ class Planner:
         except ValueError:
             return None
         is_ours = known.root == self._layout.root
-        return known if is_ours and known.counts_packages == self._counts_packages else None
+        return known if is_ours and known.counts_packages == self.counts_packages else None
 
 
 def _new_symbols(plan: Plan, before: Grounds | None) -> Mapping[Symbol, str]:

@@ -68,7 +68,7 @@ class _Batch:
 class Watching:
     """What an engine watches for; nothing, until ``begin``."""
 
-    def __init__(self, host: Host, layout: Layout, *, restarts: bool) -> None:
+    def __init__(self, host: Host, layout: Layout, *, restarts: Callable[[], bool]) -> None:
         """``restarts`` tells whether a running stage that is out of date begins anew at once."""
         self._host = host
         self._layout = layout
@@ -235,7 +235,7 @@ class Watching:
             self._host.publish(FilesChanged(shown, len(paths)))
             if batch.has_moved:
                 await self._listen()
-            if self._restarts and (active := self._host.active()) is not None:
+            if self._restarts() and (active := self._host.active()) is not None:
                 await self._load()
                 if not self._is_broken and (known := self._host.known()) is not None:
                     await active.renew(known[0], paths)

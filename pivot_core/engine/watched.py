@@ -19,7 +19,8 @@ from pivot_core.engine.notify import Kind
 from pivot_core.engine.plan import Plan
 from pivot_core.errors import StoreError
 from pivot_core.frozen import frozen
-from pivot_core.store import hashing, ignore
+from pivot_core.store import config, hashing, ignore
+from pivot_core.store.config import Scope
 from pivot_core.store.ignore import Ignore
 
 _SOURCES = (".py", ".pyi", ".yaml", ".yml", ".toml", ".json", ".so")
@@ -59,6 +60,7 @@ class Watched:
     ) -> "Watched":
         """Returns what counts for a plan and what it rests on, as far as they are known."""
         files = {os.path.join(root, name) for name in (*NAMES, ignore.FILE_NAME)}
+        files.update(config.path_of(root, scope) for scope in (Scope.PROJECT, Scope.LOCAL))
         trees, made, listed, searched = set[str](), set[str](), set[str](), set[str]()
         if plan is not None:
             files.update(plan.code, plan.executed)

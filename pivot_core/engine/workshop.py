@@ -1,8 +1,10 @@
 """Owns what an engine works with, from its start to its end: state, cache, threads and the pool of workers."""
 
 import asyncio
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pivot_core.engine.loading import load_all
@@ -14,6 +16,7 @@ from pivot_core.engine.run import Tools
 from pivot_core.engine.supply import Supply
 from pivot_core.model.ids import RunId
 from pivot_core.store import aside, atomic
+from pivot_core.store import config as settings
 from pivot_core.store.cache import Cache
 from pivot_core.store.config import Config
 from pivot_core.store.ignore import Ignore
@@ -41,11 +44,13 @@ class Workshop:
         *,
         on_started: Callable[[str, int, int], None],
         on_grew: Callable[[str, int, int], None],
-        default_jobs: int,
     ) -> None:
-        """``notices`` is where the state leaves what a person should know; the callbacks are the pool's."""
+        """``notices`` is where what a person should know is left; the callbacks are the pool's."""
         self.layout = layout
         self.config = config
+        """The settings; those that an engine has for life are the first ones."""
+        self._ignored: Config | None = None
+        self._notices = notices
         self.state = State.open(layout, notices=notices, max_bytes=config.state_max_bytes)
         self.cache = Cache(layout, config.cache_link)
         self.lookers = ThreadPoolExecutor(4, "look")
@@ -54,9 +59,14 @@ class Workshop:
         """The one thread that writes locks and state."""
         self._on_started = on_started
         self._on_grew = on_grew
-        self._default_jobs = default_jobs
         self._pool: Pool | None = None
         self._pool_jobs = 0
+        self._pool_bytes: int | None = None
+
+    @property
+    def jobs(self) -> int:
+        """Stages at once where a run says nothing else: the setting, or the CPUs that this process may use."""
+        return self.config.run_jobs or cpus()
 
     def sweep(self) -> None:
         """Cleans up after a predecessor that was killed."""
@@ -64,6 +74,19 @@ class Workshop:
         for directory in (self.layout.tmp_dir, self.layout.engine_dir, self.layout.state_path):
             atomic.sweep(directory)
         self.cache.sweep()
+
+    def take_settings(self) -> None:
+        """Takes the settings as the files say now, for what begins next; raises ``UsageError``."""
+        now = settings.load(self.layout.root)
+        old = self.config
+        self.config = replace(now, cache_dir=old.cache_dir, state_max_bytes=old.state_max_bytes)
+        if self.config.cache_link != old.cache_link:
+            self.cache = Cache(self.layout, self.config.cache_link)
+        if now not in (self.config, self._ignored):
+            self._ignored = now
+            self._notices.append(
+                "cache.dir and state.max_bytes stay as they are until this engine ends"
+            )
 
     async def tools(
         self, run_id: RunId, jobs: int, *, commit: bool, supply: Supply | None = None
@@ -95,7 +118,8 @@ class Workshop:
 
     async def workers(self, jobs: int) -> Pool:
         """Returns a pool of ``jobs`` workers; it starts none before it is used."""
-        if self._pool is None or self._pool_jobs != jobs:
+        max_bytes = self.config.workers_max_memory
+        if self._pool is None or (self._pool_jobs, self._pool_bytes) != (jobs, max_bytes):
             if self._pool is not None:
                 await self._pool.close()
             self._pool = Pool(
@@ -103,20 +127,20 @@ class Workshop:
                 jobs,
                 on_started=self._on_started,
                 on_grew=self._on_grew,
-                max_bytes=self.config.workers_max_memory,
+                max_bytes=max_bytes,
             )
-            self._pool_jobs = jobs
+            self._pool_jobs, self._pool_bytes = jobs, max_bytes
             await self._pool.start()
         return self._pool
 
     async def define(self, wanted: "Sequence[Wanted]") -> "list[LoadReport]":
         """Loads definitions in workers."""
-        pool = await self.workers(self._pool_jobs or self._default_jobs)
+        pool = await self.workers(self._pool_jobs or self.jobs)
         return await load_all(pool, self.layout.root, self.config.run_isolation, wanted)
 
     async def warm(self, plan: Plan) -> None:
         """Gets workers ready for any stage of a plan, and this process for an edit, while there is nothing to do."""
-        pool = await self.workers(self._pool_jobs or self._default_jobs)
+        pool = await self.workers(self._pool_jobs or self.jobs)
         analyses = plan.analyses.values()
         modules = sorted({name for analysis in analyses for name in analysis.preload})
         sources = sorted({path for analysis in analyses for path in analysis.sources})
@@ -148,3 +172,8 @@ def _import_for_edits() -> None:
     from pivot_core.fingerprint import analyser
 
     del load, amend, analyser
+
+
+def cpus() -> int:
+    """Returns the number of CPUs that this process may use."""
+    return os.process_cpu_count() or 1
