@@ -16,6 +16,8 @@ GLOBALS = "__globals__"
 """The attribute of a function that stands for the module in which it is defined."""
 PROBES = frozenset({"getattr", "hasattr", "setattr", "delattr"})
 _DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*[.:][A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
+_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+_SCRIPT = re.compile(r"(\./)?[A-Za-z_]\w*(/[A-Za-z_]\w*)*\.py")
 _EXECUTORS = {
     "locate": ("pydoc", 0, "path"),
     "resolve_name": ("pkgutil", 0, "name"),
@@ -173,6 +175,32 @@ def executed_by(node: ast.AST, meaning: Meaning) -> Import | Wild | None:
     if function in ("locate", "resolve_name") and (module or level):
         return Import(module, level, name.partition(".")[0] or None)
     return Import(text, level, None)
+
+
+def scripts_in(text: str) -> Iterator[Chain]:
+    """Yields the scripts and, behind ``-m``, the modules that a text names, as a command does.
+
+    A script may lie where the process runs or beside the module.
+    """
+    before = ""
+    for word in map(_unquoted, text.split()):
+        if _SCRIPT.fullmatch(word):
+            path = word.removeprefix("./").removesuffix(".py").replace("/", ".")
+            yield Chain((Import(path, 0, None), Import(path, 1, None)), ())
+        elif before == "-m":
+            yield from run_as(word)
+        before = word
+
+
+def run_as(name: str) -> Iterator[Chain]:
+    """Yields what ``python -m`` executes for a name."""
+    if _NAME.fullmatch(name):
+        yield Chain((Import(name, 0, None),), ())
+        yield Chain((Import(f"{name}.__main__", 0, None),), ())
+
+
+def _unquoted(word: str) -> str:
+    return word.strip("\"'")
 
 
 def text_of(value: object) -> Chain | None:

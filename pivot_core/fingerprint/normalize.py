@@ -1,6 +1,7 @@
 """Owns the canonical form of a statement: equal for any formatting, on any machine and Python release."""
 
 import ast
+import itertools
 from collections.abc import Sequence
 from typing import cast, override
 
@@ -72,8 +73,10 @@ class _Writer(References):
                 self._name(node)
             case ast.Constant(value=value):
                 self.out.append(_literal(value))
-                if (chain := dynamic.text_of(value)) is not None:
-                    self.ref(chain, node, Use.TEXT)
+                self._text(node)
+            case ast.List() | ast.Tuple():
+                self._generic(node)
+                self._command(node)
             case ast.Call():
                 self.call(node)
             case ast.expr():
@@ -178,6 +181,30 @@ class _Writer(References):
             text = ""
             self.visit(part)
         self.out.append(_literal(text))
+        for part in node.values:
+            if isinstance(part, ast.Constant):
+                self._text(part)
+
+    def _text(self, node: ast.Constant) -> None:
+        """Notes what a text names that code may take out of it: a definition or a script."""
+        text = node.value
+        if not isinstance(text, str) or not ("." in text or ":" in text):
+            return
+        if (chain := dynamic.text_of(text)) is not None and not text.endswith(".py"):
+            self.ref(chain, node, Use.TEXT)
+        elif ".py" in text or "-m " in text:
+            for script in dynamic.scripts_in(text):
+                self.ref(script, node, Use.TEXT)
+
+    def _command(self, node: ast.List | ast.Tuple) -> None:
+        """Notes a module that a list of words names behind ``-m``."""
+        for before, after in itertools.pairwise(node.elts):
+            match before, after:
+                case ast.Constant(value="-m"), ast.Constant(value=str(name)):
+                    for chain in dynamic.run_as(name):
+                        self.ref(chain, after, Use.TEXT)
+                case _:
+                    pass
 
     def _binary(self, node: ast.BinOp) -> None:
         """A long sum nests to the left, deeper than Python recurses."""

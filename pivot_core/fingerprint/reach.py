@@ -91,6 +91,8 @@ class Reach:
         """What modules change that are imported later, by what was reached."""
         self._imported_late: set[Module] = set()
         """What imports inside functions execute by name; a module that may be meant by a computed name is none."""
+        self._scripts: set[Module] = set()
+        """What is run as a script."""
         self._entered: set[Module] = set()
         self._links: set[Place] = set()
         """Names that lead to others: numbered when something changes them."""
@@ -247,6 +249,9 @@ class Reach:
                 return f"{number} {other.name}:{name}" if self._is_placed(ref, target) else number
             case Link() | Missing():
                 return self._fill_unseen(module, ref, target)
+            case Whole(other) if ref.use is Use.TEXT:
+                self._script(other, module, ref.line)
+                return f"*{self._number(other)}"
             case Whole(other):
                 if ref.use is Use.ALIAS:
                     return "module" if other.source else f"module {other.name}"
@@ -265,6 +270,16 @@ class Reach:
                 return f"doc {self._number(target)}"
             case Outside(path):
                 return path
+
+    def _script(self, script: Module, module: Module, line: int) -> None:
+        """Takes in a module that is run as a script, with what it does only then."""
+        self._caveat(module, line, f"script '{script.name}' is named in a text: all of it counts")
+        if script in self._scripts:
+            return
+        self._scripts.add(script)
+        self._later(script)
+        for entry in self._territory.main(script):
+            self._write(script, entry)
 
     def _fill_unseen(self, module: Module, ref: Ref, target: Link | Missing) -> str:
         place = (target.module, target.name)

@@ -317,6 +317,8 @@ class References(ABC):
             self.loads.append((executed, self.depth))
             self.out.append(GAP)
             self.ref(Chain((executed,), ()), node)
+            if executed.name is None:
+                self.ref(Chain((executed,), ()), node, Use.TEXT)
         elif dynamic.any_module(node) and dynamic.root(node, self._meaning) is None:
             self._computed(Wild("", 0, node.lineno))
         if not isinstance(node, ast.Call):

@@ -176,6 +176,8 @@ class Source:
     for_types: dict[str, tuple[Import, ...]] = field(default_factory=dict[str, tuple[Import, ...]])
     """What the names stand for that only a type checker imports."""
     stars: list[Import] = field(default_factory=list[Import])
+    main: list[ast.If] = field(default_factory=list[ast.If])
+    """The blocks that are executed only where the module is run as a script."""
     exports: frozenset[str] | None = None
     """``__all__`` where it is a plain list; ``None`` where there is none, or it is computed."""
 
@@ -188,6 +190,11 @@ class Source:
                 yield from (load for _, _, load in imported(unit.node))
             elif unit.is_active:
                 yield from (load for load, depth in unit.form().loads if depth == 0)
+
+    def mains(self) -> Iterator[Form]:
+        """Yields the normal form of what is executed only where the module is run as a script."""
+        for node in self.main:
+            yield normalise([ast.Tuple([]), *node.body], None if self.stars else self.groups)
 
     def is_pipeline(self, name: str) -> bool:
         """Whether a name surely is a pipeline that the module makes: registering changes nothing of the code."""
@@ -241,6 +248,7 @@ def _split(source: Source, body: Sequence[ast.stmt], guards: tuple[Guard, ...]) 
             continue
         match node:
             case ast.If(test=test) if _is_main(test):
+                source.main.append(node)
                 _split(source, node.orelse, guards)
             case ast.If(test=test):
                 _split(source, node.body, (*guards, (test, True)))

@@ -98,6 +98,12 @@ class Territory:
             shown=xxhash.xxh3_128_hexdigest("\n".join(text).encode()),
         )
 
+    def main(self, module: Module) -> Iterator[Entry]:
+        """Yields what a module does only when it is run as a script."""
+        source = module.source
+        for form in source.mains() if source else ():
+            yield self.resolved(module, form)
+
     def loaded(self, module: Module) -> tuple[Module, ...]:
         """Returns the modules that importing a module executes, itself and its packages included, in order."""
         found = self._loaded.get(module)
@@ -155,7 +161,8 @@ class Territory:
     def _targets(self, module: Module, ref: Ref) -> tuple[Target, ...]:
         found = self.names.resolve(module, ref.chain)
         if ref.use is Use.TEXT:
-            return tuple(target for target in found if isinstance(target, Symbol))
+            kind = Symbol if ref.chain.names else Whole
+            return tuple(target for target in found if isinstance(target, kind))
         if ref.use is not Use.VIA:
             return found
         if not any(isinstance(target, Whole) for target in found):

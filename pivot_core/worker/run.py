@@ -7,6 +7,7 @@ import gc
 import importlib
 import itertools
 import json
+import multiprocessing
 import os
 import signal
 import sys
@@ -62,6 +63,8 @@ def become_worker(socket_path: str) -> None:
     os.environ.pop("LOKY_MAX_MEMORY_LEAK_SIZE", None)
     os.setsid()
     leftovers.adopt()
+    # loky makes its own way of starting processes the default, which fits its processes alone, and no stage's.
+    multiprocessing.set_start_method(None, force=True)
     _own_streams()
     leash = Leash(socket_path)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})

@@ -55,6 +55,16 @@ STAGES = """
         process.join()
         return found
 
+    def multiprocesses_by_default() -> Annotated[str, Out("multiprocesses_by_default.txt", Text())]:
+        import multiprocessing
+        queue = multiprocessing.Queue()
+        process = multiprocessing.Process(target=queue.put, args=("from a process",))
+        process.start()
+        found = queue.get()
+        process.join()
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            return f"{found} of {pool.apply(len, ["abc"])}"
+
     def hangs() -> Annotated[str, Out("hangs.txt", Text())]:
         child = subprocess.Popen(["/bin/sleep", "4714"], start_new_session=True)
         print(child.pid, flush=True)
@@ -101,6 +111,13 @@ async def test_multiprocessing_works_and_its_tracker_is_spared(project: Project)
     assert report["leftovers"] == []
     assert (project.root / "multiprocesses.txt").read_text() == "from a process"
     assert project.log("multiprocesses") == []
+
+
+async def test_multiprocessing_starts_processes_in_the_way_of_python(project: Project) -> None:
+    async with running(project) as run:
+        report = await run.pool.run(project.info("multiprocesses_by_default"))
+    assert report["outcome"] == "done"
+    assert (project.root / "multiprocesses_by_default.txt").read_text() == "from a process of 3"
 
 
 async def test_cancelling_ends_daemons_too(project: Project) -> None:
