@@ -21,18 +21,25 @@ def hidden() -> Annotated[int, Out("out/hidden.json", JSON())]:
     return len(open("data/undeclared.txt").read())
 """
 NOT_DECLARED = {"op": "write", "file": "data/undeclared.txt", "text": "longer"}
-SECOND = {"op": "replace", "file": "stages", "old": "values[0]", "new": "values[1]"}
 COMMENT = {"op": "append", "file": "stages", "text": "\n# the end\n"}
 SYNTAX = {"op": "append", "file": "stages", "text": "\nreturn\n"}
 
 
-def a_project(**edit: object) -> Project:
+def other(number: int) -> dict[str, str]:
+    """Takes another value: another one for each edit, or the run cache would have what the second one asks for."""
+    return {"op": "replace", "file": "stages", "old": "values[0]", "new": f"values[{number}]"}
+
+
+def a_project(*edits: dict[str, object], stages: str = STAGES) -> Project:
     return Project.model_validate(
         {
             "name": "to be judged",
-            "stages": STAGES,
-            "files": {"data/in.json": "[1, 2]", "data/undeclared.txt": "short"},
-            "edit": [{"name": "it", "reason": "so it is", **edit}],
+            "stages": stages,
+            "files": {"data/in.json": "[1, 2, 3, 4, 5]", "data/undeclared.txt": "short"},
+            "edit": [
+                {"name": f"edit {number}", "reason": "so it is", **edit}
+                for number, edit in enumerate(edits)
+            ],
         }
     )
 
@@ -43,30 +50,26 @@ def commands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commands]:
         yield forked
 
 
-@pytest.mark.parametrize(
-    ("edit", "verdict"),
-    [
-        ({"do": [SECOND], "reruns": ["first"]}, Verdict.RIGHT),
-        ({"do": [SECOND]}, Verdict.NEEDLESS),
-        ({"do": [SECOND], "needless": ["first"]}, Verdict.KNOWN),
+def test_each_edit_gets_its_verdict(tmp_path: Path, commands: Commands) -> None:
+    cases: list[tuple[dict[str, object], Verdict]] = [
+        ({"do": [other(1)], "reruns": ["first"]}, Verdict.RIGHT),
+        ({"do": [other(2)]}, Verdict.NEEDLESS),
+        ({"do": [other(3)], "needless": ["first"]}, Verdict.KNOWN),
         ({"do": [COMMENT], "reruns": ["first"]}, Verdict.WRONG_SKIP),
         ({"do": [COMMENT], "needless": ["first"]}, Verdict.ERROR),
         ({"do": [NOT_DECLARED]}, Verdict.WRONG_SKIP),
         ({"do": [SYNTAX]}, Verdict.ERROR),
         ({"do": [SYNTAX], "fails": "'return' outside function"}, Verdict.RIGHT),
         ({"do": [SYNTAX], "fails": "something else"}, Verdict.ERROR),
-        ({"do": [SECOND], "reruns": ["first"], "undo_reruns": ["first"]}, Verdict.ERROR),
-    ],
-)
-def test_an_edit_gets_its_verdict(
-    edit: dict[str, object], verdict: Verdict, tmp_path: Path, commands: Commands
-) -> None:
-    (found,) = judge(a_project(**edit), "module", tmp_path, commands)
-    assert (found.verdict, bool(found.said)) == (verdict, not found.is_fine)
+        ({"do": [other(4)], "reruns": ["first"], "undo_reruns": ["first"]}, Verdict.ERROR),
+    ]
+    found = list(judge(a_project(*(edit for edit, _ in cases)), "module", tmp_path, commands))
+    assert [each.verdict for each in found] == [verdict for _, verdict in cases]
+    assert [bool(each.said) for each in found] == [not each.is_fine for each in found]
 
 
 def test_a_project_that_does_not_run_is_an_error(tmp_path: Path, commands: Commands) -> None:
-    project = a_project(do=[SECOND]).model_copy(update={"stages": STAGES + SYNTAX["text"]})
+    project = a_project({"do": [COMMENT]}, stages=STAGES + SYNTAX["text"])
     (found,) = judge(project, "pipeline", tmp_path, commands)
     assert found.verdict is Verdict.ERROR
 
