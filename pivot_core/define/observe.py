@@ -25,6 +25,7 @@ _MODULE_SUFFIXES = (".py", *EXTENSION_SUFFIXES)
 _SPECIAL = ("/proc/", "/sys/", "/dev/")
 _ENTRIES_LIMIT = 10_000
 _DIRECTORY = ()
+_STREAM = (-1,)
 _UNSAFE_EVENTS = {
     "subprocess.Popen": "starts a process",
     "os.system": "starts a process",
@@ -125,8 +126,10 @@ class Observer:
         places.update(map(os.path.dirname, modules))
         directories = {path for path, look in looks.items() if look == _DIRECTORY}
         absent = {path for path, look in looks.items() if look is None}
+        streams = {path for path, look in looks.items() if look == _STREAM}
+        reasons = {f"looks at '{path}', which is no regular file" for path in streams}
         return Observed(
-            files=sorted(looks.keys() - directories - absent),
+            files=sorted(looks.keys() - directories - absent - streams),
             sources={path: bytes_hash(self._executed[path]) for path in sorted(self._executed)},
             contents=dict[str, str](self.readings.contents),
             directories=sorted(directories),
@@ -136,7 +139,7 @@ class Observer:
             sought=sorted(names_sought()),
             environment={name: self._hash(name) for name in sorted(self._variables)},
             changed=sorted(changed),
-            unsafe=sorted(self._unsafe),
+            unsafe=sorted(self._unsafe | reasons),
         )
 
     def _note_entries(self, directory: str) -> None:
@@ -233,13 +236,15 @@ class Observer:
 
 
 def _look(path: str) -> _Look:
-    """Tells what lies at ``path``: a signature of a file, whether it is a directory, or ``None`` for nothing."""
+    """Returns a file's signature, ``_DIRECTORY``, ``_STREAM`` for a pipe or device, ``None`` for nothing."""
     try:
         found = os.stat(path)
     except (OSError, ValueError):
         return None
     if stat.S_ISDIR(found.st_mode):
         return _DIRECTORY
+    if not stat.S_ISREG(found.st_mode):
+        return _STREAM
     return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
 
 

@@ -182,6 +182,13 @@ def test_what_cannot_be_observed_makes_the_definition_unsafe(
     assert reason in observed(tmp_path, code)["unsafe"]
 
 
+def test_a_pipe_is_never_the_same_and_never_changes(tmp_path: Path) -> None:
+    code = "import os\nos.mkfifo('pipe')\nfd = os.open('pipe', os.O_RDWR)\nos.write(fd, b'x')\nos.read(fd, 1)\n"
+    found = observed(tmp_path, code)
+    assert found["unsafe"] == [f"looks at '{tmp_path}/pipe', which is no regular file"]
+    assert (found["changed"], names(tmp_path, found["files"])) == ([], {"pipeline.py"})
+
+
 CHANGING = "x = open('a.txt').read()\nif len(x) < {}: open('a.txt', 'a').write('.')\n"
 REGISTERED = "def one() -> None: ...\npipeline.register(one)\n"
 
