@@ -191,7 +191,10 @@ class LogLines:
         with _Open(self.path) as file:
             chunk = file.read(begin, length)
         is_plain = words.isascii() and b"\x1b" not in chunk and chunk.count(b"\n") == high - low
-        if not is_plain or any(letter in chunk for letter in _LOWER_IS_ASCII):
+        # That all is ASCII is known a hundred times sooner than that one of these letters is nowhere.
+        if not is_plain or (
+            not chunk.isascii() and any(letter in chunk for letter in _LOWER_IS_ASCII)
+        ):
             return range(low, high)
         wanted, chunk = words.lower().encode(), chunk.lower()
         found = list[int]()
