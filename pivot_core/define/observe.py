@@ -42,7 +42,9 @@ _UNSAFE_EVENTS = {
 
 _LISTING = ("os.listdir", "os.scandir")
 _CREATED = os.O_CREAT | os.O_EXCL
-_EVENTS = frozenset(("open", "os.mkdir", *_LISTING, *_UNSAFE_EVENTS))
+_READ_BY_C = frozenset({"ctypes.dlopen", "sqlite3.connect"})
+"""What opens a file without Python's ``open``."""
+_EVENTS = frozenset(("open", "os.mkdir", *_LISTING, *_READ_BY_C, *_UNSAFE_EVENTS))
 
 type _Look = tuple[int, ...] | None
 
@@ -157,6 +159,8 @@ class Observer:
         # Looking at frames is an event too: nothing may be asked before the event is known to matter.
         if not self._is_on or event not in _EVENTS or _by_this_module():
             return
+        if event in _READ_BY_C and (path := _opened_by_c(event, args[0])):
+            self._opened(path, os.O_RDONLY)
         if event == "open":
             self._opened(args[0], args[2] if isinstance(args[2], int) else 0)
         elif event == "os.mkdir":
@@ -167,7 +171,7 @@ class Observer:
                 found = self._notice("." if args[0] is None else args[0], self._listed, names_hash)
                 if found is not None:
                     self.readings.listing(*found)
-        elif caller() is not None:
+        elif event in _UNSAFE_EVENTS and caller() is not None:
             self._unsafe.add(_UNSAFE_EVENTS[event])
 
     def _opened(self, path: object, flags: int) -> None:
@@ -308,6 +312,15 @@ def _absolute(path: object) -> str | None:
     if not isinstance(path, (str, bytes, os.PathLike)):
         return None
     return os.path.abspath(os.fsdecode(cast("str", path)))
+
+
+def _opened_by_c(event: str, name: object) -> str:
+    """Returns the file of a library or a database; empty for what is no file, or found by its name alone."""
+    if not isinstance(name, (str, os.PathLike)):
+        return ""
+    path = os.fspath(cast("str", name)).removeprefix("file:").partition("?")[0]
+    is_file = os.sep in path if event == "ctypes.dlopen" else not path.startswith(":")
+    return path if is_file else ""
 
 
 def _watch_environment(

@@ -104,6 +104,11 @@ class Readings:
         if f"{self._root}/".startswith(f"{path.rstrip('/')}/") or self._is_kept_by_tools(path):
             return
         asked = caller.by[0][1] if caller.by else ""
+        if asked != "islink" and any("/site-packages/" in file for file, _ in caller.by):
+            self._add(
+                ReadingKind.FILE, path, None, caller, None
+            )  # its C code may read it unnoticed
+            return
         told = Told.LINK if asked == "islink" else Told.PRESENCE if asked in _TESTS else Told.SIZE
         self._add(ReadingKind.TEST, path, told, caller, None)
 

@@ -213,6 +213,39 @@ def test_a_value_that_a_library_reads_belongs_to_its_user(tmp_path: Path) -> Non
     assert lines(reading) == [("pipeline.py", 7)]
 
 
+def test_a_file_that_a_library_asks_about_counts_by_its_bytes(tmp_path: Path) -> None:
+    library = tmp_path / "lib" / "site-packages" / "table.py"
+    loading.write(
+        library.parent,
+        {library.name: "import os\n\nis_there = lambda path: os.path.isfile(path)\n"},
+    )
+    head = f"{HEAD}import sys\nsys.path.append({str(library.parent)!r})\nimport table\n"
+    (one,) = readings(tmp_path, "table.is_there('a.bin')", {"a.bin": "1"}, head)
+    (other,) = readings(tmp_path, "table.is_there('a.bin')", {"a.bin": "2"}, head)
+    assert one.symbol == "<file>:a.bin"
+    assert one.hash != other.hash
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import sqlite3; sqlite3.connect('d/a.db')",
+        "import sqlite3; sqlite3.connect(pathlib.Path('d/a.db'))",
+        "import sqlite3; sqlite3.connect('file:d/a.db?mode=ro', uri=True)",
+        "import ctypes\ntry: ctypes.CDLL('d/a.db')\nexcept OSError: pass",
+    ],
+)
+def test_what_c_code_opens_and_python_tells_counts(tmp_path: Path, code: str) -> None:
+    assert symbols(tmp_path, code, {"d/a.db": ""}) == {"<file>:d/a.db": bytes_hash(b"")}
+
+
+@pytest.mark.parametrize(
+    "code", ["import sqlite3; sqlite3.connect(':memory:')", "import ctypes; ctypes.CDLL(None)"]
+)
+def test_what_is_no_file_does_not_count(tmp_path: Path, code: str) -> None:
+    assert symbols(tmp_path, code) == {}
+
+
 def test_what_a_thread_reads_belongs_to_the_statement_that_waits_for_it(tmp_path: Path) -> None:
     code = (
         "from concurrent.futures import ThreadPoolExecutor\n"
