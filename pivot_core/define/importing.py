@@ -119,8 +119,8 @@ def precompile(paths: Iterable[str], cache: CodeCache) -> None:
 
 
 def names_sought() -> set[str]:
-    """Returns the names that imports of this process have looked for or have loaded, each without its package."""
-    found = {name.rpartition(".")[2] for name in sys.modules}
+    """Returns the names, each without its package, for which imports of this process may look in the project."""
+    found = {name for name in sys.modules if "." not in name}
     for finder in sys.meta_path:
         if isinstance(finder, _SourceFinder):
             found.update(finder.sought)
@@ -230,12 +230,13 @@ class _SourceFinder:
         self._cache: CodeCache | None = cache
         self._executed: dict[str, bytes] = executed
         self.sought: set[str] = set()
-        """The names that it was asked for, each without its package."""
+        """The names that it was asked for in the project, each without its package."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        self.sought.add(fullname.rpartition(".")[2])
+        if path is None or any(is_project_file(place + os.sep) for place in path):
+            self.sought.add(fullname.rpartition(".")[2])
         for finder in sys.meta_path:
             find = getattr(finder, "find_spec", None)
             if find is not None and finder is not self:

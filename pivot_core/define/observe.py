@@ -67,7 +67,7 @@ class Observed(TypedDict):
     searched: dict[str, str]
     """Directory that modules were looked for in → ``module_names_hash`` of it."""
     sought: list[str]
-    """The names of the modules that were looked for, each without its package."""
+    """The names of the modules that imports may look for in the project, each without its package."""
     environment: dict[str, str | None]
     """Variable → ``value_hash`` of what it was before; ``None`` when it was not set. Pattern → ``environment_hash``."""
     changed: list[str]
