@@ -2,6 +2,7 @@
 
 import asyncio
 import enum
+import os
 import select
 import signal
 import sys
@@ -43,11 +44,36 @@ class Bell(enum.Enum):
 class _Terminal(LinuxDriver):
     """The terminal: drawn anew after a stop, and its input not waited for at the end, which is a fifth of a second."""
 
+    _is_stopped: bool = False
+    """Whether the next thing that happens is that the process goes on."""
+
     @override
     def resume_application_mode(self) -> None:
         super().resume_application_mode()
         # After a stop the terminal shows something else, and nothing of it is known to be out of date.
         self._loop.call_soon_threadsafe(lambda: self._app.refresh(layout=True))
+
+    @override
+    def _sigtstp_application(self, *_: object) -> None:
+        if self._auto_restart:
+            # The signal may have come within a write, which would be waited for in vain until this handler is over.
+            self._loop.call_soon_threadsafe(self._stop)
+        else:
+            os.kill(os.getpid(), signal.SIGSTOP)  # another program has the terminal
+
+    def _stop(self) -> None:
+        self.suspend_application_mode()
+        self._must_signal_resume = True
+        self._is_stopped = True
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+    @override
+    def _sigcont_application(self, *_: object) -> None:
+        if self._is_stopped:
+            self._is_stopped = False
+            self.resume_application_mode()
+        elif self._auto_restart:
+            self._loop.call_soon_threadsafe(self.resume_application_mode)
 
     @override
     def disable_input(self) -> None:
