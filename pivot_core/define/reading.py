@@ -105,9 +105,8 @@ class Readings:
             return
         asked = caller.by[0][1] if caller.by else ""
         if asked != "islink" and any("/site-packages/" in file for file, _ in caller.by):
-            self._add(
-                ReadingKind.FILE, path, None, caller, None
-            )  # its C code may read it unnoticed
+            # What a package asks about its C code may read unnoticed.
+            self._add(ReadingKind.FILE, path, None, caller, None)
             return
         told = Told.LINK if asked == "islink" else Told.PRESENCE if asked in _TESTS else Told.SIZE
         self._add(ReadingKind.TEST, path, told, caller, None)
