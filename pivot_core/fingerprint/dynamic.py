@@ -235,8 +235,8 @@ def patched_by(node: ast.Call, meaning: Meaning) -> Iterator[Chain]:
             kind, is_patch = "object" if is_named else "", True
         case _:
             return
-    position, keyword = (0, "in_dict") if kind == "dict" else (0, "target")
-    target = _argument(node, position, keyword) if is_patch else None
+    keyword = "in_dict" if kind == "dict" else "target"
+    target = _argument(node, 0, keyword) if is_patch else None
     match target:
         case ast.Constant(value=str(text)) if kind == "multiple":
             found = Chain((Import(text, 0, None),), ())
